@@ -1,0 +1,1 @@
+"""One pass, straight line, from Git to the report. Every branch is a value."""

@@ -1,0 +1,71 @@
+"""
+The errors that trued raises on purpose, and what each asks of a person.
+
+TruedError
++ UsageError       the command line is wrong: say it differently             64
++ ConfigError      agent.yaml is wrong: the daemon does not start             78
++ SourceError      the repository cannot be reached, or answers nonsense: wait 6
++ RefusedError     the commit is there and may not be followed: a person looks 5
++ DocumentError    the declared state is invalid: a new commit cures it        4
++ HostError        this host would not answer or obey: one resource's trouble  3
++ LedgerError      our own memory is unreadable: trued stops                   1
+
+A message is one line for each problem, place first, and never holds a secret or a file's content.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TruedError(Exception):
+    """Base of every error that trued raises on purpose. `hint` is the way out, or empty."""
+
+    exit_code: ClassVar[int] = 1
+    transient: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(TruedError):
+    """The command line asks for something that does not exist."""
+
+    exit_code = 64
+
+
+class ConfigError(TruedError):
+    """agent.yaml cannot be used."""
+
+    exit_code = 78
+
+
+class SourceError(TruedError):
+    """The repository cannot be reached, answers nonsense, or lacks what was asked for."""
+
+    exit_code = 6
+    transient = True
+
+
+class RefusedError(TruedError):
+    """The commit is there, and is not one that this host may follow."""
+
+    exit_code = 5
+
+
+class DocumentError(TruedError):
+    """The declared state cannot be loaded. One line a problem: `file:line:column: path: what`."""
+
+    exit_code = 4
+
+
+class HostError(TruedError):
+    """The host would not answer a question, or would not carry out a step."""
+
+    exit_code = 3
+    transient = True
+
+
+class LedgerError(TruedError):
+    """What trued remembers cannot be read or written; going on would be a guess."""
