@@ -167,6 +167,15 @@ class VerifiedCommit:
     tree: Tree = field(repr=False, compare=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Which host this is: what layers are chosen by, and what variables and templates may name."""
+
+    host: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)  # nested plain data: text, numbers, lists, mappings
+
+
 # Steps. Paths are the host's own, absolute. Doing a step twice does no harm.
 
 
