@@ -1,0 +1,139 @@
+"""
+Runs the tests layer by layer, and says at the end how each went.
+
+A test belongs to the first layer whose marker it carries (tests/conftest.py sets those of whole folders), so every
+test is in exactly one, and no list is kept by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+TOP = Path(__file__).parents[2]
+SYSTEM_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))  # where Debian has its servers
+NOTHING_COLLECTED = 5  # pytest's exit code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """Tests that are run together. An empty `marker` stands for all that carry none of the others."""
+
+    name: str
+    marker: str
+    at_once: int  # tests that may run at the same time
+    root: bool = False
+    tools: tuple[str, ...] = ()
+
+    def lacks(self) -> str:
+        """Return why this layer cannot be run here, or nothing."""
+        if self.root and os.geteuid() != 0:
+            return "needs root"
+        missing = [tool for tool in self.tools if not shutil.which(tool, path=SYSTEM_PATH)]
+        return f"needs {', '.join(missing)}" if missing else ""
+
+
+SERVERS = ("git", "nginx", "fcgiwrap", "sshd", "openssl")
+# The first marker wins; run in the opposite order, so that the quick ones speak first.
+LAYERS = (
+    Layer(name="demo", marker="demo", at_once=1, tools=("git",)),
+    Layer(name="slow", marker="slow", at_once=1, root=True, tools=SERVERS),
+    Layer(name="e2e", marker="e2e", at_once=2, tools=SERVERS),
+    Layer(name="root", marker="root", at_once=1, root=True),
+    Layer(name="servers", marker="servers", at_once=2, tools=SERVERS),
+    Layer(name="unit", marker="", at_once=2),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How one layer went."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    left_out: str = ""
+
+    def line(self, name: str) -> str:
+        if self.left_out:
+            return f"{name:<8} left out: {self.left_out}"
+        counts = f"{self.passed:>4} passed, {self.failed} failed, {self.skipped} skipped"
+        return f"{name:<8} {counts}, {self.seconds:.0f} s"
+
+
+def expression(layer: Layer) -> str:
+    """Return pytest's marker expression for the tests of this layer and of no earlier one."""
+    earlier = [f"not {other.marker}" for other in LAYERS[: LAYERS.index(layer)]]
+    return " and ".join([*([layer.marker] if layer.marker else []), *earlier])
+
+
+def run_check() -> Tally:
+    """Run scripts/check as one test."""
+    started = time.monotonic()
+    code = subprocess.run([TOP / "scripts/check"], check=False).returncode
+    return Tally(passed=int(code == 0), failed=int(code != 0), seconds=time.monotonic() - started)
+
+
+def run_layer(layer: Layer, *, strict: bool) -> Tally:
+    """Run one layer; with `strict` a test that is skipped, or a layer that can't be run, has failed."""
+    print(f"\n== {layer.name} ==", flush=True)
+    if reason := layer.lacks():
+        return Tally(left_out=reason, failed=int(strict))
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        record = Path(scratch, "record.xml")
+        at_once = ("-n", str(layer.at_once), "--dist", "loadfile") if layer.at_once > 1 else ()
+        argv = (sys.executable, "-m", "pytest", "-q", "-m", expression(layer), f"--junitxml={record}", *at_once)
+        code = subprocess.run(argv, check=False, cwd=TOP).returncode
+        tally = read_record(record, time.monotonic() - started) if record.exists() else Tally(failed=1)
+    if strict and tally.skipped:
+        print(f"{tally.skipped} tests were skipped, and CI=true leaves nothing out")
+        tally = Tally(passed=tally.passed, failed=tally.failed + tally.skipped, seconds=tally.seconds)
+    # pytest also fails for what is no test: a file that cannot be imported, an internal error.
+    if code not in (0, NOTHING_COLLECTED) and not tally.failed:
+        return Tally(passed=tally.passed, failed=1, skipped=tally.skipped, seconds=tally.seconds)
+    return tally
+
+
+def read_record(record: Path, seconds: float) -> Tally:
+    """Return what pytest's JUnit file counts."""
+    suites = ET.parse(record).getroot().iter("testsuite")
+    counts = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+    for suite in suites:
+        counts = {key: value + int(suite.get(key, "0")) for key, value in counts.items()}
+    failed = counts["failures"] + counts["errors"]
+    passed = max(0, counts["tests"] - failed - counts["skipped"])
+    return Tally(passed=passed, failed=failed, skipped=counts["skipped"], seconds=seconds)
+
+
+def main(names: Sequence[str]) -> int:
+    known = {layer.name: layer for layer in LAYERS[::-1]}
+    if unknown := set(names) - {"check", *known}:
+        print(f"no layer {', '.join(sorted(unknown))}; there are check, {', '.join(known)}", file=sys.stderr)
+        return 64
+    strict = os.environ.get("CI") == "true"
+    tallies: dict[str, Tally] = {}
+    if not names or "check" in names:
+        tallies["check"] = run_check()
+    for name, layer in known.items():
+        if not names or name in names:
+            tallies[name] = run_layer(layer, strict=strict)
+    print()
+    for name, tally in tallies.items():
+        print(tally.line(name))
+    failed = sum(tally.failed for tally in tallies.values())
+    print(f"{sum(tally.passed for tally in tallies.values())} passed, {failed} failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
