@@ -1,0 +1,174 @@
+"""Turns a report into status.json and status.json back into what it says. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import agent
+from agent.model import Cause, Ownership, Report, ResourceId, Result, Standing
+
+SCHEMA = 1
+LIMIT = 32 * 1024 * 1024  # bytes; 100,000 resources are about 15 MB
+
+UNCHANGED = "unchanged"
+RELEASED = "released"
+TROUBLE = (Result.FAILED.value, Result.BLOCKED.value, Result.HELD.value, Result.SKIPPED.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What a status.json says. `result` is the word that stands there: a newer trued may know others."""
+
+    host: str
+    result: str
+    started: datetime
+    finished: datetime
+    commit: str | None = None
+    good: str | None = None
+    error: str = ""
+    agent: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
+    resources: Mapping[ResourceId, Standing] = field(default_factory=dict)
+
+
+def status_of(report: Report) -> Status:
+    """Return what this trued says of a report."""
+    return Status(
+        host=report.host,
+        result=report.result.value,
+        started=report.started,
+        finished=report.finished,
+        commit=report.commit,
+        good=report.good,
+        error=report.error,
+        agent=agent.__version__,
+        labels=report.labels,
+        facts=report.facts,
+        resources=report.resources,
+    )
+
+
+def encode(status: Status) -> bytes:
+    """
+    Return the text of status.json: UTF-8, one line for each resource, sorted by id, so that Git sees small differences.
+
+    Every key stands in every document; null is "none". A name that is not UTF-8 is a JSON escape (RFC 8259, 8.2).
+    """
+    # Beyond a lone surrogate there is nothing that UTF-8 can't encode, and its escape is valid JSON.
+    return ("{\n" + ",\n".join(_members(status)) + "\n}\n").encode("utf-8", "backslashreplace")
+
+
+def _members(status: Status) -> Iterator[str]:
+    plain: Mapping[str, object] = {
+        "schema": SCHEMA,
+        "host": status.host,
+        "commit": status.commit,
+        "good": status.good,
+        "result": status.result,
+        "error": status.error or None,
+        "agent": status.agent,
+        "started": timestamp(status.started),
+        "finished": timestamp(status.finished),
+        "labels": status.labels,
+        "facts": status.facts,
+    }
+    yield from (f"  {_json(key)}: {_json(value)}" for key, value in plain.items())
+    lines = ",\n".join(
+        f"    {_json(str(rid))}: {_json(_standing(status.resources[rid]))}"
+        for rid in sorted(status.resources)
+    )
+    yield f'  "resources": {{\n{lines}\n  }}' if lines else '  "resources": {}'
+
+
+def _standing(standing: Standing) -> Mapping[str, str | None]:
+    return {
+        "result": str(standing.result),
+        "cause": standing.cause.value if standing.cause else None,
+        "reason": standing.reason or None,
+        "digest": standing.digest or None,
+        "owned": standing.owned.value if standing.owned else None,
+    }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a moment as RFC 3339 writes it, in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse(data: bytes) -> Status:
+    """
+    Return what a status.json says; raises ValueError, in one line.
+
+    Unknown keys and words of a newer trued are passed over, so an old fleet view can read a new host.
+    """
+    if len(data) > LIMIT:
+        raise ValueError(f"expected a status.json of at most {LIMIT >> 20} MiB, got {len(data)} bytes")
+    try:
+        members = _object(json.loads(data), "status.json")
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"expected a status.json, got no JSON: {type(error).__name__}") from error
+    if not isinstance(schema := members.get("schema"), int) or schema < SCHEMA:
+        raise ValueError('expected a status.json with a "schema" of 1 or more')
+    return Status(
+        host=_text(members, "host", required=True),
+        result=_text(members, "result", required=True),
+        started=_moment(members, "started"),
+        finished=_moment(members, "finished"),
+        commit=_text(members, "commit") or None,
+        good=_text(members, "good") or None,
+        error=_text(members, "error"),
+        agent=_text(members, "agent"),
+        labels={key: str(value) for key, value in _object(members.get("labels") or {}, "labels").items()},
+        facts=_object(members.get("facts") or {}, "facts"),
+        resources=_resources(_object(members.get("resources") or {}, "resources")),
+    )
+
+
+def _resources(members: Mapping[str, object]) -> Mapping[ResourceId, Standing]:
+    return {ResourceId.parse(key): _read_standing(_object(value, key)) for key, value in members.items()}
+
+
+def _read_standing(members: Mapping[str, object]) -> Standing:
+    cause, owned = _text(members, "cause"), _text(members, "owned")
+    return Standing(
+        result=_text(members, "result", required=True),
+        cause=Cause(cause) if cause in set(Cause) else None,
+        reason=_text(members, "reason"),
+        digest=_text(members, "digest"),
+        owned=Ownership(owned) if owned in set(Ownership) else None,
+    )
+
+
+def _object(value: object, where: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: expected an object")  # noqa: TRY004 - what a file says is a value
+    return value
+
+
+def _text(members: Mapping[str, object], key: str, *, required: bool = False) -> str:
+    value = members.get(key)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or (required and not value):
+        raise ValueError(f"{key}: expected a text")
+    return value
+
+
+def _moment(members: Mapping[str, object], key: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(_text(members, key, required=True))
+    except ValueError as error:
+        raise ValueError(f"{key}: expected a time, as in 2026-01-31T12:00:00Z") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,86 @@
+"""Writes the message of a status commit: what `git log` of a host's branch shows. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from agent.model import ResourceId, Result, Standing, Verdict
+from agent.status.document import RELEASED, UNCHANGED, Status
+from agent.status.text import aligned, clip, visible
+
+SUBJECT = 100  # columns
+LINES = 200
+_WIDEST_ID = 512
+_WIDEST_REASON = 400
+_COUNTED = (Result.FAILED, Result.BLOCKED, Result.HELD, Result.SKIPPED, Result.CHANGED)
+_HOLDING = frozenset({Verdict.INVALID.value, Verdict.REFUSED.value})
+
+
+def message(status: Status, *, heartbeat: bool = False) -> str:
+    """Return a whole commit message: subject, one line for each thing that is not unchanged, trailers."""
+    paragraphs = (
+        subject(status, heartbeat=heartbeat),
+        "\n".join(_body(status)),
+        "\n".join(_trailers(status)),
+    )
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
+
+
+def subject(status: Status, *, heartbeat: bool = False) -> str:
+    """Return the first line: `edge-01: converged at 1a2b3c4, 2 changed`; a heartbeat says "still converged"."""
+    still = "still " if heartbeat else ""
+    host = clip(visible(status.host), 50)
+    return clip(", ".join([f"{host}: {still}{_where(status)}", *counts(status)]), SUBJECT)
+
+
+def _where(status: Status) -> str:
+    verdict = visible(status.result)
+    if not status.commit:
+        return f"{verdict}, no commit yet"
+    short = visible(status.commit)[:7]
+    if status.result in _HOLDING:
+        return f"{verdict}, stays at {short}"
+    if status.result == Verdict.ROLLED_BACK:
+        return f"rolled back to {short}"
+    return f"{verdict} at {short}"
+
+
+def counts(status: Status) -> tuple[str, ...]:
+    """Return how many of each result there are, trouble first; unchanged ones don't count."""
+    numbers = Counter(str(standing.result) for standing in status.resources.values())
+    words = [*(result.value for result in _COUNTED), RELEASED]
+    return tuple(f"{numbers[word]} {word}" for word in words if numbers[word])
+
+
+def _body(status: Status) -> Iterator[str]:
+    rows = [("error", visible(line), "") for line in status.error.splitlines() if line.strip()]
+    rows += [_row(rid, standing) for rid, standing in notable(status)]
+    yield from aligned(
+        (clip(word, 20), clip(name, _WIDEST_ID), reason) for word, name, reason in rows[:LINES]
+    )
+    if len(rows) > LINES:
+        yield f"… and {len(rows) - LINES} more"
+
+
+def _row(rid: ResourceId, standing: Standing) -> tuple[str, str, str]:
+    return visible(standing.result), visible(str(rid)), because(standing)
+
+
+def notable(status: Status) -> tuple[tuple[ResourceId, Standing], ...]:
+    """Return what is not unchanged: trouble first, otherwise in the order of the report."""
+    lines = ((rid, line) for rid, line in status.resources.items() if line.result != UNCHANGED)
+    return tuple(sorted(lines, key=lambda line: line[1].result in (Result.CHANGED.value, RELEASED)))
+
+
+def because(standing: Standing) -> str:
+    """Return `cause: reason`, or the one of them that there is."""
+    reason = clip(visible(standing.reason), _WIDEST_REASON)
+    return ": ".join(part for part in (standing.cause or "", reason) if part)
+
+
+def _trailers(status: Status) -> Iterator[str]:
+    yield f"Trued-Host: {visible(status.host)}"
+    if status.commit:
+        yield f"Trued-Commit: {visible(status.commit)}"
+    yield f"Trued-Result: {visible(status.result)}"

@@ -1,0 +1,50 @@
+"""Decides whether a report is worth a commit. Pure."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import datetime
+
+from agent.model import ResourceId, Result
+from agent.status.document import RELEASED, TROUBLE, Status
+
+
+class News(enum.StrEnum):
+    """What a report is to those who read the status branch. Nothing is falsy."""
+
+    NOTHING = ""
+    NEWS = "news"
+    HEARTBEAT = "heartbeat"
+
+
+def news(status: Status, told: Status | None, *, heartbeat: float, now: datetime) -> News:
+    """
+    Return what `status` is after `told`, the one that was last told. `heartbeat` is in seconds.
+
+    The same trouble for the same reason is told once, and so is its end. What was changed is always told.
+    """
+    if told is None or _says_more(status, told):
+        return News.NEWS
+    age = (now - told.finished).total_seconds()
+    # A negative age: the clock was ahead when it was told. Waiting for it to catch up could take years.
+    return News.NOTHING if 0 <= age < heartbeat else News.HEARTBEAT
+
+
+def _says_more(status: Status, told: Status) -> bool:
+    return (
+        _summary(status) != _summary(told)
+        or _having(status, TROUBLE) != _having(told, TROUBLE)
+        or bool(_having(status, (Result.CHANGED.value,)))
+        or bool(_having(status, (RELEASED,)).items() - _having(told, (RELEASED,)).items())
+    )
+
+
+def _summary(status: Status) -> tuple[str | None, ...]:
+    return status.host, status.commit, status.good, status.result, status.error
+
+
+def _having(status: Status, results: tuple[str, ...]) -> Mapping[ResourceId, tuple[str, str]]:
+    return {
+        rid: (line.result, line.reason) for rid, line in status.resources.items() if line.result in results
+    }

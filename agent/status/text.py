@@ -1,0 +1,81 @@
+"""Makes names and reasons fit for a line that a person reads, on a terminal or in a commit. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+ELLIPSIS = "…"
+# Format (Cf) holds the marks that reorder or hide text (Unicode TR 36, "Trojan source"); Zl and Zp end a line.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def visible(text: str) -> str:
+    """Return `text` on one line, with escapes for all that would move, hide or break it."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    if unicodedata.category(char) not in _HIDDEN:
+        return char
+    if "\udc80" <= char <= "\udcff":  # a byte of a name that is not UTF-8 (PEP 383)
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal `text` takes (Unicode TR 11; marks take none)."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def clip(text: str, limit: int) -> str:
+    """Return `text` in at most `limit` columns, the end replaced if it is longer."""
+    if width(text) <= limit:
+        return text
+    kept, used = [], 0
+    for char in text:
+        used += _columns(char)
+        if used >= limit:
+            break
+        kept.append(char)
+    return "".join(kept) + ELLIPSIS
+
+
+def aligned(rows: Iterable[Sequence[str]], *, gap: str = "   ", widest: int = 60) -> tuple[str, ...]:
+    """Return one line for each row; a cell wider than `widest` pushes only its own row."""
+    table = tuple(tuple(row) for row in rows)
+    if not table:
+        return ()
+    columns = [
+        max((width(cell) for cell in column if width(cell) <= widest), default=0)
+        for column in zip(*table, strict=True)
+    ]
+    return tuple(gap.join(_padded(row, columns)).rstrip() for row in table)
+
+
+def _padded(row: Sequence[str], columns: Sequence[int]) -> Iterable[str]:
+    return (cell + " " * (wide - width(cell)) for cell, wide in zip(row, columns, strict=True))
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return "1 host", "2 hosts"."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def span(seconds: float) -> str:
+    """Return a span of time in its largest whole unit, as a person says it: 45s, 5m, 3h, 2d."""
+    whole = max(0, int(seconds))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if whole >= size:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"
