@@ -19,7 +19,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 TOP = Path(__file__).parents[2]
-SYSTEM_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))  # where Debian has its servers
+# Debian keeps its servers in sbin, which is not on everybody's path.
+SYSTEM_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 NOTHING_COLLECTED = 5  # pytest's exit code
 
 
@@ -91,8 +92,10 @@ def run_layer(layer: Layer, *, strict: bool) -> Tally:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         record = Path(scratch, "record.xml")
-        at_once = ("-n", str(layer.at_once), "--dist", "loadfile") if layer.at_once > 1 else ()
-        argv = (sys.executable, "-m", "pytest", "-q", "-m", expression(layer), f"--junitxml={record}", *at_once)
+        options = ["-q", "-m", expression(layer), f"--junitxml={record}"]
+        if layer.at_once > 1:
+            options += ["-n", str(layer.at_once), "--dist", "loadfile"]
+        argv = (sys.executable, "-m", "pytest", *options)
         code = subprocess.run(argv, check=False, cwd=TOP).returncode
         tally = read_record(record, time.monotonic() - started) if record.exists() else Tally(failed=1)
     if strict and tally.skipped:
