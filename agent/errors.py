@@ -9,6 +9,7 @@ TruedError
 + DocumentError    the declared state is invalid: a new commit cures it        4
 + HostError        this host would not answer or obey: one resource's trouble  3
 + LedgerError      our own memory is unreadable: trued stops                   1
++ BusyError        another trued is at work on this host: wait for it          1
 
 A message is one line for each problem, place first, and never holds a secret or a file's content.
 """
@@ -69,3 +70,9 @@ class HostError(TruedError):
 
 class LedgerError(TruedError):
     """What trued remembers cannot be read or written; going on would be a guess."""
+
+
+class BusyError(TruedError):
+    """Another process of trued holds the lock."""
+
+    transient = True

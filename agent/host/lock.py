@@ -1,0 +1,101 @@
+"""One process at a time: advisory locks on files under the state folder, freed by the kernel when the holder ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.errors import BusyError, LedgerError
+
+FIRST_NAP, LONGEST_NAP = 0.02, 1.0  # seconds between two tries
+
+
+def _nothing() -> None:
+    return
+
+
+class Lock:
+    """A lock file. It stays when it is let go: removing it would let two holders in, each on a file of its own."""
+
+    def __init__(self, path: Path, *, holder: str) -> None:
+        self._path = path
+        self._holder = holder  # how the message calls whoever has it
+
+    @contextmanager
+    def held(self, *, wait: float = 0.0, tick: Callable[[], object] = _nothing) -> Iterator[None]:
+        """
+        Hold the lock; the folder is made (0700) if it is missing.
+
+        `wait`: seconds to wait for another holder, `tick` is called at least once a second meanwhile. Raises
+        BusyError with the holder's process id when that is over, LedgerError when there can be no such file.
+        """
+        fd = self._open()
+        try:
+            self._take(fd, time.monotonic() + wait, tick)
+            yield
+        finally:
+            os.close(fd)
+
+    def _open(self) -> int:
+        try:
+            os.makedirs(self._path.parent, mode=0o700, exist_ok=True)
+            # Close-on-exec: flock(2) belongs to the open file, and a command that inherits it would hold the lock on.
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise _unusable(self._path, error) from error
+
+    def _take(self, fd: int, deadline: float, tick: Callable[[], object]) -> None:
+        nap = FIRST_NAP
+        while not self._try(fd):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise BusyError(
+                    f"{self._path}: {self._holder} runs here{_pid(fd)}", hint="wait for it to end"
+                )
+            tick()
+            time.sleep(min(nap, left))
+            nap = min(nap * 2, LONGEST_NAP)
+        self._sign(fd)
+
+    def _try(self, fd: int) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise _unusable(self._path, error) from error
+        return True
+
+    def _sign(self, fd: int) -> None:
+        """Leave our process id, for the message of the next one. Only the kernel's lock decides."""
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+        except OSError as error:
+            raise _unusable(self._path, error) from error
+
+
+def daemon_lock(state_dir: Path) -> Lock:
+    """Return what a daemon holds for as long as it runs."""
+    return Lock(state_dir / "daemon.lock", holder="another trued")
+
+
+def cycle_lock(state_dir: Path) -> Lock:
+    """Return what is held from the start of a cycle until its report is spooled."""
+    return Lock(state_dir / "cycle.lock", holder="another cycle of trued")
+
+
+def _pid(fd: int) -> str:
+    try:
+        written = os.pread(fd, 20, 0).strip()
+    except OSError:
+        return ""
+    return f" (pid {int(written)})" if written.isdigit() else ""
+
+
+def _unusable(path: Path, error: OSError) -> LedgerError:
+    return LedgerError(f"{path}: cannot be locked: {error.strerror}", hint="see state_dir in agent.yaml")
