@@ -1,13 +1,21 @@
-"""Says to which layer the tests of a whole folder belong, and leaves out what this user may not do."""
+"""
+Says to which layer the tests of a whole folder belong, leaves out what this user or machine cannot do, and
+lends the real Git servers.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.servers.faults import FaultProxy
+from tests.servers.git import Bare, GitServer, missing_tools
+
 WHOLE_FOLDERS = ("e2e", "demo")
+PACKAGES = Path(__file__).parent / "servers" / "packages.txt"
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses by these markers
@@ -19,3 +27,39 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(folder)
         if item.get_closest_marker("root") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs servers where they cannot run; in CI nothing may be left out."""
+    if item.get_closest_marker("servers") is None or not (missing := missing_tools()):
+        return
+    reason = f"missing: {', '.join(missing)}; install the packages of {PACKAGES}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def git_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
+    """The Git servers; https and ssh start when first asked for."""
+    with GitServer(tmp_path_factory.mktemp("git-server")) as server:
+        yield server
+
+
+@pytest.fixture
+def bare(git_server: GitServer) -> Bare:
+    """An empty repository of its own for one test, as a well-equipped forge has it, without a guard."""
+    return git_server.create()
+
+
+@pytest.fixture
+def guarded(git_server: GitServer) -> Bare:
+    """The same, where only the administrator may touch anything but to add to refs/heads/status/*."""
+    return git_server.create(guard=True)
+
+
+@pytest.fixture
+def faulty_https(git_server: GitServer) -> Iterator[FaultProxy]:
+    """A proxy before the web server that fails as told; say `https://127.0.0.1:<its port>/<name>.git`."""
+    with FaultProxy(git_server.https_port) as proxy:
+        yield proxy
