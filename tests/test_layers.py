@@ -24,6 +24,7 @@ ROOMS: Mapping[str, frozenset[str]] = {
     room: frozenset(allowed.split())
     for room, allowed in {
         "agent": "",
+        "files": "",
         "errors": "",
         "model": "errors",
         "documents": "model errors",
@@ -32,13 +33,13 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "host.*": "host model errors",
         "kinds": "host model errors",
         "kinds.*": "kinds host model errors",
-        "git": "model errors",
+        "git": "agent files model errors",
         "desired": "documents kinds model errors",
-        "status": "model errors",
-        "reconcile": "kinds host model errors",
+        "status": "agent model errors",
+        "reconcile": "kinds host files model errors",
         "cycle": "reconcile kinds host model errors",
-        "daemon": "cycle config status model errors",
-        "cli": "agent daemon cycle reconcile status desired git kinds kinds.* host host.* config documents model errors",
+        "daemon": "agent cycle config status model errors",
+        "cli": "agent files daemon cycle reconcile status desired git kinds kinds.* host host.* config documents model errors",
         "__main__": "cli",
     }.items()
 }
@@ -48,7 +49,7 @@ PRIVATE: Mapping[str, frozenset[str]] = {
     library: frozenset(rooms.split())
     for library, rooms in {
         "subprocess": "host.* git",
-        "os": "host.* git reconcile daemon cli config",
+        "os": "host.* git files reconcile daemon cli config",
         "shutil": "host.*",
         "dulwich": "git",
         "urllib3": "git",
