@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from agent.errors import TruedError
+from agent.errors import DocumentError, RefusedError, SourceError, TruedError
 from agent.host import Host
 from agent.kinds import AnyKind
-from agent.model import DesiredState, Identity, Observed, Plan, Report, VerifiedCommit
+from agent.model import DesiredState, Identity, Observed, Outcome, Plan, Report, Result, VerifiedCommit
+from agent.reconcile.apply import apply
 from agent.reconcile.ledger import Ledger, Memory
-from agent.reconcile.policy import Policy
+from agent.reconcile.observe import Situation, observe
+from agent.reconcile.order import ordered
+from agent.reconcile.own import begin
+from agent.reconcile.plan import make_plan
+from agent.reconcile.policy import Policy, hold_back
+from agent.reconcile.report import Ended, explain, make_report
 
 
 class Source(Protocol):
@@ -36,6 +43,9 @@ class Pulse(Protocol):
     @property
     def stopping(self) -> bool: ...
 
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Wrap a wait on the network, which may be broken off at any point when trued is to stop."""
+
 
 class Quiet:
     """The pulse of a cycle that nobody watches."""
@@ -44,6 +54,20 @@ class Quiet:
 
     def beat(self) -> None:
         return
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+@dataclass(slots=True)
+class Recall:
+    """What a resident process need not work out twice; losing it costs time only."""
+
+    loaded: DesiredState | None = None
+    unloadable: tuple[str, TruedError] | None = None  # the newest commit, and why it is not followed
+    kept: frozenset[str] = frozenset()
+    unreachable: SourceError | None = None
+    quiet: tuple[Situation, Report] | None = None  # the last look that found nothing to do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +82,7 @@ class Agent:
     memory: Memory
     policy: Policy
     now: Callable[[], datetime]
+    recall: Recall = field(default_factory=Recall, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +98,138 @@ class Preview:
 
 def preview(agent: Agent) -> Preview:
     """Return what a cycle would do; raises TruedError when there is no commit to plan for. Changes nothing."""
-    raise NotImplementedError
+    ledger = agent.memory.load()
+    desired, error = choose(agent, ledger, Quiet())
+    if desired is None:
+        raise error or SourceError("there is no commit to plan for")
+    situation = look_around(agent, desired, ledger)
+    plan = hold_back(make_plan(situation), situation, agent.policy)
+    return Preview(desired=desired, observed=situation.observed, plan=plan, ledger=ledger, error=error)
 
 
 def run_cycle(
-    agent: Agent, pulse: Pulse = Quiet(), *, allow_removals: bool = False, allow_rewrite: bool = False
+    agent: Agent,
+    pulse: Pulse | None = None,
+    *,
+    poll: bool = True,
+    allow_removals: bool = False,
+    allow_rewrite: bool = False,
 ) -> Report:
-    """Bring the host to what Git declares, and say how that went. Raises LedgerError only."""
-    raise NotImplementedError
+    """
+    Bring the host to what Git declares, and say how that went. Raises LedgerError only.
+
+    `poll` False: Git is left alone, and the host is kept true to the commit that it holds.
+    """
+    pulse = pulse or Quiet()
+    started, ledger = agent.now(), agent.memory.load()
+    desired, error = choose(agent, ledger, pulse, poll=poll, allow_rewrite=allow_rewrite)
+    if desired is None:
+        return make_report(agent.identity, ledger, error=error, started=started, finished=agent.now())
+    error = keep(agent, desired, ledger) or error
+    situation = look_around(agent, desired, ledger)
+    if report := as_before(agent, situation, error):
+        return replace(report, started=started, finished=agent.now())
+    plan = hold_back(make_plan(situation), situation, agent.policy, allow_removals=allow_removals)
+    begin(plan, situation, agent.memory)
+    outcomes = tuple(carry_out(agent, plan, situation, pulse))
+    if error is None and all(outcome.result is Result.CHANGED for outcome in outcomes):
+        agent.memory.judge(desired.commit)
+    report = make_report(
+        agent.identity,
+        agent.memory.load(),
+        error=error,
+        started=started,
+        finished=agent.now(),
+        ended=Ended(desired=desired, plan=plan, outcomes=outcomes),
+    )
+    if not outcomes and not plan.gone:
+        agent.recall.quiet = (replace(situation, ledger=agent.memory.load()), report)
+    return report
+
+
+def choose(
+    agent: Agent, ledger: Ledger, pulse: Pulse, *, poll: bool = True, allow_rewrite: bool = False
+) -> tuple[DesiredState | None, TruedError | None]:
+    """Return the newest desired state; or the one to stay on, and why it is not the newest."""
+    try:
+        with pulse.interruptible():
+            return load(agent, newest(agent, ledger, poll=poll, allow_rewrite=allow_rewrite)), None
+    except (SourceError, RefusedError, DocumentError) as error:
+        if ledger.held is None:
+            return None, error
+        return stay(agent, ledger.held, pulse, error)
+
+
+def newest(agent: Agent, ledger: Ledger, *, poll: bool, allow_rewrite: bool) -> VerifiedCommit:
+    recall = agent.recall
+    if not poll and recall.unreachable:
+        raise recall.unreachable
+    try:
+        commit = agent.source.newest(ledger.held, allow_rewrite=allow_rewrite)
+    except SourceError as error:
+        recall.unreachable = error
+        raise
+    recall.unreachable = None
+    return commit
+
+
+def load(agent: Agent, commit: VerifiedCommit) -> DesiredState:
+    """Return what a commit declares, ordered; raises what was raised for the same commit before."""
+    recall = agent.recall
+    if recall.loaded and recall.loaded.commit == commit.sha:
+        return recall.loaded
+    if recall.unloadable and recall.unloadable[0] == commit.sha:
+        raise recall.unloadable[1]
+    try:
+        recall.loaded = ordered(agent.load(commit), agent.kinds)
+    except (RefusedError, DocumentError) as error:
+        recall.unloadable = (commit.sha, error)
+        raise
+    return recall.loaded
+
+
+def stay(agent: Agent, held: str, pulse: Pulse, error: TruedError) -> tuple[DesiredState | None, TruedError]:
+    """Return what the held commit declares: drift is repaired though the newest commit cannot be followed."""
+    try:
+        with pulse.interruptible():
+            return load(agent, agent.source.at(held)), error
+    except (SourceError, RefusedError, DocumentError) as second:
+        message = (
+            f"{error}\nand the commit that this host holds, {held[:7]}, cannot be used either: {second}"
+        )
+        return None, type(error)(message, hint=error.hint)
+
+
+def keep(agent: Agent, desired: DesiredState, ledger: Ledger) -> SourceError | None:
+    """Have the commits that matter readable without Git; return what stood in the way."""
+    newest_of_all = agent.recall.unloadable[0] if agent.recall.unloadable else None
+    wanted = frozenset(sha for sha in (desired.commit, ledger.good, newest_of_all) if sha)
+    if wanted != agent.recall.kept:
+        try:
+            agent.source.keep(wanted)
+        except SourceError as error:
+            return error
+        agent.recall.kept = wanted
+    return None
+
+
+def look_around(agent: Agent, desired: DesiredState, ledger: Ledger) -> Situation:
+    observed = observe(desired, ledger.owned, agent.kinds, agent.host.probe())
+    return Situation(desired=desired, observed=observed, ledger=ledger, kinds=agent.kinds)
+
+
+def as_before(agent: Agent, situation: Situation, error: TruedError | None) -> Report | None:
+    """Return the last report if nothing was to be done then, and nothing at all is otherwise since."""
+    if agent.recall.quiet is None:
+        return None
+    before, report = agent.recall.quiet
+    same = situation.desired is before.desired and situation.ledger is before.ledger
+    if same and report.error == explain(error) and situation.observed == before.observed:
+        return report
+    return None
+
+
+def carry_out(agent: Agent, plan: Plan, situation: Situation, pulse: Pulse) -> Iterator[Outcome]:
+    for outcome in apply(plan, situation, agent.host, agent.memory, lambda: pulse.stopping):
+        pulse.beat()
+        yield outcome

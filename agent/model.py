@@ -173,7 +173,9 @@ class Identity:
 
     host: str
     labels: Mapping[str, str] = field(default_factory=dict)
-    facts: Mapping[str, object] = field(default_factory=dict)  # nested plain data: text, numbers, lists, mappings
+    facts: Mapping[str, object] = field(
+        default_factory=dict
+    )  # nested plain data: text, numbers, lists, mappings
 
 
 # Steps. Paths are the host's own, absolute. Doing a step twice does no harm.
@@ -286,7 +288,7 @@ class DesiredState:
     resources: Mapping[ResourceId, Resource]
 
 
-Observed: TypeAlias = Mapping[ResourceId, object | None | HostError]
+Observed: TypeAlias = Mapping[ResourceId, object | HostError | None]
 """The state of each thing, of its kind's own type; None is absent; HostError: it cannot be read."""
 
 
@@ -356,7 +358,9 @@ class Plan:
     entries: tuple[Change | Blocked | Held, ...]
     settled: frozenset[ResourceId]  # declared, and already so
     gone: frozenset[ResourceId]  # owned, no longer declared, and nothing left to do: absent, kept or let go
-    released: Mapping[ResourceId, str] = field(default_factory=dict)  # of the gone, those left in place, and why
+    released: Mapping[ResourceId, str] = field(
+        default_factory=dict
+    )  # of the gone, those left in place, and why
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -50,7 +50,7 @@ class Probe(Protocol):
 
     def entries(
         self, paths: Collection[PurePosixPath], *, digests: Collection[PurePosixPath] = ()
-    ) -> Mapping[PurePosixPath, Entry | None | HostError]:
+    ) -> Mapping[PurePosixPath, Entry | HostError | None]:
         """
         Return what stands at each path; the content of those in `digests` is read as well.
 

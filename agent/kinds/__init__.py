@@ -44,6 +44,10 @@ class Kind(ABC, Generic[S, T]):
         """Return whether this only follows from another entry."""
         return False
 
+    def absent(self, spec: S) -> bool:
+        """Return whether this entry declares that the thing shall not be."""
+        return False
+
     def fingerprint(self, spec: S) -> object:
         """Return plain data that is equal exactly when two declarations are; no content, only digests."""
         return repr(spec)
@@ -53,7 +57,7 @@ class Kind(ABC, Generic[S, T]):
         return ()
 
     @abstractmethod
-    def observe(self, probe: Probe, wants: Mapping[str, S | None]) -> Mapping[str, T | None | HostError]:
+    def observe(self, probe: Probe, wants: Mapping[str, S | None]) -> Mapping[str, T | HostError | None]:
         """
         Return the state of all `wants` in one reading. A want of None: owned, and no longer declared.
 

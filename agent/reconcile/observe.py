@@ -1,0 +1,50 @@
+"""Reads all that a plan needs, each kind in one reading, before anything is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from agent.errors import HostError
+from agent.host import Probe
+from agent.kinds import AnyKind
+from agent.model import DesiredState, Observed, ResourceId
+from agent.reconcile.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that a plan is made from: what is declared, what is seen, what is remembered."""
+
+    desired: DesiredState
+    observed: Observed
+    ledger: Ledger
+    kinds: Mapping[str, AnyKind]
+
+
+def observe(
+    desired: DesiredState, owned: Iterable[ResourceId], kinds: Mapping[str, AnyKind], probe: Probe
+) -> Observed:
+    """Return the state of all that is declared or owned, and of strays; a failed read is a value."""
+    wants: dict[str, dict[str, object | None]] = {}
+    for rid, resource in desired.resources.items():
+        wants.setdefault(rid.kind, {})[rid.name] = resource.spec
+    for rid in owned:
+        wants.setdefault(rid.kind, {}).setdefault(rid.name, None)
+    observed: dict[ResourceId, object | HostError | None] = {}
+    for kind, named in wants.items():
+        have = look(kinds, kind, probe, named)
+        observed |= {ResourceId(kind, name): state for name, state in have.items()}
+    return observed
+
+
+def look(
+    kinds: Mapping[str, AnyKind], kind: str, probe: Probe, wants: Mapping[str, object | None]
+) -> Mapping[str, object | HostError | None]:
+    """Return what one kind sees of its `wants`; trouble that strikes all of them is said of each."""
+    if kind not in kinds:
+        return dict.fromkeys(wants, HostError(f"this trued does not know the kind {kind!r}"))
+    try:
+        return kinds[kind].observe(probe, wants)
+    except HostError as error:
+        return dict.fromkeys(wants, error)

@@ -1,0 +1,51 @@
+"""Decides what trued answers for, and writes it down before anything is touched."""
+
+from __future__ import annotations
+
+from agent.model import Cause, Change, Ownership, Plan, Resource, ResourceId, Verb
+from agent.reconcile.ledger import Memory, Owned
+from agent.reconcile.observe import Situation
+
+
+def begin(plan: Plan, situation: Situation, memory: Memory) -> None:
+    """Write down what is about to be touched; write nothing when there is nothing new to say. Raises LedgerError."""
+    ledger, desired = situation.ledger, situation.desired
+    touched = {
+        change.id: owned for change in plan.changes if (owned := _touched(change, situation)) is not None
+    }
+    true = {
+        rid: owned
+        for rid in plan.settled
+        if (owned := _found_true(desired.resources[rid], ledger.owned.get(rid))) is not None
+        and (owned != ledger.owned.get(rid) or rid in ledger.unfinished)
+    }
+    if touched or true or plan.gone or ledger.held != desired.commit:
+        memory.begin(desired.commit, touched=touched, true=true, gone=plan.gone)
+
+
+def _found_true(resource: Resource, before: Owned | None) -> Owned | None:
+    """Return how something that is as declared is owned; None: it is not ours to answer for."""
+    if before is None and resource.implied:
+        return None
+    return _owned(resource, before.ownership if before else Ownership.ADOPTED, resource.digest)
+
+
+def _touched(change: Change, situation: Situation) -> Owned | None:
+    """Return how what is about to change is owned; None for a stray, which is nobody's."""
+    before, resource = situation.ledger.owned.get(change.id), situation.desired.resources.get(change.id)
+    if resource is None:
+        return before
+    return _owned(resource, _ownership(change, resource, before, situation), before.digest if before else "")
+
+
+def _ownership(change: Change, resource: Resource, before: Owned | None, situation: Situation) -> Ownership:
+    if situation.kinds[change.id.kind].absent(resource.spec):
+        return Ownership.ADOPTED  # what comes back after this is somebody else's, never to be removed by us
+    if before and not (change.verb is Verb.CREATE and change.cause is Cause.COMMIT):
+        return before.ownership
+    return Ownership.CREATED if situation.observed[change.id] is None else Ownership.ADOPTED
+
+
+def _owned(resource: Resource, ownership: Ownership, digest: str) -> Owned:
+    needs: tuple[ResourceId, ...] = tuple(sorted(resource.needs | resource.restart_on))
+    return Owned(digest=digest, ownership=ownership, keep=resource.keep, needs=needs)

@@ -1,0 +1,136 @@
+"""Decides. Pure: the same inputs give the same plan, and nothing is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from agent.errors import HostError
+from agent.kinds import AnyKind
+from agent.model import (
+    Blocked,
+    Cause,
+    Change,
+    Drift,
+    Held,
+    Ownership,
+    Plan,
+    Resource,
+    ResourceId,
+    Step,
+    Verb,
+)
+from agent.reconcile.observe import Situation
+from agent.reconcile.order import in_order
+
+STALE = (Cause.TRIGGER, Cause.UNFINISHED)
+
+
+def make_plan(situation: Situation) -> Plan:
+    """Return what must happen, in order. What is declared is in order already."""
+    desired, ledger, planner = situation.desired, situation.ledger, _Planner(situation)
+    entries: dict[ResourceId, Change | Blocked | Held] = {}
+    for resource in desired.resources.values():
+        if entry := planner.declared(resource, entries):
+            entries[resource.id] = entry
+    released: dict[ResourceId, str] = {}
+    for rid in planner.undeclared():
+        if reason := planner.stays(rid):
+            released[rid] = reason
+        elif entry := planner.removal(rid):
+            entries[rid] = entry
+    return Plan(
+        commit=desired.commit,
+        entries=tuple(entries.values()),
+        settled=frozenset(rid for rid in desired.resources if rid not in entries),
+        gone=frozenset(rid for rid in ledger.owned if rid not in desired.resources and rid not in entries),
+        released=released,
+    )
+
+
+class _Planner:
+    def __init__(self, situation: Situation) -> None:
+        self.desired, self.observed = situation.desired, situation.observed
+        self.ledger, self.kinds = situation.ledger, situation.kinds
+
+    def declared(
+        self, resource: Resource, entries: Mapping[ResourceId, Change | Blocked | Held]
+    ) -> Change | Blocked | Held | None:
+        """Return what is to be done about something declared, given what comes before it."""
+        rid, have = resource.id, self.observed[resource.id]
+        if isinstance(have, HostError):
+            return Blocked(id=rid, reason=str(have))
+        cause = self._cause(resource, entries)
+        kind = self.kinds[rid.kind]
+        try:
+            steps = tuple(kind.steps(rid.name, resource.spec, have, stale=cause in STALE))
+        except HostError as error:
+            return Blocked(id=rid, reason=str(error))
+        if not steps or (cause is Cause.DRIFT and resource.drift is Drift.IGNORE):
+            return None
+        change = Change(
+            id=rid,
+            verb=_verb(kind, resource, have),
+            cause=cause,
+            steps=(*self._first(rid, have), *steps),
+            needs=resource.needs | resource.restart_on,
+        )
+        if cause is Cause.DRIFT and resource.drift is Drift.REPORT:
+            return Held(id=rid, reason=f"drift is only reported: {change.why}", change=change)
+        return change
+
+    def undeclared(self) -> Iterator[ResourceId]:
+        """Yield what is to go, in the reverse of the order in which it came."""
+        going = {rid: self._needed(rid) for rid in self.observed if rid not in self.desired.resources}
+        yield from reversed(tuple(in_order(going, self.kinds)))
+
+    def stays(self, rid: ResourceId) -> str:
+        """Return why something of ours that is no longer declared is left in place, or nothing."""
+        owned, have = self.ledger.owned.get(rid), self.observed[rid]
+        if owned is None or have is None or isinstance(have, HostError):
+            return ""
+        if owned.keep:
+            return "no longer declared, kept as it was declared to be"
+        if owned.ownership is Ownership.ADOPTED:
+            return "no longer declared, left as it is: it was there before trued"
+        if reason := self.kinds[rid.kind].leaves(rid.name, have):
+            return f"no longer declared, left in place: {reason}"
+        return ""
+
+    def removal(self, rid: ResourceId) -> Change | Blocked | None:
+        have = self.observed[rid]
+        if isinstance(have, HostError):
+            return Blocked(id=rid, reason=str(have))
+        try:
+            steps = tuple(self.kinds[rid.kind].steps(rid.name, None, have, stale=False))
+        except HostError as error:
+            return Blocked(id=rid, reason=str(error))
+        if not steps:
+            return None
+        cause = Cause.COMMIT if rid in self.ledger.owned else Cause.DRIFT
+        return Change(id=rid, verb=Verb.REMOVE, cause=cause, steps=(*self._first(rid, have), *steps))
+
+    def _needed(self, rid: ResourceId) -> tuple[ResourceId, ...]:
+        return self.ledger.owned[rid].needs if rid in self.ledger.owned else ()
+
+    def _cause(self, resource: Resource, entries: Mapping[ResourceId, Change | Blocked | Held]) -> Cause:
+        if any(isinstance(entries.get(rid), Change) for rid in resource.restart_on):
+            return Cause.TRIGGER
+        if resource.id in self.ledger.unfinished:
+            return Cause.UNFINISHED
+        owned = self.ledger.owned.get(resource.id)
+        return Cause.DRIFT if owned and owned.digest == resource.digest else Cause.COMMIT
+
+    def _first(self, rid: ResourceId, have: object | None) -> tuple[Step, ...]:
+        """Return what keeps something that trued did not make, before it is touched for the first time."""
+        owned = self.ledger.owned.get(rid)
+        # Unfinished and adopted: a kill may have come between writing that down and keeping it.
+        met = owned is not None and (
+            owned.ownership is Ownership.CREATED or rid not in self.ledger.unfinished
+        )
+        return () if have is None or met else tuple(self.kinds[rid.kind].first(rid.name, have))
+
+
+def _verb(kind: AnyKind, resource: Resource, have: object | None) -> Verb:
+    if kind.absent(resource.spec):
+        return Verb.REMOVE
+    return Verb.CREATE if have is None else Verb.UPDATE

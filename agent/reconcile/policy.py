@@ -1,0 +1,57 @@
+"""Decides what of a plan may not be done: too many removals, an empty state, what this host does not allow. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from agent.model import Blocked, Change, DesiredState, Held, Plan
+from agent.reconcile.observe import Situation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What this host allows, whatever Git says."""
+
+    count: int = 10  # a plan that removes more than this many,
+    share: float = 0.25  # and more than this part of what is owned, has its removals held
+    allow: Mapping[str, tuple[str, ...]] | None = None  # kind: globs of names; None allows everything
+
+
+def hold_back(plan: Plan, situation: Situation, policy: Policy, *, allow_removals: bool = False) -> Plan:
+    """Return the plan with what may not be done held, each with the reason and the way out."""
+    desired = situation.desired
+    plan = _hold(plan, lambda change: _not_allowed(change, policy))
+    removals = [change.id for change in plan.changes if change.id not in desired.resources]
+    reason = "" if allow_removals else _too_many(len(removals), len(situation.ledger.owned), desired, policy)
+    return _hold(plan, lambda change: reason if change.id not in desired.resources else "")
+
+
+def _hold(plan: Plan, reason: Callable[[Change], str]) -> Plan:
+    def judged(entry: Change | Blocked | Held) -> Change | Blocked | Held:
+        if isinstance(entry, Change) and (why := reason(entry)):
+            return Held(id=entry.id, reason=why, change=entry)
+        return entry
+
+    return replace(plan, entries=tuple(map(judged, plan.entries)))
+
+
+def _not_allowed(change: Change, policy: Policy) -> str:
+    if policy.allow is None:
+        return ""
+    if any(fnmatchcase(change.id.name, glob) for glob in policy.allow.get(change.id.kind, ())):
+        return ""
+    return "this host's agent.yaml does not allow it (allow)"
+
+
+def _too_many(removals: int, owned: int, desired: DesiredState, policy: Policy) -> str:
+    way_out = "to let it through once: trued apply --allow-removals"
+    if removals and not desired.resources:
+        return f"the declared state is empty, and would remove all {removals} that trued made; {way_out}"
+    if removals > policy.count and removals > policy.share * owned:
+        return (
+            f"{removals} removals of {owned} owned are more than limits.removals allows"
+            f" ({policy.count} and {policy.share:.0%}); {way_out}"
+        )
+    return ""
