@@ -31,8 +31,10 @@ AGENTS = ("agent", "git", "oauth2", "x-access-token", "token")  # as on a forge,
 def missing_tools() -> tuple[str, ...]:
     """Return what these servers need and this machine has not."""
     missing = [tool for tool in TOOLS if not find(tool)]
-    if not missing and not nginx.backend().exists():
-        return ("git-http-backend",)
+    if "git" not in missing and not nginx.backend().exists():
+        missing.append("git-http-backend")
+    if not sshd.login_shell():
+        missing.append("a login shell of this user, which sshd runs the forced command with")
     return tuple(missing)
 
 
@@ -85,7 +87,7 @@ class GitServer:
         self.folder.mkdir(exist_ok=True)
         self.repositories.mkdir()
         self._secret(self.token_file, TOKEN)
-        self._secret(self.admin_token_file, ADMIN_TOKEN)
+        self._secret(self.admin_token_file, f"admin:{ADMIN_TOKEN}")
         self.gitconfig.write_text("[safe]\n\tdirectory = *\n")
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,15 @@ class Ssh:
             f"ssh -F none -i {self.key} -o IdentitiesOnly=yes -o BatchMode=yes"
             f" -o UserKnownHostsFile={self.known_hosts} -o StrictHostKeyChecking=yes"
         )
+
+
+def login_shell() -> str:
+    """Return the shell of whoever runs the tests; empty if there is none to log in with."""
+    try:
+        shell = pwd.getpwuid(os.geteuid()).pw_shell
+    except KeyError:
+        return ""
+    return "" if Path(shell).name in {"nologin", "false"} else shell
 
 
 def write_config(folder: Path, port: int, repositories: Path, gitconfig: Path) -> Ssh:
