@@ -157,6 +157,13 @@ class Tree(Protocol):
         """Yield all that is below a folder, sorted; None if there is no such folder."""
 
 
+class Sources(Tree, Protocol):
+    """The files of one commit as one host sees them: it can also fill in templates."""
+
+    def render(self, path: TreePath) -> Content:
+        """Return what a template of the commit becomes on this host; raises DocumentError with file and line."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedCommit:
     """A commit that this host may follow. Made only in `agent/git/verify.py`; nothing else is rendered."""

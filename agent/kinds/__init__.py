@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from agent.errors import HostError
 from agent.host import Probe
-from agent.model import ResourceId, Step, Tree
+from agent.model import ResourceId, Sources, Step
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -27,12 +27,14 @@ class Kind(ABC, Generic[S, T]):
     spec: type[S]  # the schema of one entry
     rank: ClassVar[int]  # habit of order among what could go next; low goes first
     shorthand: ClassVar[str] = ""  # the field that a bare scalar fills: `nginx: present`
+    triggers: ClassVar[tuple[str, ...]] = ()  # keys that list what it listens to: restart_on, reload_on
+    verbatim: ClassVar[bool] = False  # `${…}` in an entry stays as it is, unless it says `substitute: true`
 
     def name(self, written: str) -> str:
         """Return the one way to write this name; raises ValueError for what cannot be one."""
         return written
 
-    def expand(self, name: str, spec: S, tree: Tree) -> Iterable[tuple[str, S]]:
+    def expand(self, name: str, spec: S, tree: Sources) -> Iterable[tuple[str, S]]:
         """
         Yield what this entry stands for; by default, itself.
 
