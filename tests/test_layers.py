@@ -39,7 +39,8 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "reconcile": "kinds host files model errors",
         "cycle": "reconcile kinds host model errors",
         "daemon": "agent cycle config status model errors",
-        "cli": "agent files daemon cycle reconcile status desired git kinds kinds.* host host.* config documents model errors",
+        "telling": "files status model errors",
+        "cli": "agent files telling daemon cycle reconcile status desired git kinds kinds.* host host.* config documents model errors",
         "__main__": "cli",
     }.items()
 }
@@ -49,7 +50,7 @@ PRIVATE: Mapping[str, frozenset[str]] = {
     library: frozenset(rooms.split())
     for library, rooms in {
         "subprocess": "host.* git",
-        "os": "host.* git files reconcile daemon cli config",
+        "os": "host.* git files telling reconcile daemon cli config",
         "shutil": "host.*",
         "dulwich": "git",
         "urllib3": "git",

@@ -31,6 +31,15 @@ def news(status: Status, told: Status | None, *, heartbeat: float, now: datetime
     return News.NOTHING if 0 <= age < heartbeat else News.HEARTBEAT
 
 
+def same_but_time(status: Status, other: Status) -> bool:
+    """Return whether two statuses say the same, apart from when; facts are fleeting (free memory, addresses)."""
+    return (
+        _summary(status) == _summary(other)
+        and (status.agent, status.labels) == (other.agent, other.labels)
+        and status.resources == other.resources
+    )
+
+
 def _says_more(status: Status, told: Status) -> bool:
     return (
         _summary(status) != _summary(told)

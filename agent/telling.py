@@ -1,0 +1,154 @@
+"""
+Tells the world what became of a cycle: remembers the report here, and sends what is new to the status branch.
+
+Writes below `state_dir/status`, and hands commits to a publisher. Nothing that goes wrong here is raised: a host
+that cannot tell goes on being kept true.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from agent.errors import SourceError
+from agent.files import atomic_write
+from agent.model import Report
+from agent.status.document import LIMIT, Status, encode, parse, status_of
+from agent.status.message import message
+from agent.status.readme import readme
+from agent.status.tell import News, news, same_but_time
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(minutes=15)
+
+
+class Publisher(Protocol):
+    """Where reports go; `agent/git/publish.py` is the real one."""
+
+    def put(self, files: Mapping[str, bytes], message: str, when: datetime) -> None:
+        """Queue one commit on disk, behind those that wait; raises SourceError."""
+
+    def push(self) -> int:
+        """Send what is queued, in order, and return how many commits that were; raises SourceError."""
+
+
+class Teller:
+    """
+    Remembers the last report, and publishes those that say something new.
+
+    After a failed push the next one waits a minute, then twice as long each time, at most 15 minutes, and so do
+    the reports that come meanwhile: a dead remote must not cost every cycle a connect timeout. A report in which
+    an error went away is tried at once, because then the way to Git is likely to be open again.
+    """
+
+    def __init__(
+        self, *, publisher: Publisher, state_dir: Path, heartbeat: float, now: Callable[[], datetime]
+    ) -> None:
+        self._publisher = publisher
+        self._last = _Kept(last_path(state_dir))
+        self._told = _Kept(state_dir / "status" / "told.json")
+        self._heartbeat = heartbeat
+        self._now = now
+        self._waiting = True  # a run before this one may have left commits in the queue
+        self._failed = ""  # why the last push failed
+        self._wait = FIRST_WAIT
+        self._tried: datetime | None = None
+
+    def tell(self, report: Report) -> None:
+        """Remember a report, and publish it if it is news or time for a sign of life. Raises nothing of its own."""
+        status = status_of(report)
+        before = self._last.read()
+        self._remember(status, before)
+        self._queue(status)
+        cured = before is not None and bool(before.error) and not status.error
+        if self._waiting and (cured or self._due()):
+            self._push()
+
+    def _remember(self, status: Status, before: Status | None) -> None:
+        try:
+            if before is not None and same_but_time(status, before):
+                self._last.touch()
+            else:
+                self._last.write(status)
+        except OSError as error:
+            log.error("%s: the last report cannot be kept: %s", self._last.path, error.strerror)  # noqa: TRY400
+
+    def _queue(self, status: Status) -> None:
+        what = news(status, self._told.read(), heartbeat=self._heartbeat, now=self._now())
+        if what is News.NOTHING:
+            return
+        files = {"status.json": encode(status), "README.md": readme(status).encode("utf-8", "replace")}
+        try:
+            self._publisher.put(files, message(status, heartbeat=what is News.HEARTBEAT), status.finished)
+            self._waiting = True
+            # Only now: a report that could not be queued is news again in the next cycle.
+            self._told.write(status)
+        except SourceError as error:
+            log.error("status: a report cannot be queued: %s", error)  # noqa: TRY400
+        except OSError as error:
+            log.error("%s: what was told cannot be kept: %s", self._told.path, error.strerror)  # noqa: TRY400
+
+    def _due(self) -> bool:
+        if self._tried is None or not self._failed:
+            return True
+        # A clock that was set back must not make the wait longer.
+        return not timedelta(0) <= self._now() - self._tried < self._wait
+
+    def _push(self) -> None:
+        again = bool(self._failed)
+        self._tried = self._now()
+        try:
+            self._publisher.push()
+        except SourceError as error:
+            self._wait = min(self._wait * 2, LONGEST_WAIT) if again else FIRST_WAIT
+            if str(error) != self._failed:
+                log.warning("status: reports wait on disk: %s", error)
+            self._failed = str(error)
+            return
+        if again:
+            log.info("status: reports arrive again")
+        self._waiting, self._failed = False, ""
+
+
+def last_path(state_dir: Path) -> Path:
+    """Return where the last report is kept; its modification time is when the host was last looked at."""
+    return state_dir / "status" / "last.json"
+
+
+class _Kept:
+    """A status in a file. It is read again only when another process wrote it: an idle cycle reads nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[tuple[int, int, int], Status | None] | None = None
+
+    def read(self) -> Status | None:
+        """Return what is kept, or None when there is nothing that can be read: it is then written anew."""
+        try:
+            stamp = self._stamp()
+            if self._seen is None or self._seen[0] != stamp:
+                with self.path.open("rb") as file:
+                    self._seen = stamp, parse(file.read(LIMIT + 1))
+        except (OSError, ValueError):
+            return None
+        return self._seen[1]
+
+    def write(self, status: Status) -> None:
+        atomic_write(self.path, encode(status))
+        self._seen = self._stamp(), status
+
+    def touch(self) -> None:
+        """Let the age of the file say when it last was true. Nothing waits for the disk."""
+        os.utime(self.path)
+        if self._seen:
+            self._seen = self._stamp(), self._seen[1]
+
+    def _stamp(self) -> tuple[int, int, int]:
+        found = self.path.stat()
+        return found.st_ino, found.st_mtime_ns, found.st_size
