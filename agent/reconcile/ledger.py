@@ -6,9 +6,10 @@ What trued remembers between cycles: ids, digests and commits, never contents.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -162,28 +163,36 @@ def _read(db: sqlite3.Connection) -> Ledger:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)  # before SQLite makes it with the umask's mode; its -wal and -shm take it over
+    if not path.exists():
+        _create(path)
     db = sqlite3.connect(path, isolation_level=None, timeout=30)
     try:
-        db.execute("PRAGMA journal_mode=WAL")
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            _create(db)
-        elif version != VERSION:
+        if version != VERSION:
             raise sqlite3.DatabaseError(f"it has version {version}, this trued reads version {VERSION}")
+        db.execute("PRAGMA journal_mode=WAL")
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _create(db: sqlite3.Connection) -> None:
-    with _transaction(db, durable=True):
-        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in SCHEMA.strip().split(";\n"):
-                db.execute(statement.rstrip(";"))
-            db.execute(f"PRAGMA user_version = {VERSION}")
+def _create(path: Path) -> None:
+    """Make it whole under another name first: an empty file at `path` is then always damage, never a beginning."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)  # before SQLite makes it with the umask's mode; its -wal and -shm take it over
+    with closing(sqlite3.connect(new, isolation_level=None)) as db, _transaction(db, durable=True):
+        for statement in SCHEMA.strip().split(";\n"):
+            db.execute(statement.rstrip(";"))
+        db.execute(f"PRAGMA user_version = {VERSION}")
+    new.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 @contextmanager

@@ -1,0 +1,142 @@
+"""What is remembered, across kills, other processes, and damage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.errors import LedgerError
+from agent.model import Ownership, ResourceId
+from agent.reconcile.ledger import Ledger, Memory, Owned
+
+MOTD = ResourceId("file", "/etc/motd")
+ODD = ResourceId("file", "/srv/a:b c\u00e4'\"")
+OWNED = Owned(digest="d1", ownership=Ownership.CREATED, keep=True, needs=(MOTD, ODD))
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "ledger.db"
+
+
+def test_where_nothing_was_written_nothing_is_remembered_or_made(path: Path) -> None:
+    assert Ledger() == Memory(path).load()
+    assert not path.parent.exists()
+
+
+def test_what_was_written_is_read_back(path: Path) -> None:
+    Memory(path).begin("c1", touched={ODD: OWNED}, true={MOTD: OWNED}, gone=())
+    memory = Memory(path)
+
+    assert Ledger(held="c1", owned={MOTD: OWNED, ODD: OWNED}, unfinished=frozenset({ODD})) == memory.load()
+    memory.finish(ODD, OWNED)
+    memory.finish(MOTD, None)
+    memory.judge("c1")
+    assert Ledger(held="c1", good="c1", owned={ODD: OWNED}) == Memory(path).load()
+
+
+def test_the_same_ledger_is_read_once(path: Path) -> None:
+    memory = Memory(path)
+    memory.begin("c1", touched={}, true={MOTD: OWNED}, gone=())
+
+    assert memory.load() is memory.load()
+
+
+def test_what_another_process_writes_is_seen(path: Path) -> None:
+    memory, other = Memory(path), Memory(path)
+    memory.begin("c1", touched={}, true={MOTD: OWNED}, gone=())
+    memory.load()
+    other.judge("c1")
+
+    assert "c1" == memory.load().good
+
+
+def test_nobody_else_may_read_it(path: Path) -> None:
+    Memory(path).judge("c1")
+
+    assert {0o600} == {file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    assert 0o700 == path.parent.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage" * 100, None])
+def test_a_damaged_ledger_is_an_error_with_a_way_out_and_never_empty(
+    path: Path, damage: bytes | None
+) -> None:
+    memory = Memory(path)
+    memory.begin("c1", touched={}, true={MOTD: OWNED}, gone=())
+    memory.close()
+    if damage is None:
+        data = bytearray(path.read_bytes())
+        data[100:4096] = os.urandom(3996)
+        path.write_bytes(data)
+    else:
+        path.write_bytes(damage)
+    with pytest.raises(LedgerError) as caught:
+        Memory(path).load()
+
+    assert str(path) in str(caught.value)
+    assert "move it away" in caught.value.hint
+
+
+def test_a_ledger_of_a_newer_version_is_refused(path: Path) -> None:
+    Memory(path).judge("c1")
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+
+    with pytest.raises(LedgerError, match="version 99"):
+        Memory(path).load()
+
+
+def test_what_was_begun_and_finished_survives_a_kill(path: Path) -> None:
+    """A kill -9 loses nothing that a method has returned from."""
+    program = f"""
+import os, signal
+from pathlib import Path
+from agent.model import *
+from agent.reconcile.ledger import *
+memory = Memory(Path({str(path)!r}))
+things = {{ResourceId("file", f"/t{{n}}"): Owned(digest="", ownership=Ownership.CREATED) for n in range(100)}}
+memory.begin("c1", touched=things, true={{}}, gone=())
+for rid in list(things)[:50]:
+    memory.finish(rid, things[rid])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    child = subprocess.run([sys.executable, "-c", program], check=False)
+    assert -signal.SIGKILL == child.returncode
+
+    ledger = Memory(path).load()
+    assert 100 == len(ledger.owned)
+    assert 50 == len(ledger.unfinished)
+
+
+def test_a_full_disk_is_an_error_that_leaves_the_ledger_as_it_was(path: Path) -> None:
+    memory = Memory(path)
+    memory.begin("c1", touched={}, true={MOTD: OWNED}, gone=())
+    memory.close()
+    program = f"""
+import resource, signal
+from pathlib import Path
+from agent.errors import LedgerError
+from agent.model import *
+from agent.reconcile.ledger import *
+memory = Memory(Path({str(path)!r}))
+memory.load()
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40000, 40000))
+many = {{ResourceId("file", f"/t{{n}}" * 50): Owned(digest="", ownership=Ownership.CREATED) for n in range(2000)}}
+try:
+    memory.begin("c2", touched=many, true={{}}, gone=())
+except LedgerError as error:
+    print(error)
+"""
+    child = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert "the ledger cannot be used" in child.stdout
+
+    assert Ledger(held="c1", owned={MOTD: OWNED}) == Memory(path).load()
