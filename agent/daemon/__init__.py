@@ -1,0 +1,185 @@
+"""
+The loop around the cycle: when to look, when to ask Git, when to stop. One thread decides, and it mostly sleeps.
+
+Acts on signals, and speaks to the service manager and the log; what a cycle does is not its business.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from agent.cycle import Pulse
+from agent.daemon.heart import Heart, Interrupted, Notifier
+from agent.daemon.logs import headline, log_report
+from agent.errors import BusyError, LedgerError, SourceError, TruedError
+from agent.model import Report
+
+log = logging.getLogger(__name__)
+
+LONGEST = 1800.0  # seconds between two polls of a repository that cannot be reached
+ENOUGH = 5  # cycles in a row that end in a bug, before systemd is asked for a fresh process
+PATIENCE = 60.0  # seconds to wait for another process's cycle
+
+
+class Cycle(Protocol):
+    """One pass over the host. `poll` False: keep to the commit that is held, and leave Git alone."""
+
+    def __call__(self, pulse: Pulse, *, poll: bool) -> Report: ...
+
+
+class Lock(Protocol):
+    """What one process at a time may have; `agent/host/lock.py` has the real ones."""
+
+    def held(self, *, wait: float = ..., tick: Callable[[], object] = ...) -> AbstractContextManager[None]:
+        """Hold it; raises BusyError after `wait` seconds, LedgerError when it can't be had at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What the loop goes round with, as agent.yaml says at this moment."""
+
+    cycle: Cycle
+    tell: Callable[[Report, Pulse], None]  # spools and pushes; a failing push is its own business
+    interval: float  # seconds between two looks at the host
+    state_dir: Path
+    alone: Lock  # held by one daemon for as long as it runs
+    turn: Lock  # held for one cycle and the telling of it, by whoever runs one
+
+
+def run(
+    assemble: Callable[[], Work], *, notifier: Notifier, chance: Callable[[], float] = random.random
+) -> int:
+    """
+    Run cycles until SIGTERM or SIGINT, and return the exit code: 0, or 1 when a new process has to try.
+
+    `assemble` is called at the start, and again at each SIGHUP; `chance` gives numbers from 0 to 1. Raises
+    TruedError when the start fails: agent.yaml is wrong, or another daemon runs here. Main thread only (signal(7)).
+    """
+    work = assemble()
+    with work.alone.held(), Heart(notifier).listening() as heart:
+        loop = Loop(work=work, assemble=assemble, heart=heart, notifier=notifier, chance=chance)
+        # Ready means: takes signals, and will look. Git may be away for hours, and boot must not wait for it.
+        notifier.send("READY=1", "STATUS=looking for the first time")
+        log.info("started, looks every %.0f s", work.interval)
+        code, ending = loop.until_stopped()
+        notifier.send("STOPPING=1", f"STATUS={ending}")
+        return code
+
+
+@dataclass(slots=True, kw_only=True)
+class Loop:
+    """What one look leaves behind for the next one."""
+
+    work: Work
+    assemble: Callable[[], Work]
+    heart: Heart
+    notifier: Notifier
+    chance: Callable[[], float]
+    last: Report | None = None
+    broken: int = 0  # cycles in a row that ended in a bug
+    unreached: int = 0  # polls in a row that did not reach the repository
+    poll_at: float = 0.0  # monotonic seconds
+
+    def until_stopped(self) -> tuple[int, str]:
+        """Return the exit code and the last words."""
+        try:
+            with suppress(Interrupted):
+                if gave_up := self._go_round():
+                    return 1, gave_up
+        except LedgerError as error:
+            log.error("%s", _with_hint(error))  # noqa: TRY400 - meant for a person, who needs no traceback
+            return 1, f"stopped: {error}"
+        log.info("asked to stop: stopped")
+        return 0, "stopped"
+
+    def _go_round(self) -> str:
+        """Return why to give up, or nothing when asked to stop. Raises Interrupted and LedgerError."""
+        asked = True
+        while not self.heart.stopping:
+            said = self._look(poll=asked or time.monotonic() >= self.poll_at)
+            if self.broken >= ENOUGH:
+                log.error(
+                    "%d cycles in a row ended in an unexpected error: making room for a new process", ENOUGH
+                )
+                return said
+            wait = delay(self.work.interval, self.broken, self.chance)
+            # READY=1 ends a reload, and a first one that was lost is made good.
+            self.notifier.send("READY=1", f"STATUS={said}, next look in {wait:.0f} s")
+            self.heart.sleep(time.monotonic() + wait)
+            if asked := self.heart.asked():
+                self._reload()
+        return ""
+
+    def _look(self, *, poll: bool) -> str:
+        """Run one cycle; return what to say of it. Raises LedgerError."""
+        try:
+            report = self._take_turn(poll=poll)
+        except BusyError as error:
+            log.warning("%s: left this look to it", error)
+            return "another cycle was at work"
+        except LedgerError:
+            raise
+        except Exception:
+            self.broken += 1
+            log.exception("a cycle ended in an unexpected error, %d in a row", self.broken)
+            return "the last cycle ended in an unexpected error"
+        self.last, self.broken = report, 0
+        if poll:
+            self._space_polls(report)
+        return headline(report)
+
+    def _take_turn(self, *, poll: bool) -> Report:
+        with ExitStack() as held:
+            with self.heart.interruptible():
+                held.enter_context(self.work.turn.held(wait=PATIENCE, tick=self.heart.beat))
+            self.heart.beat()
+            report = self.work.cycle(self.heart, poll=poll)
+            log_report(report, self.last)
+            self.work.tell(report, self.heart)
+        return report
+
+    def _space_polls(self, report: Report) -> None:
+        """An unreachable repository is asked ever less often; the host is looked at all the same."""
+        self.unreached = self.unreached + 1 if report.exit_code == SourceError.exit_code else 0
+        wait = delay(self.work.interval, self.unreached, self.chance) if self.unreached else 0.0
+        self.poll_at = time.monotonic() + wait
+
+    def _reload(self) -> None:
+        """Read agent.yaml again; one that cannot be used changes nothing."""
+        self.notifier.reloading()
+        try:
+            work = self.assemble()
+        except TruedError as error:
+            log.error("%s; the settings stay as they were", _with_hint(error))  # noqa: TRY400 - as above
+            return
+        if work.state_dir != self.work.state_dir:
+            log.error("state_dir is another one now, which takes a restart; the settings stay as they were")
+            return
+        self.work = work
+        log.info("reloaded, looks every %.0f s", work.interval)
+
+
+def delay(interval: float, failures: int, chance: Callable[[], float]) -> float:
+    """
+    Return the seconds to wait: `interval` within a tenth, or after failures up to ever more.
+
+    The tenth keeps a fleet from asking all at once. After failures it is a random part of a span that doubles each
+    time, up to LONGEST ("full jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/),
+    but never less than the usual.
+    """
+    usual = interval * (0.9 + 0.2 * chance())
+    if not failures:
+        return usual
+    span = min(interval * 2.0 ** min(failures, 32), max(LONGEST, interval))
+    return max(usual, span * chance())
+
+
+def _with_hint(error: TruedError) -> str:
+    return f"{error} ({error.hint})" if error.hint else str(error)

@@ -1,0 +1,114 @@
+"""
+What keeps the loop alive and lets it be asked: signals become questions, sleep is one wait, life is shown to systemd.
+
+Owns the process's handlers for SIGTERM, SIGINT and SIGHUP while it listens. docs/decisions/0005 says why it is so.
+"""
+
+from __future__ import annotations
+
+import math
+import select
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol, Self
+
+
+class Notifier(Protocol):
+    """The way to the service manager; `agent/host/notify.py` has the real one."""
+
+    @property
+    def watchdog(self) -> float | None: ...
+
+    def send(self, *assignments: str) -> bool: ...
+
+    def reloading(self) -> bool: ...
+
+
+class Interrupted(BaseException):
+    """Ends a wait that was declared interruptible. No `except Exception` on the way may swallow it."""
+
+
+class Heart:
+    """The pulse that the loop lends to a cycle, and the loop's own way to sleep."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        # Half of the time allowed, as sd_watchdog_enabled(3) recommends.
+        self._period = notifier.watchdog / 2 if notifier.watchdog else None
+        self._beaten = -math.inf
+        self._stopping = False
+        self._asked = False
+        self._open = False
+        self._ear, self._bell = socket.socketpair()
+
+    @contextmanager
+    def listening(self) -> Iterator[Self]:
+        """Take the signals; give them back at the end."""
+        self._ear.setblocking(False)
+        self._bell.setblocking(False)
+        # The C handler writes to the bell, so a signal between a test of the flags and the wait is not missed.
+        wakeup = signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
+        handlers = {signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._ask}
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(wakeup)
+            self._ear.close()
+            self._bell.close()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's own shape
+        first, self._stopping = not self._stopping, True
+        if first and self._open:  # a second signal must not break off the cleaning up after the first
+            raise Interrupted
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as above
+        self._asked = True
+
+    @property
+    def stopping(self) -> bool:
+        """Whether to come to an end after the step in hand."""
+        return self._stopping
+
+    def asked(self) -> bool:
+        """Return whether a look was asked for since the last time this was called."""
+        asked, self._asked = self._asked, False
+        return asked
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """See `Pulse`. First open, then test: a signal in between is seen by one or by the other."""
+        before, self._open = self._open, True
+        try:
+            if self._stopping:
+                raise Interrupted
+            yield
+        finally:
+            self._open = before
+
+    def beat(self) -> None:
+        """Show life to the service manager's watchdog. Cheap: may be called after every step."""
+        self._show_life(time.monotonic(), early=True)
+
+    def sleep(self, until: float) -> None:
+        """Return at `until` (monotonic seconds), or as soon as a signal asks for something."""
+        while not (self._stopping or self._asked):
+            now = time.monotonic()
+            if now >= until:
+                return
+            self._show_life(now, early=False)
+            wake = min(until, self._beaten + self._period) if self._period else until
+            if select.select([self._ear], [], [], max(0.0, wake - now))[0]:
+                self._ear.recv(4096)
+
+    def _show_life(self, now: float, *, early: bool) -> None:
+        """Send at most one sign of life a period, or two while a cycle is at work: it may not come by again soon."""
+        if self._period and now - self._beaten >= self._period / (2 if early else 1):
+            self._notifier.send("WATCHDOG=1")
+            self._beaten = now
