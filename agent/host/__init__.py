@@ -16,6 +16,29 @@ from agent.errors import HostError
 from agent.model import Step
 
 
+class Detour(HostError):
+    """The way to a path goes through a symbolic link, which is never followed. `link` is where it stands."""
+
+    def __init__(self, message: str, *, link: PurePosixPath, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.link = link
+
+
+def shown(path: PurePosixPath | str) -> str:
+    """Return a path as one line that can be printed anywhere; odd bytes and control characters escaped."""
+    text = str(path)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8, as os.fsdecode brings it (PEP 383)
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")
+
+
 class FileType(enum.StrEnum):
     FILE = enum.auto()
     DIRECTORY = enum.auto()
@@ -69,6 +92,15 @@ class Probe(Protocol):
 
     def gid(self, group: str) -> int | None:
         """Return the number of a group given by name or number; None if this host has no such name."""
+
+    def user(self, uid: int) -> str:
+        """Return the name of a user, or the number where it has none."""
+
+    def group(self, gid: int) -> str:
+        """Return the name of a group, or the number where it has none."""
+
+    def mounts(self) -> frozenset[PurePosixPath]:
+        """Return where other file systems, and other parts of one, are mounted; raises HostError."""
 
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
         """Run a command that only looks; raises HostError for another exit code, or after 60 s."""

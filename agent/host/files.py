@@ -1,0 +1,258 @@
+"""
+What stands in folders: the looking half of files. Opens regular files only, and changes nothing.
+
+A look costs one lstat(2) a file; content is read again only where the stat does not prove it unchanged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Self, TypeAlias
+
+from agent.errors import HostError
+from agent.host import Entry, FileType, shown
+from agent.host.walk import NOT_THERE, Walk, standing, trouble
+
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+PIECE = 1 << 20
+
+# A file changed in the same tick of its file system's clock as the look keeps its stat (Git's "racy" files,
+# Documentation/technical/racy-git.txt). FAT counts in steps of 2 s; nothing in use is coarser.
+RACY = 2_000_000_000  # nanoseconds
+AUDIT = 3600.0  # seconds after which a stat proves nothing any more
+
+Seen: TypeAlias = Entry | HostError | None
+_TYPES = {
+    stat.S_IFREG: FileType.FILE,
+    stat.S_IFDIR: FileType.DIRECTORY,
+    stat.S_IFLNK: FileType.LINK,
+}
+
+
+class UnsteadyError(Exception):
+    """A file does not hold still while it is read."""
+
+
+@dataclass(slots=True)
+class Sight:
+    """What is remembered from one look to the next, and when it counts as proven."""
+
+    clock: Callable[[], int] = time.time_ns
+    uptime: Callable[[], float] = time.monotonic
+    _known: dict[PurePosixPath, tuple[int, int, int, int, int, float, Entry]] = field(default_factory=dict)
+    _swept: float = 0.0
+
+    def recall(self, path: PurePosixPath, found: os.stat_result) -> Entry | None:
+        """Return what was seen there, if the stat proves that nothing has changed since."""
+        known = self._known.get(path)
+        if (
+            known is None
+            or known[0] != found.st_ctime_ns
+            or known[1] != found.st_ino
+            or known[2] != found.st_mtime_ns
+            or known[3] != found.st_size
+            or known[4] != found.st_dev
+            or known[5] < self.uptime()
+        ):
+            return None
+        return known[6]
+
+    def remember(self, path: PurePosixPath, found: os.stat_result, entry: Entry, looked: int) -> None:
+        """Keep what was seen at `looked` (ns since the epoch), unless a later change might not show."""
+        if max(found.st_mtime_ns, found.st_ctime_ns) + RACY > looked:
+            self._known.pop(path, None)
+            return
+        self._known[path] = (
+            found.st_ctime_ns,
+            found.st_ino,
+            found.st_mtime_ns,
+            found.st_size,
+            found.st_dev,
+            self.uptime() + AUDIT,
+            entry,
+        )
+
+    def sweep(self) -> None:
+        """Forget, once in a while, what was not looked at for long: memory is bounded by what is declared."""
+        now = self.uptime()
+        if now - self._swept > AUDIT:
+            self._swept = now
+            self._known = {path: known for path, known in self._known.items() if known[5] >= now}
+
+
+def look(
+    root: Path, paths: Iterable[PurePosixPath], digests: Collection[PurePosixPath], sight: Sight
+) -> Mapping[PurePosixPath, Seen]:
+    """Return what stands at each path; see `Probe.entries`."""
+    seen: dict[PurePosixPath, Seen] = {}
+    with Walk(root) as walk:
+        for folder, names in sorted(_by_folder(paths).items()):
+            try:
+                fd = walk.folder(folder)
+            except HostError as error:
+                seen |= dict.fromkeys((path for _, path in names), error)
+                continue
+            if fd is None:
+                seen |= dict.fromkeys((path for _, path in names), None)
+                continue
+            for name, path in names:
+                seen[path] = _look_at(fd, name, path, path in digests, sight)
+    return seen
+
+
+def names(root: Path, folder: PurePosixPath) -> tuple[str, ...]:
+    """Return the sorted names in a folder; raises HostError."""
+    with Walk(root) as walk:
+        above = walk.folder(str(folder))
+        if above is None:
+            raise HostError(f"{shown(folder)}: there is no such folder")
+        try:
+            fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
+        except OSError as error:
+            raise trouble(folder, "be listed", error) from error
+        try:
+            return tuple(sorted(os.listdir(fd)))
+        except OSError as error:
+            raise trouble(folder, "be listed", error) from error
+        finally:
+            os.close(fd)
+
+
+def content(root: Path, path: PurePosixPath, limit: int) -> bytes | None:
+    """Return the first `limit` bytes of a regular file; None if there is none. Raises HostError."""
+    with Walk(root) as walk:
+        fd = walk.folder(str(path.parent))
+        try:
+            found = standing(fd, path.name) if fd is not None else None
+            if fd is None or found is None or not stat.S_ISREG(found.st_mode):
+                return None
+            with open_regular(fd, path.name) as file:
+                return file.read(limit)
+        except (OSError, UnsteadyError) as error:
+            raise _unreadable(path, error) from error
+
+
+def open_regular(fd: int, name: str) -> Reading:
+    """Open a regular file in a folder for reading; raises OSError, or UnsteadyError if it is no longer one."""
+    return Reading(os.open(name, READ, dir_fd=fd))
+
+
+class Reading:
+    """A regular file that is being read; knows whether it held still."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.stat = os.fstat(fd)
+        if not stat.S_ISREG(self.stat.st_mode):
+            os.close(fd)
+            raise UnsteadyError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+
+    def read(self, limit: int) -> bytes:
+        pieces = []
+        while limit > 0 and (piece := os.read(self.fd, min(PIECE, limit))):
+            pieces.append(piece)
+            limit -= len(piece)
+        return b"".join(pieces)
+
+    def digest(self) -> str:
+        """Return the Git blob id of the content (gitformat-object); raises UnsteadyError if it does not hold still."""
+        size = self.stat.st_size
+        sha = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+        left = size
+        while piece := os.read(self.fd, min(PIECE, left + 1)):
+            sha.update(piece)
+            left -= len(piece)
+            if left < 0:
+                raise UnsteadyError
+        after = os.fstat(self.fd)
+        if left or (after.st_mtime_ns, after.st_size) != (self.stat.st_mtime_ns, size):
+            raise UnsteadyError
+        return sha.hexdigest()
+
+
+def _by_folder(paths: Iterable[PurePosixPath]) -> Mapping[str, list[tuple[str, PurePosixPath]]]:
+    folders: dict[str, list[tuple[str, PurePosixPath]]] = {}
+    for path in paths:
+        folder, _, name = str(path).rpartition("/")
+        if (inside := folders.get(folder)) is None:
+            inside = folders[folder] = []
+        inside.append((name or ".", path))
+    return folders
+
+
+def _look_at(fd: int, name: str, path: PurePosixPath, deep: bool, sight: Sight) -> Seen:  # noqa: FBT001
+    try:
+        found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        if (entry := sight.recall(path, found)) and (
+            not deep or entry.digest or entry.type is not FileType.FILE
+        ):
+            return entry
+        return _look_closely(fd, name, path, deep, sight)
+    except FileNotFoundError:
+        return None
+    except (OSError, UnsteadyError) as error:
+        if isinstance(error, OSError) and error.errno in NOT_THERE:
+            return None
+        return _unreadable(path, error)
+
+
+def _look_closely(fd: int, name: str, path: PurePosixPath, deep: bool, sight: Sight) -> Entry:  # noqa: FBT001
+    """Return what stands there, its content read; once more if it moved meanwhile. Raises OSError, UnsteadyError."""
+    for last in (False, True):
+        looked = sight.clock()
+        found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        try:
+            found, digest, target = _inside(fd, name, found, deep)
+        except UnsteadyError:
+            if last:
+                raise
+            continue
+        entry = _entry(found, digest, target)
+        sight.remember(path, found, entry, looked)
+        return entry
+    raise AssertionError
+
+
+def _inside(fd: int, name: str, found: os.stat_result, deep: bool) -> tuple[os.stat_result, str, str]:  # noqa: FBT001
+    if stat.S_ISLNK(found.st_mode):
+        try:
+            return found, "", os.readlink(name, dir_fd=fd)
+        except OSError as error:
+            raise UnsteadyError from error
+    if not (deep and stat.S_ISREG(found.st_mode)):
+        return found, "", ""
+    with open_regular(fd, name) as file:
+        return file.stat, file.digest(), ""
+
+
+def _entry(found: os.stat_result, digest: str, target: str) -> Entry:
+    return Entry(
+        type=_TYPES.get(stat.S_IFMT(found.st_mode), FileType.OTHER),
+        mode=stat.S_IMODE(found.st_mode),
+        uid=found.st_uid,
+        gid=found.st_gid,
+        size=found.st_size,
+        digest=digest,
+        target=target,
+    )
+
+
+def _unreadable(path: PurePosixPath, error: OSError | UnsteadyError) -> HostError:
+    if isinstance(error, OSError):
+        return trouble(path, "be read", error)
+    return HostError(
+        f"{shown(path)}: cannot be read: it changes while it is being read",
+        hint="a file that a program writes all the time is not one to declare",
+    )

@@ -1,0 +1,135 @@
+"""
+Keeps what stood at a path before trued changed it for the first time, below `first/` in trued's own folder.
+
+Files and links keep their path; owners and modes stand as JSON lines in `first.jsonl`. Nothing kept is ever
+overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+from pathlib import Path, PurePosixPath
+
+from agent.errors import HostError
+from agent.host.files import PIECE, UnsteadyError, open_regular
+from agent.host.walk import parent_of, standing, trouble
+from agent.model import KeepFirst
+
+TREES = 10
+
+
+def keep_first(root: Path, state_dir: Path, step: KeepFirst) -> None:
+    """Copy the file or link at a path, unless one from there was kept before; raises HostError."""
+    with parent_of(root, step.path, "be kept") as (fd, name):
+        try:
+            found = standing(fd, name)
+            if found is None or not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
+                return
+            if (place := _place(state_dir, step.path)) is not None:
+                _note(state_dir, step.path, found)
+                _copy(fd, name, found, place)
+        except (OSError, UnsteadyError) as error:
+            raise _unkept(step.path, state_dir, error) from error
+
+
+def _place(state_dir: Path, path: PurePosixPath) -> Path | None:
+    """
+    Return where to keep it; None if it was kept before.
+
+    A path that was a file once and is a folder now fits in no tree with both: there is a second tree then.
+    """
+    below = path.relative_to("/")
+    trees = [state_dir / ("first" if n == 0 else f"first.{n}") for n in range(TREES)]
+    if any(_is_kept(tree / below) for tree in trees):
+        return None
+    for tree in trees:
+        try:
+            _make_folders(tree, below.parent)
+        except (FileExistsError, NotADirectoryError):
+            continue
+        if not (tree / below).is_dir():
+            return tree / below
+    raise HostError(f"{path}: cannot be kept: {state_dir}/first has something else in its place")
+
+
+def _is_kept(place: Path) -> bool:
+    try:
+        return not stat.S_ISDIR(place.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _make_folders(tree: Path, below: PurePosixPath) -> None:
+    folder = tree
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in below.parts:
+        folder = folder / name
+        if folder.is_symlink():  # a link that was kept, never a way
+            raise NotADirectoryError(str(folder))
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _note(state_dir: Path, path: PurePosixPath, found: os.stat_result) -> None:
+    """Write down mode and owner before the copy is in place: a second line for a path says nothing new."""
+    line = json.dumps(
+        {
+            "path": str(path),
+            "mode": f"{stat.S_IMODE(found.st_mode):04o}",
+            "uid": found.st_uid,
+            "gid": found.st_gid,
+        }
+    )
+    fd = os.open(
+        state_dir / "first.jsonl",
+        os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW,
+        0o600,
+    )
+    try:
+        os.write(fd, f"\n{line}\n".encode())  # the first newline ends a line that a kill cut short
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _copy(fd: int, name: str, found: os.stat_result, place: Path) -> None:
+    temporary = place.with_name(f".trued-{secrets.token_hex(8)}")
+    try:
+        if stat.S_ISLNK(found.st_mode):
+            temporary.symlink_to(os.readlink(name, dir_fd=fd))
+        else:
+            _copy_content(fd, name, temporary)
+        temporary.rename(place)
+        _make_durable(place.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _copy_content(fd: int, name: str, to: Path) -> None:
+    out = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with open_regular(fd, name) as file:
+            while piece := os.read(file.fd, PIECE):
+                left = memoryview(piece)
+                while left:
+                    left = left[os.write(out, left) :]
+        os.fsync(out)
+    finally:
+        os.close(out)
+
+
+def _make_durable(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _unkept(path: PurePosixPath, state_dir: Path, error: OSError | UnsteadyError) -> HostError:
+    doing = f"be kept in {state_dir}/first, and is therefore not touched"
+    if isinstance(error, OSError):
+        return trouble(path, doing, error)
+    return HostError(f"{path}: cannot {doing}: it was replaced meanwhile")

@@ -1,0 +1,132 @@
+"""The real machine: files below one root, and commands. The one place that puts the parts of this room together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from agent.errors import HostError
+from agent.host import Answer, Entry, FileType, commands, owners, shown
+from agent.host.attributes import set_attributes
+from agent.host.files import Seen, Sight, content, look, names
+from agent.host.first import keep_first
+from agent.host.mounts import mounts
+from agent.host.write import make_directory, make_link, remove, tidy, write_file
+from agent.model import KeepFirst, MakeDirectory, MakeLink, Remove, Run, SetAttributes, Step, WriteFile
+
+VALIDATION = 60.0  # seconds that a file's own check may take
+
+
+class Local:
+    """
+    The machine trued runs on; the `Host` of everyday.
+
+    `root` is where the host's paths begin: "/", or a folder to try things out in. `state_dir` is trued's own.
+    """
+
+    def __init__(self, root: Path, state_dir: Path, *, sight: Sight | None = None) -> None:
+        self._root = root
+        self._state_dir = state_dir
+        self._sight = Sight() if sight is None else sight
+        self._tidied: set[PurePosixPath] = set()
+
+    def probe(self) -> LocalProbe:
+        self._sight.sweep()
+        return LocalProbe(self._root, self._sight)
+
+    def perform(self, step: Step) -> None:
+        match step:
+            case WriteFile():
+                self._tidy_once(step.path.parent)
+                write_file(self._root, step, lambda temporary: _validate(step, temporary))
+            case MakeLink():
+                self._tidy_once(step.path.parent)
+                make_link(self._root, step)
+            case MakeDirectory():
+                self._tidy_once(step.path.parent)
+                make_directory(self._root, step)
+            case SetAttributes():
+                set_attributes(self._root, step)
+            case Remove():
+                remove(self._root, step)
+            case KeepFirst():
+                keep_first(self._root, self._state_dir, step)
+            case Run():
+                commands.act((*step.argv, *step.operands), stdin=step.stdin, timeout=step.timeout)
+
+    def _tidy_once(self, folder: PurePosixPath) -> None:
+        """Take away what a killed run left; this process leaves nothing, so once for each folder will do."""
+        if folder not in self._tidied:
+            tidy(self._root, folder)
+            self._tidied.add(folder)
+
+
+@dataclass(slots=True)
+class LocalProbe:
+    """One pair of eyes: what it has answered once, it answers again."""
+
+    _root: Path
+    _sight: Sight
+    _seen: dict[PurePosixPath, Seen] = field(default_factory=dict)
+    _numbers: dict[tuple[Callable[[str], int | None], str], int | None] = field(default_factory=dict)
+    _mounts: frozenset[PurePosixPath] | None = None
+
+    def entries(
+        self, paths: Collection[PurePosixPath], *, digests: Collection[PurePosixPath] = ()
+    ) -> Mapping[PurePosixPath, Entry | None | HostError]:
+        digests = digests if isinstance(digests, set | frozenset) else frozenset(digests)
+        if not self._seen:
+            self._seen = dict(look(self._root, paths, digests, self._sight))
+            return self._seen
+        fresh = [path for path in paths if self._unknown(path, path in digests)]
+        self._seen = {**self._seen, **look(self._root, fresh, digests, self._sight)}
+        return {path: self._seen[path] for path in paths}
+
+    def names(self, directory: PurePosixPath) -> tuple[str, ...]:
+        return names(self._root, directory)
+
+    def content(self, path: PurePosixPath, *, limit: int) -> bytes | None:
+        return content(self._root, path, limit)
+
+    def uid(self, owner: str) -> int | None:
+        return self._number(owners.uid, owner)
+
+    def gid(self, group: str) -> int | None:
+        return self._number(owners.gid, group)
+
+    def user(self, uid: int) -> str:
+        return owners.user(uid)
+
+    def group(self, gid: int) -> str:
+        return owners.group(gid)
+
+    def mounts(self) -> frozenset[PurePosixPath]:
+        if self._mounts is None:
+            self._mounts = mounts(self._root)
+        return self._mounts
+
+    def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
+        return commands.ask(argv, stdin=stdin, ok=ok)
+
+    def _unknown(self, path: PurePosixPath, deep: bool) -> bool:  # noqa: FBT001
+        if path not in self._seen:
+            return True
+        seen = self._seen[path]
+        return deep and isinstance(seen, Entry) and seen.type is FileType.FILE and not seen.digest
+
+    def _number(self, ask: Callable[[str], int | None], name: str) -> int | None:
+        if (ask, name) not in self._numbers:
+            self._numbers[ask, name] = ask(name)
+        return self._numbers[ask, name]
+
+
+def _validate(step: WriteFile, temporary: Path) -> None:
+    """Run the file's own check on the temporary file; raises HostError if it says no."""
+    if not step.validate:
+        return
+    argv = tuple(part.replace("{}", str(temporary)) for part in step.validate)
+    try:
+        commands.act(argv, timeout=VALIDATION)
+    except HostError as error:
+        raise HostError(f"{shown(step.path)}: left as it was: {error}", hint=error.hint) from error

@@ -1,0 +1,29 @@
+"""Where things are mounted: reads /proc/self/mountinfo (proc_pid_mountinfo(5)), changes nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+
+from agent.errors import HostError
+
+
+def mounts(root: Path) -> frozenset[PurePosixPath]:
+    """Return the mount points below `root`, as the host's paths; raises HostError."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError as error:
+        raise HostError(f"/proc/self/mountinfo: cannot be read: {error.strerror}") from error
+    real = PurePosixPath(os.path.realpath(root))
+    points = (
+        PurePosixPath(os.fsdecode(_plain(line.split(b" ")[4]))) for line in lines if line.count(b" ") > 4
+    )
+    return frozenset(
+        PurePosixPath("/", point.relative_to(real)) for point in points if real in point.parents
+    )
+
+
+def _plain(text: bytes) -> bytes:
+    """Undo the octal escapes of space, tab, newline and backslash."""
+    return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), text)

@@ -1,0 +1,241 @@
+"""
+The steps that put something in place or take it away. Each is atomic: after a kill at any call, the old or the
+new stands there, whole, and at most a temporary `.trued-…` beside it, which the next run takes away.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from agent.errors import HostError, SourceError
+from agent.host import Detour, owners, shown
+from agent.host.attributes import Kept, dress, kept, own, own_link
+from agent.host.files import UnsteadyError, open_regular
+from agent.host.walk import Walk, is_plain, parent_of, standing, trouble
+from agent.model import Content, MakeDirectory, MakeLink, Remove, WriteFile
+
+TEMPORARY = re.compile(r"\.trued-[0-9a-f]{16}")
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
+
+
+def write_file(root: Path, step: WriteFile, check: Callable[[Path], None]) -> None:
+    """Put a regular file in place; `check` raises HostError if the temporary file will not do."""
+    uid, gid = owners.wanted(step.owner, step.group)
+    with parent_of(root, step.path, "be written") as (fd, name):
+        try:
+            like = _like(fd, name, step.path)
+            with _temporary(fd) as temporary:
+                _fill(fd, temporary, step.content, step.mode, uid, gid, like)
+                check(root / step.path.parent.relative_to("/") / temporary)
+                _put_in_place(fd, temporary, name)
+        except (OSError, UnsteadyError, SourceError) as error:
+            raise _unwritable(step.path, error) from error
+
+
+def make_link(root: Path, step: MakeLink) -> None:
+    """Put a symbolic link in place; raises HostError."""
+    uid, gid = owners.wanted(step.owner, step.group)
+    with parent_of(root, step.path, "be linked") as (fd, name):
+        try:
+            _refuse_other(standing(fd, name), step.path)
+            with _temporary(fd) as temporary:
+                os.symlink(step.target, temporary, dir_fd=fd)
+                own_link(fd, temporary, os.stat(temporary, dir_fd=fd, follow_symlinks=False), uid, gid)
+                _put_in_place(fd, temporary, name)
+        except OSError as error:
+            raise trouble(step.path, "be linked", error) from error
+
+
+def make_directory(root: Path, step: MakeDirectory) -> None:
+    """Make one folder, complete when it appears; one that is there gets its owner and mode. Raises HostError."""
+    uid, gid = owners.wanted(step.owner, step.group)
+    with parent_of(root, step.path, "be made") as (fd, name):
+        try:
+            found = standing(fd, name)
+            if found is not None and not stat.S_ISDIR(found.st_mode):
+                raise HostError(f"{shown(step.path)}: cannot be made: something that is no folder is there")
+            if found is not None:
+                _dress_folder(fd, name, step.mode, uid, gid)
+                return
+            with _temporary(fd) as temporary:
+                os.mkdir(temporary, 0o700, dir_fd=fd)
+                made = os.stat(temporary, dir_fd=fd, follow_symlinks=False).st_mode
+                mode = 0o755 | made & stat.S_ISGID if step.mode is None else step.mode  # inode(7): inherited
+                _dress_folder(fd, temporary, mode, uid, gid)
+                os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+            os.fsync(fd)
+        except OSError as error:
+            raise trouble(step.path, "be made", error) from error
+
+
+def remove(root: Path, step: Remove) -> None:
+    """Remove a file, a link or an empty folder; a folder with something in it stays. Raises HostError."""
+    if not _folder_there(root, step.path.parent):
+        return
+    with parent_of(root, step.path, "be removed") as (fd, name):
+        try:
+            if (found := standing(fd, name)) is None:
+                return
+            _refuse_other(found, step.path)
+            if stat.S_ISDIR(found.st_mode):
+                _remove_folder(fd, name)
+            else:
+                os.unlink(name, dir_fd=fd)
+            os.fsync(fd)
+        except OSError as error:
+            raise trouble(step.path, "be removed", error) from error
+
+
+def tidy(root: Path, folder: PurePosixPath) -> None:
+    """Sweep one folder, if it is there; raises HostError."""
+    with Walk(root) as walk:
+        fd = walk.folder(str(folder))
+        try:
+            if fd is not None:
+                _sweep_below(fd, ".")
+        except OSError as error:
+            raise trouble(folder, "be tidied", error) from error
+
+
+def sweep(fd: int) -> None:
+    """Take away what a killed run left in a folder: our own names only, and no folder with something in it."""
+    for name in os.listdir(fd):
+        if TEMPORARY.fullmatch(name):
+            _discard(fd, name)
+
+
+def _like(fd: int, name: str, path: PurePosixPath) -> Kept | None:
+    """Return what the new file inherits from a regular file that stands there."""
+    found = standing(fd, name)
+    _refuse_other(found, path)
+    if found is None or not stat.S_ISREG(found.st_mode):
+        return None
+    with open_regular(fd, name) as file:
+        return kept(file.fd)
+
+
+def _fill(
+    fd: int,
+    temporary: str,
+    content: Content,
+    mode: int | None,
+    uid: int | None,
+    gid: int | None,
+    like: Kept | None,
+) -> None:
+    """Write a temporary file that is complete, owner and mode and all, and on the disk."""
+    if like is not None:
+        mode = like.mode if mode is None else mode
+        uid = like.uid if uid is None else uid
+        gid = like.gid if gid is None else gid
+    out = os.open(temporary, NEW, 0o600, dir_fd=fd)
+    try:
+        for chunk in content.chunks():
+            _write_all(out, chunk)
+        dress(out, mode=0o644 if mode is None else mode, uid=uid, gid=gid, like=like)
+        os.fsync(out)
+    finally:
+        os.close(out)
+
+
+def _write_all(out: int, chunk: bytes) -> None:
+    left = memoryview(chunk)
+    while left:
+        left = left[os.write(out, left) :]
+
+
+def _put_in_place(fd: int, temporary: str, name: str) -> None:
+    """Rename over what is there (an empty folder goes first) and make the folder's entry durable."""
+    found = standing(fd, name)
+    if found is not None and stat.S_ISDIR(found.st_mode):
+        _sweep_below(fd, name)
+        os.rmdir(name, dir_fd=fd)
+    os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+    os.fsync(fd)
+
+
+def _dress_folder(fd: int, name: str, mode: int | None, uid: int | None, gid: int | None) -> None:
+    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+    try:
+        own(folder, uid, gid)
+        if mode is not None:
+            os.fchmod(folder, mode)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _remove_folder(fd: int, name: str) -> None:
+    _sweep_below(fd, name)
+    try:
+        os.rmdir(name, dir_fd=fd)
+    except OSError as error:
+        if error.errno not in NOT_EMPTY:
+            raise
+
+
+def _sweep_below(fd: int, name: str) -> None:
+    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+    try:
+        sweep(folder)
+    finally:
+        os.close(folder)
+
+
+def _folder_there(root: Path, folder: PurePosixPath) -> bool:
+    """Return whether there is such a folder; what would be behind a link is not there, for it was never made."""
+    with Walk(root) as walk:
+        try:
+            return walk.folder(str(folder)) is not None
+        except Detour:
+            return False
+
+
+@contextmanager
+def _temporary(fd: int) -> Iterator[str]:
+    """Lend a name of our own; what still stands under it afterwards is taken away."""
+    name = f".trued-{secrets.token_hex(8)}"
+    try:
+        yield name
+    finally:
+        _discard(fd, name)
+
+
+def _discard(fd: int, name: str) -> None:
+    found = standing(fd, name)
+    if found is None or not is_plain(found):
+        return
+    try:
+        if stat.S_ISDIR(found.st_mode):
+            os.rmdir(name, dir_fd=fd)
+        else:
+            os.unlink(name, dir_fd=fd)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in NOT_EMPTY:
+            raise
+
+
+def _refuse_other(found: os.stat_result | None, path: PurePosixPath) -> None:
+    if found is not None and not is_plain(found):
+        raise HostError(
+            f"{shown(path)}: a socket, a FIFO or a device is there, and trued replaces none",
+            hint="remove it by hand if it is not in use",
+        )
+
+
+def _unwritable(path: PurePosixPath, error: OSError | UnsteadyError | SourceError) -> HostError:
+    if isinstance(error, OSError):
+        return trouble(path, "be written", error)
+    if isinstance(error, SourceError):
+        return HostError(f"{shown(path)}: its content cannot be had: {error}", hint=error.hint)
+    return HostError(f"{shown(path)}: cannot be written: what stands there was replaced meanwhile")
