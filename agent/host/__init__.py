@@ -16,7 +16,7 @@ from agent.errors import HostError
 from agent.model import Step
 
 
-class Detour(HostError):
+class DetourError(HostError):
     """The way to a path goes through a symbolic link, which is never followed. `link` is where it stands."""
 
     def __init__(self, message: str, *, link: PurePosixPath, hint: str = "") -> None:

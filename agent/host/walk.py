@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from agent.errors import HostError
-from agent.host import Detour, shown
+from agent.host import DetourError, shown
 
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
@@ -77,7 +77,7 @@ class Walk:
         """
         Return a descriptor (O_PATH) of a folder, valid until the next call; None if there is no such folder.
 
-        `path` is the host's, absolute; "" is the root. Raises Detour at a link, HostError for other trouble.
+        `path` is the host's, absolute; "" is the root. Raises DetourError at a link, HostError for other trouble.
         """
         names = path.split("/")[1:] if path not in {"", "/"} else []
         self._back_to(_common(self._names, names))
@@ -116,7 +116,7 @@ class Walk:
             if other.errno in {errno.EINVAL, *NOT_THERE}:
                 return
             raise trouble(at, "be entered", other) from other
-        raise Detour(
+        raise DetourError(
             f"{shown(at)} is a link to {shown(target)}, and links are not followed on the way to a file",
             link=at,
             hint=f"declare the real path: {shown(_real(at, target))}/… instead of {shown(at)}/…",

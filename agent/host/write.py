@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from agent.errors import HostError, SourceError
-from agent.host import Detour, owners, shown
+from agent.host import DetourError, owners, shown
 from agent.host.attributes import Kept, dress, kept, own, own_link
 from agent.host.files import UnsteadyError, open_regular
 from agent.host.walk import Walk, is_plain, parent_of, standing, trouble
@@ -195,7 +195,7 @@ def _folder_there(root: Path, folder: PurePosixPath) -> bool:
     with Walk(root) as walk:
         try:
             return walk.folder(str(folder)) is not None
-        except Detour:
+        except DetourError:
             return False
 
 

@@ -1,0 +1,64 @@
+"""Files, folders, symbolic links and whole folder trees, by their path. Decides; reads through a `Probe` only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import ClassVar
+
+from agent.errors import HostError
+from agent.host import Entry, FileType, Probe
+from agent.kinds import Kind
+from agent.kinds.file.expand import expand
+from agent.kinds.file.names import checked_name
+from agent.kinds.file.observe import observe, where
+from agent.kinds.file.spec import FileSpec
+from agent.kinds.file.steps import steps, stuck
+from agent.model import KeepFirst, ResourceId, Sources, Step
+
+
+class File(Kind[FileSpec, Entry]):
+    """What stands at one path of the host."""
+
+    section: ClassVar[str] = "files"
+    spec = FileSpec
+    rank: ClassVar[int] = 20
+    shorthand: ClassVar[str] = "state"
+
+    def name(self, written: str) -> str:
+        return checked_name(written)
+
+    def expand(self, name: str, spec: FileSpec, tree: Sources) -> Iterable[tuple[str, FileSpec]]:
+        return expand(name, spec, tree)
+
+    def implied(self, spec: FileSpec) -> bool:
+        return spec.implied
+
+    def absent(self, spec: FileSpec) -> bool:
+        return spec.state == "absent"
+
+    def fingerprint(self, spec: FileSpec) -> object:
+        return spec.fingerprint()
+
+    def edges(self, name: str, want: FileSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
+        """Yield the folder it stands in. A link does not need what it points to."""
+        folder = name.rpartition("/")[0]
+        if folder and (above := ResourceId("file", folder)) in declared:
+            yield above
+
+    def observe(
+        self, probe: Probe, wants: Mapping[str, FileSpec | None]
+    ) -> Mapping[str, Entry | HostError | None]:
+        return observe(probe, wants)
+
+    def steps(self, name: str, want: FileSpec | None, have: Entry | None, *, stale: bool) -> Iterable[Step]:
+        return steps(name, want, have)
+
+    def first(self, name: str, have: Entry) -> Iterable[Step]:
+        if have.type in {FileType.FILE, FileType.LINK}:
+            yield KeepFirst(path=where(name, have), why="")
+
+    def leaves(self, name: str, have: Entry) -> str:
+        return stuck(have)
+
+
+KIND = File()

@@ -1,0 +1,199 @@
+"""What stands at the paths of all entries, in one reading; and what is in folders that go, or are purged. Only looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+from agent.errors import HostError
+from agent.host import DetourError, Entry, FileType, Probe, shown
+from agent.kinds.file.names import OURS
+from agent.kinds.file.spec import FileSpec
+
+Wants: TypeAlias = Mapping[str, FileSpec | None]
+NAMED = 3  # how many of the things in the way a message names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Entry):
+    """What stands at a path, where there is more to say of it than an `Entry` does."""
+
+    path: PurePosixPath | None = None  # of a stray, whose name may be escaped
+    owner: str = ""  # who it belongs to, if that is not who is wanted
+    group: str = ""
+    inside: tuple[PurePosixPath, ...] = ()  # of a folder that goes: what goes with it, deepest first
+    foreign: tuple[str, ...] = ()  # and some of what is in it and not trued's
+    foreign_count: int = 0
+
+
+@lru_cache(maxsize=1 << 15)
+def at(name: str) -> PurePosixPath:
+    """Return the path that a name stands for; the same object each time, for it remembers its hash."""
+    return PurePosixPath(name)
+
+
+def where(name: str, have: Entry) -> PurePosixPath:
+    """Return the path of something that was observed under a name."""
+    return have.path if isinstance(have, Found) and have.path is not None else at(name)
+
+
+def observe(probe: Probe, wants: Wants) -> Mapping[str, Entry | HostError | None]:
+    """
+    Return the state of all `wants`, and strays below folders that are purged.
+
+    What `wants` does not name counts as not declared: hand in all of the kind, or ignore strays.
+    """
+    paths = {name: at(name) for name in wants}
+    deep = frozenset(
+        paths[name] for name, want in wants.items() if want is not None and want.data is not None
+    )
+    seen = probe.entries(paths.values(), digests=deep)
+    looking = _Looking(probe, wants)
+    states: dict[str, Entry | HostError | None] = {}
+    for name, want in wants.items():
+        states[name] = looking.at(name, want, seen[paths[name]])
+    for name, want in wants.items():
+        if want is not None and want.purge and _is_folder(states[name]):
+            states |= looking.strays(name)
+    return states
+
+
+@dataclass(slots=True)
+class _Looking:
+    probe: Probe
+    wants: Wants
+
+    def at(
+        self, name: str, want: FileSpec | None, seen: Entry | HostError | None
+    ) -> Entry | HostError | None:
+        if not isinstance(seen, Entry):
+            return self._nothing(name, want, seen)
+        if seen.type is FileType.DIRECTORY and (want is None or not want.directory):
+            return self._folder_that_goes(name, seen)
+        if want is None or (want.owner is None and want.group is None):
+            return seen
+        return self._owned(want, seen)
+
+    def strays(self, name: str) -> Mapping[str, Entry | HostError]:
+        """Return what is below a purged folder and not declared; what cannot be read is said of the folder."""
+        try:
+            return dict(self._undeclared(at(name)))
+        except HostError as error:
+            return {name: error}
+
+    def _nothing(self, name: str, want: FileSpec | None, seen: HostError | None) -> HostError | None:
+        above = name.rpartition("/")[0]
+        if want is not None and want.state == "present" and above in self.wants:
+            holder = self.wants[above]
+            if holder is not None and not holder.directory:
+                return HostError(f"{name}: cannot be there: {above} is declared, and not as a folder")
+        if isinstance(seen, DetourError) and (want is None or self._becomes_folder(seen.link)):
+            return None
+        return seen
+
+    def _becomes_folder(self, link: PurePosixPath) -> bool:
+        """Return whether the link in the way is declared to be a folder, so that nothing stands behind it then."""
+        want = self.wants.get(str(link))
+        return want is not None and want.directory and not want.implied
+
+    def _owned(self, want: FileSpec, seen: Entry) -> Entry:
+        owner = "" if want.owner is None else self._other_user(want.owner, seen.uid)
+        group = "" if want.group is None else self._other_group(want.group, seen.gid)
+        return _found(seen, owner=owner, group=group) if owner or group else seen
+
+    def _other_user(self, wanted: str, uid: int) -> str:
+        return "" if self.probe.uid(wanted) == uid else self.probe.user(uid)
+
+    def _other_group(self, wanted: str, gid: int) -> str:
+        return "" if self.probe.gid(wanted) == gid else self.probe.group(gid)
+
+    def _folder_that_goes(self, name: str, seen: Entry) -> Entry | HostError:
+        try:
+            inside, foreign = self._contents(at(name))
+        except HostError as error:
+            return error
+        if not inside and not foreign:
+            return seen
+        return _found(seen, inside=inside, foreign=foreign)
+
+    def _contents(
+        self, folder: PurePosixPath
+    ) -> tuple[tuple[PurePosixPath, ...], tuple[PurePosixPath, ...]]:
+        """Return what is in a folder: what goes with it, deepest first, and what is not trued's to remove."""
+        inside: list[PurePosixPath] = []
+        foreign: list[PurePosixPath] = []
+        waiting = [folder]
+        while waiting:
+            for path, entry in self._children(waiting.pop()):
+                if not self._goes(path) or path in self.probe.mounts():
+                    foreign.append(path)
+                    continue
+                inside.append(path)
+                if entry.type is FileType.DIRECTORY:
+                    waiting.append(path)
+        return tuple(reversed(inside)), tuple(foreign)
+
+    def _goes(self, path: PurePosixPath) -> bool:
+        name = str(path)
+        if name not in self.wants:
+            return False
+        want = self.wants[name]
+        return want is None or want.state == "absent"
+
+    def _undeclared(self, folder: PurePosixPath) -> Iterator[tuple[str, Entry]]:
+        waiting = [folder]
+        while waiting:
+            for path, entry in self._children(waiting.pop()):
+                if path in self.probe.mounts():
+                    continue
+                want, name = self.wants.get(str(path)), shown(path)
+                if str(path) not in self.wants and name not in self.wants:
+                    yield name, _found(entry, path=path, foreign=self._mounted_below(path))
+                # A declared folder answers for itself; one that is only implied, or goes, does not.
+                if entry.type is FileType.DIRECTORY and (want is None or want.implied):
+                    waiting.append(path)
+
+    def _mounted_below(self, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
+        return tuple(sorted(mount for mount in self.probe.mounts() if folder in mount.parents))
+
+    def _children(self, folder: PurePosixPath) -> Iterator[tuple[PurePosixPath, Entry]]:
+        """Yield what is directly in a folder, but for temporaries of our own; raises HostError."""
+        paths = [folder / name for name in self.probe.names(folder) if not name.startswith(OURS)]
+        for path, entry in self.probe.entries(paths).items():
+            if isinstance(entry, HostError):
+                raise entry
+            if entry is not None:
+                yield path, entry
+
+
+def _found(
+    seen: Entry,
+    *,
+    path: PurePosixPath | None = None,
+    owner: str = "",
+    group: str = "",
+    inside: tuple[PurePosixPath, ...] = (),
+    foreign: tuple[PurePosixPath, ...] = (),
+) -> Found:
+    return Found(
+        type=seen.type,
+        mode=seen.mode,
+        uid=seen.uid,
+        gid=seen.gid,
+        size=seen.size,
+        digest=seen.digest,
+        target=seen.target,
+        path=path,
+        owner=owner,
+        group=group,
+        inside=inside,
+        foreign=tuple(shown(other) for other in foreign[:NAMED]),
+        foreign_count=len(foreign),
+    )
+
+
+def _is_folder(state: Entry | HostError | None) -> bool:
+    return isinstance(state, Entry) and state.type is FileType.DIRECTORY
