@@ -44,7 +44,7 @@ def test_it_shows_each_command_that_it_runs(output: str) -> None:
     """A reader can do the same by hand."""
     commands = [line.removeprefix("$ ") for line in output.splitlines() if line.startswith("$ ")]
 
-    assert {"trued init fleet", "trued plan", "trued apply"} <= set(commands)
+    assert {"trued init fleet --host demo-01", "trued plan", "trued apply"} <= set(commands)
 
 
 def test_the_sandbox_is_left_to_go_on_with(output: str, box: Path) -> None:

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""
+How fast trued keeps files true, side by side with the physical floor and with what is installed of other tools.
+
+Contenders run in turn (A B C, A B C, ...), each from the same prepared state; preparing and checking are not timed.
+Ratios are taken round by round, of CPU time, which other work on the machine hardly touches. A row whose tree is not as
+declared after its run says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import contenders
+import workload as loads
+from contenders import STATES, Contender, Trued
+from measure import Sample, spread
+from workload import Workload
+
+PREPARE: Mapping[str, Callable[[Workload], None]] = {
+    "first": loads.empty,
+    "nothing": loads.same,
+    "drift": loads.drift,
+}
+TITLES = {"first": "first apply", "nothing": "nothing to do", "drift": "1 % drifted"}
+
+
+def rounds(
+    load: Workload, state: str, rows: Sequence[Contender], runs: int
+) -> tuple[dict[str, list[Sample]], set[str]]:
+    """Return the samples of each row, and the rows after which the tree was not as wanted. One round is to warm up."""
+    samples: dict[str, list[Sample]] = {row.name: [] for row in rows}
+    failed: set[str] = set()
+    for turn in range(-1, runs):
+        for row in rows:
+            PREPARE[state](load)
+            if state == "first":
+                row.fresh()
+            sample = row.run()
+            if row.changes and loads.wrong(load):
+                failed.add(row.name)
+            if turn >= 0:
+                samples[row.name].append(sample)
+    return samples, failed
+
+
+def table(samples: Mapping[str, Sequence[Sample]], failed: set[str]) -> str:
+    """Return a Markdown table: medians with lowest and highest, and CPU ratios to the floor and to cf-agent."""
+    names = list(samples)
+    anchors = [names[0], *(name for name in names if name.startswith("cf-agent"))]
+    head = ["", "wall ms", "CPU ms", "peak MiB", *(f"CPU to {anchor}" for anchor in anchors)]
+    lines = [f"| {' | '.join(head)} |", f"| --- |{' --: |' * (len(head) - 1)}"]
+    for name, got in samples.items():
+        cells = [
+            name + (" (NOT AS DECLARED)" if name in failed else ""),
+            spread([sample.wall * 1000 for sample in got]),
+            spread([sample.cpu * 1000 for sample in got]),
+            f"{statistics.median(sample.peak for sample in got):.0f}",
+            *(ratio(got, samples[anchor]) for anchor in anchors),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def ratio(got: Sequence[Sample], anchor: Sequence[Sample]) -> str:
+    # A floor of a few files can be below what the kernel's clock tells apart.
+    return spread([a.cpu / max(b.cpu, 1e-4) for a, b in zip(got, anchor, strict=True)], digits=2)
+
+
+def bench(count: int, states: Sequence[str], runs: int, scratch: Path) -> list[dict[str, object]]:
+    """Measure one size, print its tables, and return the raw samples."""
+    load = loads.make(scratch / str(count), count)
+    results: list[dict[str, object]] = []
+    with Trued(load) as trued:
+        everybody = [*contenders.floors(load), *trued.contenders(), *contenders.others(load)]
+        for state in states:
+            rows = [row for row in everybody if state in row.states]
+            if state != "first":  # those that remember get to know the tree
+                loads.same(load)
+                trued.apply()
+            samples, failed = rounds(load, state, rows, runs)
+            print(f"\n### {count:,} files, {TITLES[state]}\n\n{table(samples, failed)}", flush=True)
+            raw = {name: [asdict(sample) for sample in got] for name, got in samples.items()}
+            results.append({"files": count, "state": state, "failed": sorted(failed), "samples": raw})
+    return results
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--files", type=int, nargs="+", default=[100, 1_000, 10_000], metavar="N")
+    parser.add_argument("--states", nargs="+", choices=STATES, default=STATES)
+    parser.add_argument("--runs", type=int, default=5, help="measured rounds (default: 5)")
+    parser.add_argument(
+        "--scratch", type=Path, help="a folder on the disk to measure (default: that of temporary files)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there too")
+    args = parser.parse_args()
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {os.cpu_count()} CPUs, load {load}"
+    )
+    with tempfile.TemporaryDirectory(prefix="trued-bench.", dir=args.scratch) as scratch:
+        results = [
+            row for count in args.files for row in bench(count, args.states, args.runs, Path(scratch))
+        ]
+    if args.json:
+        args.json.write_text(json.dumps(results))
+    return int(any(row["failed"] for row in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
