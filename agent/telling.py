@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -38,6 +39,16 @@ class Publisher(Protocol):
         """Send what is queued, in order, and return how many commits that were; raises SourceError."""
 
 
+class Nobody:
+    """Where reports go when agent.yaml says that none are to be pushed."""
+
+    def put(self, files: Mapping[str, bytes], message: str, when: datetime) -> None:
+        return
+
+    def push(self) -> int:
+        return 0
+
+
 class Teller:
     """
     Remembers the last report, and publishes those that say something new.
@@ -60,15 +71,22 @@ class Teller:
         self._wait = FIRST_WAIT
         self._tried: datetime | None = None
 
-    def tell(self, report: Report) -> None:
-        """Remember a report, and publish it if it is news or time for a sign of life. Raises nothing of its own."""
+    def tell(
+        self, report: Report, interruptible: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """
+        Remember a report, and publish it if it is news or time for a sign of life. Raises nothing of its own.
+
+        `interruptible` surrounds the wait for the remote; what it raises goes through, and nothing is lost.
+        """
         status = status_of(report)
         before = self._last.read()
         self._remember(status, before)
         self._queue(status)
         cured = before is not None and bool(before.error) and not status.error
         if self._waiting and (cured or self._due()):
-            self._push()
+            with interruptible():
+                self._push()
 
     def _remember(self, status: Status, before: Status | None) -> None:
         try:

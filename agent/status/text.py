@@ -67,11 +67,6 @@ def _padded(row: Sequence[str], columns: Sequence[int]) -> Iterable[str]:
     return (cell + " " * (wide - width(cell)) for cell, wide in zip(row, columns, strict=True))
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return "1 host", "2 hosts"."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
-
-
 def span(seconds: float) -> str:
     """Return a span of time in its largest whole unit, as a person says it: 45s, 5m, 3h, 2d."""
     whole = max(0, int(seconds))

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.status.text import aligned, clip, span, visible, width
+
+
+@given(st.text())
+def test_visible_text_is_one_printable_line(text: str) -> None:
+    """Whatever a name or a reason holds; and it can be encoded."""
+    shown = visible(text)
+
+    assert len(shown.splitlines()) <= 1
+    assert "\x1b" not in shown
+    assert shown == shown.encode().decode()
+    assert shown == visible(shown)
+
+
+@given(st.text(), st.integers(min_value=2, max_value=50))
+def test_clipped_text_fits(text: str, limit: int) -> None:
+    """In columns, not in characters."""
+    assert width(clip(visible(text), limit)) <= limit
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("", 0), ("🦊", 2), ("naïve", 5)]
+)
+def test_width_is_in_columns(text: str, columns: int) -> None:
+    assert columns == width(text)
+
+
+def test_a_cell_that_is_too_wide_pushes_its_own_row_only() -> None:
+    assert ("a    b", "wide   b", "aa   b") == aligned([("a", "b"), ("wide", "b"), ("aa", "b")], widest=3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0s"), (-5, "0s"), (59.9, "59s"), (60, "1m"), (7199, "1h"), (86400 * 40, "40d")],
+)
+def test_a_span_is_said_in_its_largest_unit(seconds: float, said: str) -> None:
+    assert said == span(seconds)
