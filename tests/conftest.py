@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,13 @@ def faulty_https(git_server: GitServer) -> Iterator[FaultProxy]:
     """A proxy before the web server that fails as told; say `https://127.0.0.1:<its port>/<name>.git`."""
     with FaultProxy(git_server.https_port) as proxy:
         yield proxy
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let what a test has logged travel: a worker of xdist dies of a file name that is not Unicode."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
