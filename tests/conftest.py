@@ -6,8 +6,7 @@ lends the real Git servers.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
