@@ -36,7 +36,12 @@ class Lock:
         fd = self._open()
         try:
             self._take(fd, time.monotonic() + wait, tick)
-            yield
+            try:
+                yield
+            finally:
+                # Frees it for every copy of the descriptor: a command that was just started may still have one, as
+                # vfork(2) lets its parent go on before close-on-exec has been done.
+                fcntl.flock(fd, fcntl.LOCK_UN)
         finally:
             os.close(fd)
 

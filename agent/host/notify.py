@@ -18,7 +18,6 @@ class Notifier:
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         environ = os.environ if environ is None else environ
         self._address = _address(environ.get("NOTIFY_SOCKET", ""))
-        self._socket = _socket() if self._address else None
         self.watchdog = _watchdog(environ)
         """Seconds within which a sign of life is expected, or None (sd_watchdog_enabled(3))."""
 
@@ -29,12 +28,14 @@ class Notifier:
         Never blocks and never raises: a service manager that does not listen must not stop the loop. So what
         must arrive (READY=1) has to be sent again with the next occasion.
         """
-        if not (self._socket and self._address):
+        if not self._address:
             return False
         data = "\n".join(_one_line(line) for line in assignments).encode("utf-8", "replace")
         try:
-            self._socket.sendto(data, socket.MSG_NOSIGNAL, self._address)
-        except OSError:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as way:
+                way.setblocking(False)
+                way.sendto(data, socket.MSG_NOSIGNAL, self._address)
+        except (OSError, ValueError):  # not there, not listening; or no path at all
             return False
         return True
 
@@ -42,12 +43,6 @@ class Notifier:
         """Say that a reload begins; READY=1 ends it. The time is what Type=notify-reload asks for."""
         stamp = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         return self.send("RELOADING=1", f"MONOTONIC_USEC={stamp}")
-
-
-def _socket() -> socket.socket:
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-    made.setblocking(False)
-    return made
 
 
 def _address(written: str) -> str:
