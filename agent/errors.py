@@ -29,6 +29,11 @@ class TruedError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    @property
+    def reason(self) -> str:
+        """The message and the way out in one line, as a report gives it for a resource."""
+        return f"{self}; {self.hint}" if self.hint else str(self)
+
 
 class UsageError(TruedError):
     """The command line asks for something that does not exist."""

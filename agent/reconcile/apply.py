@@ -82,14 +82,14 @@ class _Walk:
             for step in change.steps:
                 self.host.perform(step)
         except HostError as error:
-            return _outcome(change, Result.FAILED, str(error))
+            return _outcome(change, Result.FAILED, error.reason)
         return self._look_again(change)
 
     def _look_again(self, change: Change) -> Outcome:
         try:
             left = self._left_to_do(change.id)
         except HostError as error:
-            return _outcome(change, Result.FAILED, str(error))
+            return _outcome(change, Result.FAILED, error.reason)
         if left:
             return _outcome(change, Result.FAILED, f"done, and it is still not so: {left}")
         self._finish(change.id)

@@ -58,13 +58,13 @@ class _Planner:
         """Return what is to be done about something declared, given what comes before it."""
         rid, have = resource.id, self.observed[resource.id]
         if isinstance(have, HostError):
-            return Blocked(id=rid, reason=str(have))
+            return Blocked(id=rid, reason=have.reason)
         cause = self._cause(resource, entries)
         kind = self.kinds[rid.kind]
         try:
             steps = tuple(kind.steps(rid.name, resource.spec, have, stale=cause in STALE))
         except HostError as error:
-            return Blocked(id=rid, reason=str(error))
+            return Blocked(id=rid, reason=error.reason)
         if not steps or (cause is Cause.DRIFT and resource.drift is Drift.IGNORE):
             return None
         change = Change(
@@ -99,11 +99,11 @@ class _Planner:
     def removal(self, rid: ResourceId) -> Change | Blocked | None:
         have = self.observed[rid]
         if isinstance(have, HostError):
-            return Blocked(id=rid, reason=str(have))
+            return Blocked(id=rid, reason=have.reason)
         try:
             steps = tuple(self.kinds[rid.kind].steps(rid.name, None, have, stale=False))
         except HostError as error:
-            return Blocked(id=rid, reason=str(error))
+            return Blocked(id=rid, reason=error.reason)
         if not steps:
             return None
         cause = Cause.COMMIT if rid in self.ledger.owned else Cause.DRIFT
