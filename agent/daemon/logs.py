@@ -27,8 +27,11 @@ def log_report(report: Report, last: Report | None) -> None:
             _told(standing),
             extra={"host": report.host, "commit": report.commit, "resource": rid, "result": standing.result},
         )
-    if report.error and report.error != (last.error if last else ""):
+    before = last.error if last else ""
+    if report.error and report.error != before:
         log.warning("%s", report.error, extra=_fields(report))
+    if before and not report.error:
+        log.info("error is over: %s", before.splitlines()[0], extra=_fields(report))
     log.info("%s", summary(report), extra=_fields(report))
 
 

@@ -1,0 +1,138 @@
+"""
+The real loop around a small cycle, as a process of its own: what the tests send signals to.
+
+Usage: python -m tests.daemon.child CYCLE FOLDER. FOLDER/interval is read at the start and at each reload.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.cycle import Pulse
+from agent.daemon import Work, run
+from agent.errors import ConfigError, LedgerError, TruedError
+from agent.host.journal import setup_logging
+from agent.host.lock import cycle_lock, daemon_lock
+from agent.host.notify import Notifier
+from agent.model import Report, Verdict
+
+
+def say(words: str) -> None:
+    print(words, flush=True)
+
+
+def report(*, error: str = "", exit_code: int = 0) -> Report:
+    now = datetime.now(UTC)
+    return Report(
+        host="edge-01",
+        started=now,
+        finished=now,
+        result=Verdict.CONVERGED,
+        commit="1a2b3c4d" * 5,
+        error=error,
+        exit_code=exit_code,
+    )
+
+
+def quiet(pulse: Pulse, *, poll: bool) -> Report:
+    say(f"cycle poll={poll}")
+    return report()
+
+
+def unreachable(pulse: Pulse, *, poll: bool) -> Report:
+    say(f"cycle poll={poll}")
+    return report(error="https://git.example.com: no route to host", exit_code=6)
+
+
+def steps(pulse: Pulse, *, poll: bool) -> Report:
+    """Thirty steps of a twentieth of a second, each of which is finished or not begun."""
+    for number in range(30):
+        if pulse.stopping:
+            break
+        say(f"begin {number}")
+        time.sleep(0.05)
+        say(f"end {number}")
+        pulse.beat()
+    return report()
+
+
+def waiting(pulse: Pulse, *, poll: bool) -> Report:
+    """Read from a server that never answers."""
+    near, far = socket.socketpair()
+    with near, far, pulse.interruptible():
+        say("waiting")
+        near.recv(1)
+    return report()
+
+
+def swallowing(pulse: Pulse, *, poll: bool) -> Report:
+    """The same, in code that believes in catching everything."""
+    try:
+        return waiting(pulse, poll=poll)
+    except Exception:
+        say("swallowed")
+        return report()
+
+
+def hanging(pulse: Pulse, *, poll: bool) -> Report:
+    say("hanging")
+    time.sleep(60)
+    return report()
+
+
+def broken(pulse: Pulse, *, poll: bool) -> Report:
+    say("cycle")
+    raise ValueError("password=hunter2")
+
+
+def unreadable(pulse: Pulse, *, poll: bool) -> Report:
+    raise LedgerError("/var/lib/trued/ledger.json: not JSON", hint="move it away")
+
+
+CYCLES: Mapping[str, Callable[..., Report]] = {
+    made.__name__: made
+    for made in (quiet, unreachable, steps, waiting, swallowing, hanging, broken, unreadable)
+}
+
+
+def tell(said: Report, pulse: Pulse) -> None:
+    """Spool, which is never left half done; then push, which may be broken off."""
+    say("told")
+    with pulse.interruptible():
+        say("pushed")
+
+
+def assemble(cycle: str, folder: Path) -> Work:
+    written = (folder / "interval").read_text().strip()
+    if not written.replace(".", "").isdigit():
+        raise ConfigError(
+            f"agent.yaml:1:1: interval: expected a duration, got {written!r}", hint="write 60s"
+        )
+    state = Path((folder / "state_dir").read_text()) if (folder / "state_dir").exists() else folder / "state"
+    return Work(
+        cycle=CYCLES[cycle],
+        tell=tell,
+        interval=float(written),
+        state_dir=state,
+        alone=daemon_lock(state),
+        turn=cycle_lock(state),
+    )
+
+
+def main() -> int:
+    cycle, folder = sys.argv[1], Path(sys.argv[2])
+    setup_logging()
+    try:
+        return run(lambda: assemble(cycle, folder), notifier=Notifier(), chance=lambda: 0.5)
+    except TruedError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

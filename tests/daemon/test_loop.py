@@ -1,0 +1,215 @@
+"""When the loop looks, and when it asks Git."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.daemon import LONGEST, delay
+from agent.host.lock import cycle_lock
+from tests.daemon.process import Child, address, told
+
+
+@pytest.mark.parametrize(
+    ("failures", "chance", "expected"),
+    [
+        (0, 0.0, 54.0),
+        (0, 0.5, 60.0),
+        (0, 1.0, 66.0),
+        (1, 1.0, 120.0),
+        (2, 1.0, 240.0),
+        (3, 0.5, 240.0),
+        (4, 1.0, 960.0),
+        (5, 1.0, LONGEST),
+        (3, 0.0, 54.0),  # never sooner than the usual
+        (100_000, 1.0, LONGEST),
+    ],
+)
+def test_a_wait_is_the_interval_and_grows_with_failures(
+    failures: int, chance: float, expected: float
+) -> None:
+    """The interval within a tenth; after failures a random part of a doubling span, up to half an hour."""
+    assert expected == pytest.approx(delay(60.0, failures, lambda: chance))
+
+
+def test_a_long_interval_is_not_cut_by_the_limit() -> None:
+    """Who looks every two hours does not ask more often because the repository is away."""
+    assert 7200.0 == pytest.approx(delay(7200.0, 9, lambda: 0.5))
+
+
+def test_the_first_cycle_comes_at_once_and_the_next_by_the_interval(start: Callable[..., Child]) -> None:
+    """A start does not wait an interval; after it there is one cycle an interval, each with a poll."""
+    child = start("quiet", interval="0.4")
+    child.hears("cycle poll=True")
+    cycles = child.hear_for(1.4).count("cycle poll=True")
+
+    assert 3 <= cycles <= 5
+
+
+def test_hangup_asks_for_a_cycle_now(start: Callable[..., Child], manager: socket.socket) -> None:
+    """SIGHUP wakes the loop, and is told to the service manager as a reload from begin to end."""
+    child = start("quiet", NOTIFY_SOCKET=address(manager))
+    told(manager, until="READY=1\nSTATUS=converged")
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    child.send(signal.SIGHUP)
+    child.hears("cycle poll=True", times=2)
+    after = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    reloading, *_, ready = told(manager, until="READY=1")
+
+    begins, stamp = reloading.split("\n")
+    assert "RELOADING=1" == begins
+    assert before <= int(stamp.removeprefix("MONOTONIC_USEC=")) <= after
+    assert "READY=1\nSTATUS=converged at 1a2b3c4, next look in 60 s" == ready
+
+
+def test_a_hangup_during_a_cycle_is_kept_for_after_it(start: Callable[..., Child]) -> None:
+    """A push that arrives while a cycle is at work is not missed until the next interval."""
+    child = start("steps")
+    child.hears("begin 3")
+    child.send(signal.SIGHUP)
+    child.hears("begin 0", times=2)
+
+    assert child.said.count("end 29") == 1
+
+
+def test_a_reload_reads_the_settings_again(start: Callable[..., Child], tmp_path: Path) -> None:
+    """A new interval holds from the next look on."""
+    child = start("quiet", interval="60")
+    child.hears("pushed")
+    (tmp_path / "interval").write_text("0.3")
+    child.send(signal.SIGHUP)
+
+    child.hears("cycle poll=True", times=4)
+
+
+def test_a_reload_of_broken_settings_keeps_the_old_ones(start: Callable[..., Child], tmp_path: Path) -> None:
+    """The daemon says where the mistake is and goes on: nobody can walk up to restart it."""
+    child = start("quiet", interval="0.3")
+    child.hears("pushed")
+    (tmp_path / "interval").write_text("often")
+    child.send(signal.SIGHUP)
+    child.hears("cycle poll=True", times=5)
+    child.send(signal.SIGTERM)
+    code, log = child.ends()
+
+    expected = "agent.yaml:1:1: interval: expected a duration, got 'often' (write 60s); the settings stay as they were"
+    assert expected in log.splitlines()
+    assert 0 == code
+
+
+def test_a_reload_cannot_move_the_state(start: Callable[..., Child], tmp_path: Path) -> None:
+    """Its locks stand in the old folder, so another state_dir is refused and said."""
+    child = start("quiet")
+    child.hears("pushed")
+    (tmp_path / "state_dir").write_text(str(tmp_path / "elsewhere"))
+    child.send(signal.SIGHUP)
+    child.hears("cycle poll=True", times=2)
+    child.send(signal.SIGTERM)
+    _, log = child.ends()
+
+    assert "state_dir is another one now, which takes a restart; the settings stay as they were" in log
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_daemon_waits_for_a_cycle_of_another_process(
+    start: Callable[..., Child], tmp_path: Path
+) -> None:
+    """`trued apply` and the daemon never change the host at once."""
+    with cycle_lock(tmp_path / "state").held():
+        child = start("quiet")
+        during = child.hear_for(0.8).copy()
+    child.hears("cycle poll=True")
+
+    assert [] == during
+
+
+def test_a_second_daemon_does_not_start(start: Callable[..., Child], tmp_path: Path) -> None:
+    """It says which process runs here, and ends with 1."""
+    first = start("quiet")
+    first.hears("pushed")
+    code, log = start("quiet").ends()
+
+    assert f"{tmp_path}/state/daemon.lock: another trued runs here (pid {first.process.pid})\n" == log
+    assert 1 == code
+
+
+def test_a_killed_daemon_leaves_no_lock(start: Callable[..., Child]) -> None:
+    """After kill -9 the next one starts: the kernel frees the lock, and no file has to be removed."""
+    first = start("quiet")
+    first.hears("pushed")
+    first.send(signal.SIGKILL)
+    first.ends()
+
+    start("quiet").hears("pushed")
+
+
+def test_wrong_settings_at_the_start_end_it_with_78(start: Callable[..., Child]) -> None:
+    """Without settings there is nothing to keep to."""
+    code, log = start("quiet", interval="often").ends()
+
+    assert (78, "agent.yaml:1:1: interval: expected a duration, got 'often'\n") == (code, log)
+
+
+def test_an_unreachable_repository_is_asked_less_often_than_the_host_is_looked_at(
+    start: Callable[..., Child],
+) -> None:
+    """Git is down: drift is still looked for each interval, polls become rare, the error is logged once."""
+    child = start("unreachable", interval="0.2")
+    child.hears("told", times=13)
+    child.send(signal.SIGTERM)
+    _, log = child.ends()
+    cycles = [line for line in child.said if line.startswith("cycle")][:13]
+
+    assert "cycle poll=True" == cycles[0]
+    assert 3 <= cycles.count("cycle poll=True") <= 5
+    assert "cycle poll=False" == cycles[-1]
+    assert 1 == log.splitlines().count("https://git.example.com: no route to host")
+
+
+def test_hangup_asks_a_repository_that_was_away(start: Callable[..., Child]) -> None:
+    """Who has mended the network does not wait half an hour."""
+    child = start("unreachable", interval="60")
+    child.hears("pushed")
+    child.send(signal.SIGHUP)
+
+    child.hears("cycle poll=True", times=2)
+
+
+def test_five_bugs_in_a_row_end_the_process(start: Callable[..., Child]) -> None:
+    """systemd gets the chance of a fresh process; the log has the way to the bug, and not what it quoted."""
+    child = start("broken", interval="0.05")
+    code, log = child.ends()
+
+    assert 1 == code
+    assert 5 == child.said.count("cycle")
+    assert "a cycle ended in an unexpected error, 5 in a row" in log.splitlines()
+    assert "tests/daemon/child.py" in log
+    assert "hunter2" not in log
+
+
+def test_an_idle_daemon_is_hardly_ever_woken(start: Callable[..., Child]) -> None:
+    """Between two cycles the process sleeps: the kernel counts how often it gave the processor away, and CPU time."""
+    child = start("quiet")
+    child.hears("pushed")
+    time.sleep(0.3)
+    before = _switches(child.process.pid), _cpu(child.process.pid)
+    time.sleep(1.5)
+    after = _switches(child.process.pid), _cpu(child.process.pid)
+
+    assert after[0] - before[0] <= 1
+    assert after[1] == before[1]
+
+
+def _switches(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in status if "ctxt_switches" in line)
+
+
+def _cpu(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
