@@ -6,7 +6,6 @@ What trued remembers between cycles: ids, digests and commits, never contents.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from agent.errors import LedgerError
+from agent.files import sync_directory
 from agent.model import Ownership, ResourceId
 
 T = TypeVar("T")
@@ -188,11 +188,7 @@ def _create(path: Path) -> None:
             db.execute(statement.rstrip(";"))
         db.execute(f"PRAGMA user_version = {VERSION}")
     new.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_directory(path.parent)
 
 
 @contextmanager
