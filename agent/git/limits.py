@@ -25,6 +25,9 @@ class Limits:
     inflated: int = 2048 * MIB  # all objects of a pack together
 
 
+DEFAULT_LIMITS = Limits()
+
+
 class Deadline:
     """The end of the total time for one exchange."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import SourceError
 from agent.git.address import Access, Transport
-from agent.git.limits import Limits
+from agent.git.limits import DEFAULT_LIMITS, Limits
 from agent.git.snapshot import Shelf
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Remote(Protocol):
         """Let go of connections; the next request opens a new one."""
 
 
-def open_remote(access: Access, limits: Limits = Limits()) -> Remote:
+def open_remote(access: Access, limits: Limits = DEFAULT_LIMITS) -> Remote:
     """Return the repository at `access`; nothing is asked of it yet."""
     match access.place.transport:
         case Transport.HTTP:

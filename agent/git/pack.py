@@ -1,0 +1,338 @@
+"""
+Takes a received pack apart onto a shelf, in one pass over a file: nothing is held whole but deltas and their bases.
+
+Each size is held against the limits before anything is inflated past it; each id is computed from the content.
+The format is gitformat-pack(5).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import tempfile
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from agent.errors import SourceError
+from agent.git.limits import Limits
+from agent.git.objects import Kind, hasher
+from agent.git.snapshot import Shelf, read
+
+OFS_DELTA, REF_DELTA = 6, 7
+STEP = 64 << 10
+ROUNDS = 64  # in which deltas on a name find their base; Git makes none where ofs-delta was asked for
+
+
+class PackError(SourceError):
+    """What was sent is damaged, or more than we take."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Delta:
+    base: int | str  # where in the pack, or which object
+    start: int
+    size: int
+    result: int
+
+
+@dataclass(slots=True)
+class _Unpacking:
+    """The state of one pass."""
+
+    pack: _Pieces
+    shelf: Shelf
+    limits: Limits
+    total: int = 0
+    ids: dict[int, str] = field(default_factory=dict)  # of what stands where in the pack
+    deltas: dict[int, _Delta] = field(default_factory=dict)
+
+
+class _Pieces:
+    """A file that is read forward, a little ahead, and can be set back."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._descriptor = file.fileno()
+        self.size = os.fstat(self._descriptor).st_size
+        self._data, self._start, self.place = b"", 0, 0
+
+    def ahead(self, count: int) -> bytes:
+        """Return the next bytes without passing over them; fewer at the end."""
+        at = self.place - self._start
+        if at < 0 or at + count > len(self._data):
+            self._start, at = self.place, 0
+            self._data = os.pread(self._descriptor, max(count, STEP), self.place)
+        return self._data[at : at + count]
+
+    def byte(self) -> int:
+        if not (found := self.ahead(1)):
+            raise PackError("the pack is cut off")
+        self.place += 1
+        return found[0]
+
+
+def receive(
+    into: Shelf, limits: Limits, wants: Collection[str], bring: Callable[[Collection[str], BinaryIO], None]
+) -> frozenset[str]:
+    """
+    Have a pack brought into a file, put its objects on a shelf, and return their ids; raises SourceError.
+
+    What was wanted and is not in it is asked for once more, each alone: a large delta then comes whole.
+    """
+    found = _received(into, limits, wants, bring)
+    for missing in sorted(set(wants) - found):
+        found |= _received(into, limits, (missing,), bring)
+        if missing not in found:
+            raise PackError(f"the server does not send the object {missing}")
+    return found
+
+
+def _received(
+    into: Shelf, limits: Limits, wants: Collection[str], bring: Callable[[Collection[str], BinaryIO], None]
+) -> frozenset[str]:
+    with tempfile.TemporaryFile(dir=into.folder) as file:
+        bring(wants, file)
+        return unpack(file, into, limits)
+
+
+def unpack(file: BinaryIO, shelf: Shelf, limits: Limits) -> frozenset[str]:
+    """
+    Put the objects of a pack on a shelf and return their ids; raises PackError.
+
+    What would grow beyond `limits.delta` as the result of a delta is left out: asked for by itself, it comes whole.
+    """
+    pass_ = _Unpacking(_Pieces(file), shelf, limits)
+    _checksum(file, pass_.pack.size)
+    for _ in range(_count(pass_)):
+        _entry(pass_)
+    if pass_.pack.place != pass_.pack.size - 20:
+        raise PackError("the pack is longer than what it holds")
+    _resolve(pass_)
+    return frozenset(pass_.ids.values())
+
+
+def _checksum(file: BinaryIO, size: int) -> None:
+    if size < 32:
+        raise PackError("the pack is cut off")
+    found, place = hashlib.sha1(usedforsecurity=False), 0
+    while place < size - 20:
+        data = os.pread(file.fileno(), min(STEP, size - 20 - place), place)
+        found.update(data)
+        place += len(data)
+    if os.pread(file.fileno(), 20, size - 20) != found.digest():
+        raise PackError("the pack is damaged: its checksum is wrong")
+
+
+def _count(pass_: _Unpacking) -> int:
+    magic, version, count = struct.unpack(">4sLL", pass_.pack.ahead(12))
+    if magic != b"PACK" or version not in {2, 3}:
+        raise PackError("what came is not a pack")
+    if count > pass_.limits.objects:
+        raise PackError(f"the pack holds {count} objects, more than {pass_.limits.objects}")
+    pass_.pack.place = 12
+    return int(count)
+
+
+def _entry(pass_: _Unpacking) -> None:
+    start = pass_.pack.place
+    kind, size = _header(pass_.pack)
+    if kind not in {1, 2, 3, 4, OFS_DELTA, REF_DELTA}:
+        raise PackError(f"the pack holds an object of the unknown type {kind}")
+    if kind in {OFS_DELTA, REF_DELTA}:
+        base = _base(pass_.pack, start, kind)
+        _bound(pass_, size, pass_.limits.object)
+        place = pass_.pack.place
+        pass_.deltas[start] = _Delta(base, place, size, _result(_scan(pass_, size)))
+        return
+    _bound(pass_, size, pass_.limits.object)
+    pass_.ids[start] = _whole(pass_, Kind(kind), size)
+
+
+def _header(pack: _Pieces) -> tuple[int, int]:
+    byte = pack.byte()
+    kind, size, shift = byte >> 4 & 7, byte & 15, 4
+    while byte & 0x80:
+        byte = pack.byte()
+        size |= (byte & 0x7F) << shift
+        shift += 7
+        if shift > 63:
+            raise PackError("the pack is damaged: a size has no end")
+    return kind, size
+
+
+def _base(pack: _Pieces, start: int, kind: int) -> int | str:
+    if kind == REF_DELTA:
+        name = pack.ahead(20)
+        pack.place += len(name)
+        return name.hex()
+    byte = pack.byte()
+    back = byte & 0x7F
+    while byte & 0x80:
+        byte = pack.byte()
+        back = (back + 1) << 7 | byte & 0x7F
+        if back > start:
+            break
+    if not 0 < back <= start:
+        raise PackError("the pack is damaged: a delta points outside it")
+    return start - back
+
+
+def _bound(pass_: _Unpacking, size: int, limit: int) -> None:
+    if size > limit:
+        raise PackError(f"the pack holds an object of {size} bytes, more than {limit}")
+    pass_.total += size
+    if pass_.total > pass_.limits.inflated:
+        raise PackError(f"the pack inflates to more than {pass_.limits.inflated} bytes")
+
+
+def _whole(pass_: _Unpacking, kind: Kind, size: int) -> str:
+    """Copy a stream as it is, while its content is hashed."""
+    found, shelf = hasher(kind, size), pass_.shelf
+    shelf.begin()
+    for stored, content in _stream(pass_.pack, size):
+        shelf.write(stored)
+        found.update(content)
+    sha = found.hexdigest()
+    shelf.finish(sha, kind, size)
+    return sha
+
+
+def _scan(pass_: _Unpacking, size: int) -> bytes:
+    """Pass over a delta; return how it begins."""
+    head = b""
+    for _, content in _stream(pass_.pack, size):
+        if len(head) < 32:
+            head += content[:32]
+    return head
+
+
+def _stream(pack: _Pieces, size: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield a zlib stream in pieces, each with what it inflates to, and end behind it."""
+    inflate, total = zlib.decompressobj(), 0
+    while not inflate.eof:
+        if not (feed := pack.ahead(min(STEP, size + 1024))):
+            raise PackError("the pack is cut off")
+        try:
+            content = inflate.decompress(feed, STEP)
+        except zlib.error as error:
+            raise PackError(f"the pack is damaged: {error}") from error
+        used = len(feed) - len(inflate.unused_data if inflate.eof else inflate.unconsumed_tail)
+        pack.place += used
+        total += len(content)
+        if total > size:
+            raise PackError("the pack is damaged: an object is larger than it says")
+        yield feed[:used], content
+    if total != size:
+        raise PackError("the pack is damaged: an object is smaller than it says")
+
+
+def _result(head: bytes) -> int:
+    """Return how large a delta's result is: the second of the two numbers that it begins with."""
+    numbers, value, shift = [], 0, 0
+    for byte in head:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            numbers.append(value)
+            value, shift = 0, 0
+        if len(numbers) == 2:
+            return numbers[1]
+    raise PackError("the pack is damaged: a delta does not say its size")
+
+
+def _resolve(pass_: _Unpacking) -> None:
+    """Make objects of the deltas: a base by offset stands before, one by name may stand anywhere."""
+    bases, left_out = _Bases(pass_), set[int]()
+    for _ in range(ROUNDS):
+        if not (
+            waiting := [start for start in pass_.deltas if start not in pass_.ids and start not in left_out]
+        ):
+            return
+        before = len(waiting)
+        for start in waiting:
+            delta = pass_.deltas[start]
+            base = _known(pass_, delta.base)
+            if delta.base in left_out or _too_large(pass_, delta, base):
+                left_out.add(start)
+                before -= 1
+            elif base is not None:
+                pass_.ids[start] = _apply(pass_, bases, base, delta)
+                before -= 1
+        if before == len(waiting):
+            break
+    raise PackError("the pack holds a delta without its base")
+
+
+def _known(pass_: _Unpacking, base: int | str) -> str | None:
+    if isinstance(base, int):
+        return pass_.ids.get(base)
+    return base if pass_.shelf.find(base) else None
+
+
+def _too_large(pass_: _Unpacking, delta: _Delta, base: str | None) -> bool:
+    """Return whether this would need more memory than a delta may."""
+    record = pass_.shelf.find(base) if base is not None else None
+    return max(delta.size, delta.result, record.size if record else 0) > pass_.limits.delta
+
+
+class _Bases:
+    """The contents of the last bases; how much may be read for them altogether is bounded."""
+
+    def __init__(self, pass_: _Unpacking) -> None:
+        self._pass = pass_
+        self._kept: OrderedDict[str, tuple[Kind, bytes]] = OrderedDict()
+        self._read = self._held = 0
+
+    def get(self, sha: str) -> tuple[Kind, bytes]:
+        if sha in self._kept:
+            self._kept.move_to_end(sha)
+            return self._kept[sha]
+        limits, record = self._pass.limits, self._pass.shelf.find(sha)
+        if record is None:
+            raise PackError("the pack holds a delta without its base")
+        self._read += record.size
+        if self._read > 4 * limits.inflated:
+            raise PackError("the pack takes too much work: deltas on too many large objects")
+        found = (record.kind, read(self._pass.shelf, sha, record, limits.delta))
+        self._keep(sha, found, limits.delta)
+        return found
+
+    def _keep(self, sha: str, found: tuple[Kind, bytes], room: int) -> None:
+        self._kept[sha] = found
+        self._held += len(found[1])
+        while self._held > room and len(self._kept) > 1:
+            self._held -= len(self._kept.popitem(last=False)[1][1])
+
+
+def _apply(pass_: _Unpacking, bases: _Bases, base: str, delta: _Delta) -> str:
+    from dulwich.errors import ApplyDeltaError  # noqa: PLC0415  many packs hold no delta
+    from dulwich.pack import apply_delta  # noqa: PLC0415
+
+    kind, content = bases.get(base)
+    pass_.total += delta.result
+    if pass_.total > pass_.limits.inflated:
+        raise PackError(f"the pack inflates to more than {pass_.limits.inflated} bytes")
+    pass_.pack.place = delta.start
+    try:
+        result = b"".join(
+            apply_delta(content, b"".join(piece for _, piece in _stream(pass_.pack, delta.size)))
+        )
+    except (ApplyDeltaError, ValueError, AssertionError, IndexError) as error:
+        raise PackError(f"the pack is damaged: {error}") from error
+    if len(result) != delta.result:
+        raise PackError("the pack is damaged: a delta leads elsewhere than it says")
+    return pass_.shelf.add(kind, result)
+
+
+def copy_whole(file: BinaryIO, start: int, shelf: Shelf, limits: Limits) -> tuple[str, Kind] | None:
+    """Copy the object at a place in a pack on disk as it stands there; None for a delta. Raises PackError."""
+    pass_ = _Unpacking(_Pieces(file), shelf, limits)
+    pass_.pack.place = start
+    kind, size = _header(pass_.pack)
+    if kind not in {1, 2, 3, 4}:
+        return None
+    _bound(pass_, size, limits.object)
+    return _whole(pass_, Kind(kind), size), Kind(kind)

@@ -1,0 +1,249 @@
+"""
+Git objects on disk: a shelf takes them as they come, a snapshot is a shelf in one checked file.
+
+Each object is a zlib stream of its own, so that one can be read, or copied, without the others and without
+holding it. Whatever is read is held against its id. Writes its file atomically; touches nothing else.
+
+A snapshot is: MAGIC, the streams, the index (ENTRY for each object, sorted by id), a note (JSON), and TAIL:
+where the index starts, how many entries it has, how long the note is, and the SHA-256 of index and note.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol, Self
+
+from agent.errors import SourceError
+from agent.git.limits import MIB
+from agent.git.objects import Kind, hasher, object_id
+
+MAGIC = b"TRUEDOB1"
+ENTRY = struct.Struct(">20sBQQQ")
+TAIL = struct.Struct(">QQQ32s")
+NOTE_LIMIT = 64 << 10
+PIECE = 256 << 10
+
+
+class DamagedError(SourceError):
+    """What stands on this host's disk is not what was put there."""
+
+
+class Record(NamedTuple):
+    """Where an object stands in its file."""
+
+    kind: Kind
+    start: int
+    stored: int  # bytes, as they stand there
+    size: int  # bytes, inflated
+
+
+class Holding(Protocol):
+    """Objects that are at hand."""
+
+    def find(self, sha: str) -> Record | None:
+        """Return where an object is, None if it is not held."""
+
+    def stored(self, record: Record) -> Iterator[bytes]:
+        """Yield an object's zlib stream as it stands there; raises DamagedError."""
+
+
+def read(holding: Holding, sha: str, record: Record, limit: int) -> bytes:
+    """Return the whole content of an object; raises DamagedError, or SourceError beyond the limit."""
+    if record.size > limit:
+        raise SourceError(f"object {sha} is too large: {record.size} bytes, at most {limit}")
+    return b"".join(chunks(holding, sha, record))
+
+
+def chunks(holding: Holding, sha: str, record: Record) -> Iterator[bytes]:
+    """
+    Yield the content of an object, at most 1 MiB at a time; raises DamagedError.
+
+    One that fits into a single piece is checked before it is yielded, a larger one by the end.
+    """
+    found, kept, total = hasher(record.kind, record.size), b"", 0
+    for data in _inflated(holding, record):
+        if kept:
+            yield kept
+        found.update(data)
+        kept, total = data, total + len(data)
+    if total != record.size or found.hexdigest() != sha:
+        raise DamagedError(f"object {sha} is damaged on this host's disk")
+    if kept:
+        yield kept
+
+
+def _inflated(holding: Holding, record: Record) -> Iterator[bytes]:
+    inflate, left = zlib.decompressobj(), record.size
+    try:
+        for piece in holding.stored(record):
+            data = piece
+            while data and not inflate.eof:
+                out = inflate.decompress(data, MIB)
+                data, left = inflate.unconsumed_tail, left - len(out)
+                if left < 0:
+                    return
+                if out:
+                    yield out
+    except zlib.error as error:
+        raise DamagedError(f"a kept object is damaged: {error}") from error
+    if not inflate.eof:
+        raise DamagedError("a kept object is cut off")
+
+
+class _File:
+    """A file read at places, without a position that anyone could move."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+
+    def stored(self, record: Record) -> Iterator[bytes]:
+        place, left = record.start, record.stored
+        while left:
+            data = os.pread(self.file.fileno(), min(left, PIECE), place)
+            if not data:
+                raise DamagedError("a kept object is cut off")
+            yield data
+            place, left = place + len(data), left - len(data)
+
+    def close(self) -> None:
+        self.file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class Shelf(_File):
+    """Objects as they come, in a file without a name: nothing is left of it, whatever ends the process."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        super().__init__(tempfile.TemporaryFile(dir=folder, buffering=MIB))  # type: ignore[arg-type]
+        self.folder = folder
+        self.records: dict[str, Record] = {}
+        self._end = 0
+        self._dirty = False
+
+    def find(self, sha: str) -> Record | None:
+        return self.records.get(sha)
+
+    def stored(self, record: Record) -> Iterator[bytes]:
+        if self._dirty:
+            self.file.flush()
+            self._dirty = False
+        return super().stored(record)
+
+    def begin(self) -> int:
+        """Return where the next object starts; what was written of one that was given up is written over."""
+        self.file.seek(self._end)
+        return self._end
+
+    def write(self, stored: bytes) -> None:
+        self.file.write(stored)
+
+    def finish(self, sha: str, kind: Kind, size: int) -> None:
+        """Say what has been written since `begin`."""
+        start, self._end = self._end, self.file.tell()
+        self._dirty = True
+        self.records.setdefault(sha, Record(kind, start, self._end - start, size))
+
+    def add(self, kind: Kind, data: bytes) -> str:
+        """Put an object there and return its id."""
+        sha = object_id(kind, data)
+        if sha not in self.records:
+            self.begin()
+            self.write(zlib.compress(data, 1))
+            self.finish(sha, kind, len(data))
+        return sha
+
+
+class Snapshot(_File):
+    """A file of kept objects, opened. Raises DamagedError for one that is not whole."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.open("rb"))
+        self.path = path
+        try:
+            self._index, self.note = self._opened()
+        except BaseException:
+            self.close()
+            raise
+
+    def _opened(self) -> tuple[bytes, Mapping[str, str]]:
+        size, descriptor = os.fstat(self.file.fileno()).st_size, self.file.fileno()
+        tail = os.pread(descriptor, TAIL.size, max(0, size - TAIL.size))
+        if size < TAIL.size + len(MAGIC) or os.pread(descriptor, len(MAGIC), 0) != MAGIC:
+            raise DamagedError(f"{self.path}: not a file of kept objects")
+        start, count, note, digest = TAIL.unpack(tail)
+        if note > NOTE_LIMIT or start + count * ENTRY.size + note + TAIL.size != size:
+            raise DamagedError(f"{self.path}: damaged: its parts do not add up")
+        data = os.pread(descriptor, count * ENTRY.size + note, start)
+        if hashlib.sha256(data).digest() != digest:
+            raise DamagedError(f"{self.path}: damaged: the checksum of its index is wrong")
+        return data[: count * ENTRY.size], json.loads(data[count * ENTRY.size :])
+
+    def __len__(self) -> int:
+        return len(self._index) // ENTRY.size
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.hex() for name, *_ in ENTRY.iter_unpack(self._index))
+
+    def find(self, sha: str) -> Record | None:
+        name, low, high = bytes.fromhex(sha), 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self._index[middle * ENTRY.size : middle * ENTRY.size + 20] < name:
+                low = middle + 1
+            else:
+                high = middle
+        if low == len(self):
+            return None
+        found, kind, start, stored, size = ENTRY.unpack_from(self._index, low * ENTRY.size)
+        return Record(Kind(kind), start, stored, size) if found == name else None
+
+
+def save(path: Path, objects: Iterable[tuple[str, Record, Holding]], note: Mapping[str, str]) -> None:
+    """Write a snapshot: after a crash at any point there is the file from before, or this one. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.tmp")
+    with suppress(FileNotFoundError):
+        temporary.unlink()
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb", buffering=MIB) as file:
+        _write(file, objects, note)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def _write(file: BinaryIO, objects: Iterable[tuple[str, Record, Holding]], note: Mapping[str, str]) -> None:
+    file.write(MAGIC)
+    entries, place = [], len(MAGIC)
+    for sha, record, holding in objects:
+        file.writelines(holding.stored(record))
+        entries.append((bytes.fromhex(sha), int(record.kind), place, record.stored, record.size))
+        place += record.stored
+    index = b"".join(ENTRY.pack(*entry) for entry in sorted(entries))
+    text = json.dumps(note, sort_keys=True).encode()
+    file.write(index + text)
+    file.write(TAIL.pack(place, len(entries), len(text), hashlib.sha256(index + text).digest()))
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlast a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
