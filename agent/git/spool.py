@@ -1,0 +1,144 @@
+"""
+Keeps reports on disk, in order, until they are pushed. Writes below its own folder.
+
+A number is never used twice: a gap between two reports says how many are missing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from agent.errors import SourceError
+from agent.files import atomic_write, sync_directory
+from agent.git.limits import MIB
+
+log = logging.getLogger(__name__)
+
+DIGITS = 8
+DAMAGED = "damaged"
+DAMAGED_KEPT = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spooled:
+    """A report that waits. `when` has a time zone."""
+
+    number: int
+    message: str
+    when: datetime
+    files: Mapping[str, bytes] = field(repr=False)
+
+
+class Spool:
+    """A folder of reports. Beyond `most` reports or `size` bytes on disk, the oldest are dropped."""
+
+    def __init__(self, folder: Path, *, most: int = 500, size: int = 64 * MIB) -> None:
+        self.folder = folder
+        self._most = most
+        self._size = size
+
+    def put(self, files: Mapping[str, bytes], message: str, when: datetime, *, above: int = 0) -> int:
+        """Keep a report, behind all others and numbered above `above`; return its number. Raises SourceError."""
+        try:
+            paths = self._paths()
+            number = max((above, *paths, *_numbered(self.folder / DAMAGED))) + 1
+            path = self.folder / f"{number:0{DIGITS}}.json"
+            atomic_write(path, _encode(files, message, when))
+            self._drop_oldest({**paths, number: path})
+        except OSError as error:
+            raise SourceError(f"{self.folder}: a report cannot be kept: {error.strerror}") from error
+        return number
+
+    def pending(self) -> tuple[Spooled, ...]:
+        """Return what waits, oldest first. What is damaged is moved away, and missing from then on."""
+        try:
+            paths = self._paths()
+        except OSError as error:
+            raise SourceError(f"{self.folder}: cannot be read: {error.strerror}") from error
+        return tuple(self._readable(paths))
+
+    def remove(self, through: int) -> None:
+        """Forget all reports up to a number. What cannot be removed now is removed by a later call."""
+        with suppress(OSError):
+            for number, path in self._paths().items():
+                if number <= through:
+                    path.unlink(missing_ok=True)
+
+    def _paths(self) -> dict[int, Path]:
+        """Return the files of all reports by number, ascending; removes what a crash left half written."""
+        for path in self.folder.glob(".*.json.*"):
+            path.unlink(missing_ok=True)
+        return _numbered(self.folder)
+
+    def _drop_oldest(self, paths: Mapping[int, Path]) -> None:
+        sizes = {number: path.stat().st_size for number, path in paths.items()}
+        total, dropped = sum(sizes.values()), 0
+        for number in list(paths)[:-1]:  # never the newest: it says how the host is
+            if len(paths) - dropped <= self._most and total <= self._size:
+                break
+            paths[number].unlink(missing_ok=True)
+            total -= sizes[number]
+            dropped += 1
+        if dropped:
+            log.warning("%s: full: dropped the %d oldest of the reports that wait", self.folder, dropped)
+            sync_directory(self.folder)
+
+    def _readable(self, paths: Mapping[int, Path]) -> Iterator[Spooled]:
+        for number, path in paths.items():
+            try:
+                yield _decode(number, path.read_bytes())
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                self._move_away(path, error)
+
+    def _move_away(self, path: Path, error: Exception) -> None:
+        words = error.strerror if isinstance(error, OSError) else "what stands there is not what was written"
+        log.warning("%s: a report that waits is damaged, moved to damaged/: %s", path, words)
+        folder = self.folder / DAMAGED
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            path.replace(folder / path.name)
+            for old in sorted(folder.iterdir())[:-DAMAGED_KEPT]:
+                old.unlink()
+
+
+def _numbered(folder: Path) -> dict[int, Path]:
+    found = ((path.stem, path) for path in folder.glob("*.json"))
+    return dict(sorted((int(stem), path) for stem, path in found if stem.isascii() and stem.isdecimal()))
+
+
+def _encode(files: Mapping[str, bytes], message: str, when: datetime) -> bytes:
+    report = {
+        "when": when.isoformat(),
+        "message": message,
+        "files": {name: base64.b64encode(data).decode("ascii") for name, data in files.items()},
+    }
+    text = json.dumps(report)
+    return json.dumps({"digest": _digest(text), "report": text}).encode("ascii")
+
+
+def _decode(number: int, data: bytes) -> Spooled:
+    outer = json.loads(data)
+    text = outer["report"]
+    if _digest(text) != outer["digest"]:
+        raise ValueError("the checksum is wrong")
+    report = json.loads(text)
+    return Spooled(
+        number=number,
+        message=report["message"],
+        when=datetime.fromisoformat(report["when"]),
+        files={name: base64.b64decode(content) for name, content in report["files"].items()},
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
