@@ -42,11 +42,14 @@ class Publisher(Protocol):
 class Nobody:
     """Where reports go when agent.yaml says that none are to be pushed."""
 
-    def put(self, files: Mapping[str, bytes], message: str, when: datetime) -> None:
+    def put(self, files: Mapping[str, bytes], message: str, when: datetime) -> None:  # noqa: ARG002 - as above
         return
 
     def push(self) -> int:
         return 0
+
+    def close(self) -> None:
+        return
 
 
 class Teller:

@@ -1,0 +1,67 @@
+"""`trued apply`: one cycle, now. Changes the host, and tells what became of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+
+from agent.cli.assemble import assembled
+from agent.cli.screen import Screen
+from agent.cycle import run_cycle
+from agent.host.lock import cycle_lock
+from agent.model import Report, Result
+from agent.status.document import RELEASED, UNCHANGED, encode, status_of
+from agent.status.message import because, notable
+from agent.status.text import aligned, visible
+
+PATIENCE = 600.0  # seconds to wait for a cycle of the daemon; one may install packages
+
+_STYLES = {
+    Result.CHANGED.value: "green",
+    Result.FAILED.value: "red",
+    Result.BLOCKED.value: "red",
+    Result.HELD.value: "cyan",
+    Result.SKIPPED.value: "yellow",
+    RELEASED: "dim",
+}
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
+    """Run one cycle, print what became of each thing, and return the report's exit code."""
+    with (
+        assembled(args.config) as parts,
+        screen.waiting("bringing this host to what Git declares"),
+        cycle_lock(parts.settings.state_dir).held(wait=PATIENCE),
+    ):
+        report = run_cycle(parts.agent, allow_removals=args.allow_removals, allow_rewrite=args.allow_rewrite)
+        parts.teller.tell(report)
+    if screen.json:
+        print(encode(status_of(report)).decode(), end="")
+        return report.exit_code
+    for line in lines(report, screen):
+        screen.line(line)
+    for text in report.error.splitlines():
+        screen.note(f"  {visible(text)}" if text.startswith("hint: ") else f"trued: {visible(text)}")
+    return report.exit_code
+
+
+def lines(report: Report, screen: Screen) -> Iterator[str]:
+    """Yield what was done and what was not, and a last line that sums it up."""
+    entries = notable(status_of(report))
+    rows = aligned(((line.result, visible(str(rid)), because(line)) for rid, line in entries), gap="  ")
+    for (_, line), row in zip(entries, rows, strict=True):
+        word = line.result
+        yield "  " + screen.paint(_STYLES.get(word, "bold"), word) + row[len(word) :]
+    if entries:
+        yield ""
+    yield f"{screen.paint('bold', visible(report.host))} {summary(report)}"
+
+
+def summary(report: Report) -> str:
+    """Return `converged at 1a2b3c4: 3 changed, 997 as declared`."""
+    numbers = Counter(str(line.result) for line in report.resources.values())
+    where = f"{report.result} at {report.commit[:7]}" if report.commit else f"{report.result}, no commit yet"
+    words = [*(result.value for result in Result), RELEASED]
+    parts = [f"{numbers[word]} {word}" for word in words if numbers[word]]
+    return f"{where}: " + ", ".join([*parts, f"{numbers[UNCHANGED]} as declared"])

@@ -1,0 +1,207 @@
+"""What can be said on the command line. Reads arguments; decides nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Never
+
+import agent
+from agent.errors import UsageError
+
+EPILOG = """\
+exit codes: 0 as declared, 2 plan found changes, 3 something failed, is blocked or held,
+4 the declared state is invalid, 5 the commit is refused, 6 the repository cannot be reached,
+64 usage, 78 agent.yaml is wrong, 1 a bug
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises UsageError, where argparse's own would exit with 2 (which is plan's "changes")."""
+
+    def error(self, message: str) -> Never:
+        raise UsageError(message, hint=f"{self.prog} --help")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        # Each version of Python words this in its own way, and none before 3.14 suggests anything.
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices]
+        self.error(f"unknown {action.dest.replace('_', ' ')} {value!r}{_nearest(str(value), known)}")
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f", did you mean {near[0]!r}?" if near else f", expected one of {', '.join(known)}"
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return what was asked for; raises UsageError. `verb` is the dotted name of its module in this package."""
+    return build().parse_args(arguments)
+
+
+def build() -> Parser:
+    """Return the parser of the whole command line."""
+    top = Parser(
+        prog="trued",
+        description="Keeps this host true to Git.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"trued {agent.__version__}")
+    top.set_defaults(config=None, json=False, verbose=False, module=None)
+    _common(top)
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=Parser)
+    _offline(verbs)
+    _here(verbs)
+    _fleet(verbs)
+    return top
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    # Before the verb and after it: what is not said there must not undo what was said before.
+    group = parser.add_argument_group("common options")
+    group.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help="the agent's own file (default: $TRUED_CONFIG, or /etc/trued/agent.yaml)",
+    )
+    group.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="answer for a program, on stdout"
+    )
+    group.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="say more; show the traceback of a bug",
+    )
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[Parser],
+    name: str,
+    says: str,
+    *,
+    module: str,
+) -> Parser:
+    parser = verbs.add_parser(
+        name, help=says, description=f"{says[0].upper()}{says[1:]}.", allow_abbrev=False
+    )
+    parser.set_defaults(module=module)
+    _common(parser)
+    return parser
+
+
+def _offline(verbs: argparse._SubParsersAction[Parser]) -> None:
+    init = _verb(verbs, "init", "write a small fleet repository to start from", module="init")
+    init.add_argument("folder", metavar="DIR", type=Path, help="a folder that is empty or not there yet")
+    init.add_argument("--host", metavar="NAME", help="the first host (default: edge-01)")
+
+    validate = _verb(verbs, "validate", "check a fleet repository, offline", module="validate")
+    validate.add_argument("folder", metavar="DIR", type=Path, help="the repository's files")
+    which = validate.add_mutually_exclusive_group()
+    which.add_argument("--host", metavar="H", help="as this host sees it")
+    which.add_argument(
+        "--all", action="store_true", help="every layer, and every host that can be known (default)"
+    )
+    _identity(validate)
+
+    render = _verb(verbs, "render", "print what a host is declared to be, offline", module="render")
+    render.add_argument("folder", metavar="DIR", type=Path, help="the repository's files")
+    render.add_argument("--host", metavar="H", required=True, help="the host")
+    _identity(render)
+
+    schema = _verb(
+        verbs, "schema", "print the JSON Schema of the state documents, for editors", module="schema"
+    )
+    schema.add_argument("--agent", action="store_true", help="that of agent.yaml instead")
+
+
+def _identity(parser: Parser) -> None:
+    parser.add_argument(
+        "--facts",
+        metavar="FILE",
+        type=Path,
+        help="facts of the host as JSON (default: those of this machine)",
+    )
+    parser.add_argument(
+        "--label", metavar="K=V", action="append", default=[], help="a label of the host; may be repeated"
+    )
+
+
+def _here(verbs: argparse._SubParsersAction[Parser]) -> None:
+    plan = _verb(verbs, "plan", "say what would change here, and why; change nothing", module="plan")
+    plan.add_argument("--full", action="store_true", help="whole diffs, however long")
+    plan.add_argument(
+        "--private", action="store_true", help="also diffs of files that not everybody may read (mode 0600)"
+    )
+
+    apply = _verb(verbs, "apply", "one cycle, now: fetch, plan, apply, report", module="apply")
+    apply.add_argument(
+        "--allow-removals", action="store_true", help="let through, once, more removals than limits.removals"
+    )
+    apply.add_argument(
+        "--allow-rewrite",
+        action="store_true",
+        help="follow, once, a commit that does not descend from the held one",
+    )
+
+    _verb(verbs, "run", "the daemon: cycles for ever, by interval and on drift", module="run")
+    _verb(verbs, "status", "say what this host holds, and what is not as declared", module="status")
+
+    explain = _verb(verbs, "explain", "say why one resource is as it is", module="explain")
+    explain.add_argument("id", metavar="ID", help="as in file:/etc/motd")
+
+    log = _verb(verbs, "log", "show the status history of this host", module="log")
+    log.add_argument(
+        "-n",
+        "--number",
+        metavar="N",
+        type=_positive,
+        default=20,
+        help="at most so many reports (default: 20)",
+    )
+
+
+def _fleet(verbs: argparse._SubParsersAction[Parser]) -> None:
+    fleet = verbs.add_parser(
+        "fleet", help="the whole fleet, read from its status branches", allow_abbrev=False
+    )
+    inner = fleet.add_subparsers(
+        dest="fleet_verb", metavar="VERB", title="verbs", required=True, parser_class=Parser
+    )
+    status = _verb(inner, "status", "show one line for each host, odd ones first", module="fleet")
+    status.add_argument("--url", help="the repository of the status branches (default: agent.yaml's)")
+    status.add_argument("--token-file", metavar="FILE", type=Path, help="its credentials, with --url")
+    status.add_argument("--ssh-key", metavar="FILE", type=Path, help="its key, with --url")
+    status.add_argument("--known-hosts", metavar="FILE", type=Path, help="its host keys, with --url")
+    status.add_argument("--ca-file", metavar="FILE", type=Path, help="its authority, with --url")
+    status.add_argument(
+        "--heartbeat",
+        metavar="T",
+        default="1h",
+        help="that of the hosts; three without a report are STALE (default: 1h)",
+    )
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10_000):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 10000, got {text!r}")
+    return int(text)
+
+
+def labels(pairs: Iterable[str]) -> dict[str, str]:
+    """Return the labels of `--label K=V`; raises UsageError."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            raise UsageError(f"--label: expected key=value, as in ring=canary, got {pair!r}")
+        found[key] = value
+    return found

@@ -1,0 +1,141 @@
+"""Puts an agent together from agent.yaml: the one place where all rooms meet. Opens nothing before it is used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent import kinds
+from agent.config import DEFAULT_PATH, Settings, SourceSettings, StatusSettings, load_settings
+from agent.cycle import Agent
+from agent.desired.load import load
+from agent.errors import ConfigError
+from agent.git.address import Access, Ref
+from agent.git.publish import Publisher
+from agent.git.source import Source
+from agent.host.facts import gather
+from agent.host.local import Local
+from agent.model import DesiredState, Identity, VerifiedCommit
+from agent.reconcile.ledger import Memory
+from agent.reconcile.policy import Policy
+from agent.telling import Nobody, Teller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """An agent, and what belongs to it outside of a cycle."""
+
+    settings: Settings
+    agent: Agent
+    source: Source
+    teller: Teller
+    publisher: Publisher | Nobody
+
+    def close(self) -> None:
+        """Let go of files and connections; what is used again opens them again."""
+        self.agent.memory.close()
+        self.publisher.close()
+        self.source.close()
+
+
+def settings_of(config: Path | None) -> Settings:
+    """Return what agent.yaml says: that of --config, of TRUED_CONFIG, or the usual one; raises ConfigError."""
+    return load_settings(config or Path(os.environ.get("TRUED_CONFIG") or DEFAULT_PATH))
+
+
+@contextmanager
+def assembled(config: Path | None) -> Iterator[Parts]:
+    """Lend an agent for one verb; raises ConfigError."""
+    parts = assemble(settings_of(config))
+    try:
+        yield parts
+    finally:
+        parts.close()
+
+
+def assemble(settings: Settings) -> Parts:
+    """Return an agent as agent.yaml describes it; raises ConfigError."""
+    source = _source(settings)
+    publisher = _publisher(settings)
+    return Parts(
+        settings=settings,
+        agent=_agent(settings, source),
+        source=source,
+        publisher=publisher,
+        teller=Teller(
+            publisher=publisher, state_dir=settings.state_dir, heartbeat=settings.status.heartbeat, now=now
+        ),
+    )
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _agent(settings: Settings, source: Source) -> Agent:
+    known = kinds.discover()
+    identity = Identity(host=settings.host, labels=settings.labels, facts=gather(settings.root))
+
+    def load_commit(commit: VerifiedCommit) -> DesiredState:
+        return load(commit, identity, known)
+
+    return Agent(
+        identity=identity,
+        source=source,
+        load=load_commit,
+        kinds=known,
+        host=Local(settings.root, settings.state_dir),
+        memory=Memory(settings.state_dir / "ledger.db"),
+        policy=policy(settings),
+        now=now,
+    )
+
+
+def policy(settings: Settings) -> Policy:
+    """Return what this host allows."""
+    removals = settings.limits.removals
+    sections = {kind.section: name for name, kind in kinds.discover().items()}
+    if settings.allow is None:
+        return Policy(count=removals.count, share=removals.share)
+    if unknown := sorted(settings.allow.keys() - sections.keys()):
+        raise ConfigError(
+            f"allow: unknown section {unknown[0]!r}, expected one of {', '.join(sorted(sections))}",
+        )
+    allow = {sections[section]: globs for section, globs in settings.allow.items()}
+    return Policy(count=removals.count, share=removals.share, allow=allow)
+
+
+def _source(settings: Settings) -> Source:
+    try:
+        ref = Ref(branch=settings.source.branch, tag=settings.source.tag, commit=settings.source.commit)
+        return Source(access(settings.source), ref, settings.state_dir)
+    except ValueError as error:
+        raise ConfigError(f"source: {error}") from error
+
+
+def _publisher(settings: Settings) -> Publisher | Nobody:
+    if not settings.status.enabled:
+        return Nobody()
+    try:
+        return Publisher(
+            access(settings.status), settings.status.branch, settings.state_dir, host=settings.host
+        )
+    except ValueError as error:
+        raise ConfigError(f"status: {error}") from error
+
+
+def access(way: SourceSettings | StatusSettings) -> Access:
+    """Return how a repository is reached; raises ValueError for what cannot be a URL."""
+    return Access(
+        url=way.url or "",
+        token_file=way.token_file,
+        username=way.username,
+        ssh_key=way.ssh_key,
+        known_hosts=way.known_hosts,
+        ca_file=way.ca_file,
+        proxy=way.proxy,
+    )

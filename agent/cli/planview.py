@@ -1,0 +1,125 @@
+"""Turns a preview into what `trued plan` shows, for a person and for a program. Reads old content through a probe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from agent.cli.diff import LIMIT, Side, differences
+from agent.errors import HostError, SourceError
+from agent.host import Entry, Probe
+from agent.model import Blocked, Change, Content, Held, Plan, ResourceId, Step, Verb, WriteFile
+
+EVERYBODY_READS = 0o004
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One entry of a plan as it is shown. `diff` holds unified diff lines, or one line in brackets."""
+
+    id: ResourceId
+    mark: str  # + ~ - for what will be done, ! blocked, = held, . released
+    what: str  # the verb, or blocked, held, released
+    cause: str = ""
+    why: str = ""
+    origin: str = ""
+    steps: tuple[Step, ...] = ()
+    diff: tuple[str, ...] = ()
+
+
+_MARKS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.REMOVE: "-"}
+
+
+def shown(plan: Plan, probe: Probe, origins: dict[ResourceId, str], *, private: bool) -> Iterator[Shown]:
+    """Yield the entries of a plan in its order, then what is let go."""
+    for entry in plan.entries:
+        origin = origins.get(entry.id, "")
+        match entry:
+            case Change():
+                yield _change(entry, probe, origin, private=private)
+            case Blocked():
+                yield Shown(id=entry.id, mark="!", what="blocked", why=entry.reason, origin=origin)
+            case Held():
+                what = f"{entry.change.verb} held"
+                yield Shown(
+                    id=entry.id,
+                    mark="=",
+                    what=what,
+                    cause=entry.change.cause,
+                    why=entry.reason,
+                    origin=origin,
+                )
+    for rid, reason in plan.released.items():
+        yield Shown(id=rid, mark=".", what="released", why=reason)
+
+
+def _change(change: Change, probe: Probe, origin: str, *, private: bool) -> Shown:
+    writes = (step for step in change.steps if isinstance(step, WriteFile))
+    return Shown(
+        id=change.id,
+        mark=_MARKS[change.verb],
+        what=change.verb,
+        cause=change.cause,
+        why=change.why,
+        origin=origin,
+        steps=change.steps,
+        diff=tuple(line for step in writes for line in _diff(step, probe, private=private)),
+    )
+
+
+def _diff(step: WriteFile, probe: Probe, *, private: bool) -> Sequence[str]:
+    there = probe.entries((step.path,)).get(step.path)
+    modes = {step.mode} if step.mode is not None else set()
+    if isinstance(there, Entry):
+        modes.add(there.mode)
+    secluded = [mode for mode in modes if not mode & EVERYBODY_READS]
+    if secluded and not private:
+        return (f"(content not shown, its mode is {min(secluded):04o}; --private shows it)",)
+    try:
+        return differences(_old(step, probe), _new(step.content))
+    except (HostError, SourceError) as error:
+        return (f"(no diff: {error})",)
+
+
+def _old(step: WriteFile, probe: Probe) -> Side | None:
+    data = probe.content(step.path, limit=LIMIT + 1)
+    return None if data is None else Side(data[:LIMIT], complete=len(data) <= LIMIT)
+
+
+def _new(content: Content) -> Side:
+    data = b""
+    for chunk in content.chunks():
+        data += chunk
+        if len(data) > LIMIT:
+            return Side(data[:LIMIT], complete=False)
+    return Side(data)
+
+
+def summary(plan: Plan) -> str:
+    """Return the last line: `3 to create, 1 to change, 2 to remove, 1 held, 997 as declared`."""
+    numbers = totals(plan)
+    parts = [
+        f"{numbers[key]} {words}"
+        for key, words in (
+            ("create", "to create"),
+            ("update", "to change"),
+            ("remove", "to remove"),
+            ("blocked", "blocked"),
+            ("held", "held"),
+            ("released", "let go"),
+        )
+        if numbers[key]
+    ]
+    return ", ".join([*(parts or ["nothing to do"]), f"{numbers['settled']} as declared"])
+
+
+def totals(plan: Plan) -> dict[str, int]:
+    """Return how many entries of each sort a plan has."""
+    verbs = [change.verb for change in plan.changes]
+    return {
+        **{verb.value: verbs.count(verb) for verb in Verb},
+        "blocked": sum(isinstance(entry, Blocked) for entry in plan.entries),
+        "held": sum(isinstance(entry, Held) for entry in plan.entries),
+        "released": len(plan.released),
+        "settled": len(plan.settled),
+    }

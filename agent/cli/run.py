@@ -1,0 +1,51 @@
+"""`trued run`: the daemon. Lends the loop an agent, a new one each time agent.yaml is to be read again."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from agent import daemon
+from agent.cli.assemble import Parts, assemble, settings_of
+from agent.cli.screen import Screen
+from agent.cycle import Pulse, run_cycle
+from agent.host.journal import setup_logging
+from agent.host.lock import cycle_lock, daemon_lock
+from agent.host.notify import Notifier
+from agent.model import Report
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
+    """Run cycles until asked to stop; raises TruedError when the start fails."""
+    setup_logging(verbose=screen.verbose)
+    return daemon.run(Resident(args.config).assemble, notifier=Notifier())
+
+
+class Resident:
+    """The agent of a daemon, put together anew at each reload."""
+
+    def __init__(self, config: Path | None) -> None:
+        self._config = config
+        self._parts: Parts | None = None
+
+    def assemble(self) -> daemon.Work:
+        """Return what the loop goes round with; raises ConfigError, and then nothing has changed."""
+        parts = assemble(settings_of(self._config))
+        if self._parts:
+            self._parts.close()
+        self._parts = parts
+
+        def cycle(pulse: Pulse, *, poll: bool) -> Report:
+            return run_cycle(parts.agent, pulse, poll=poll)
+
+        def tell(report: Report, pulse: Pulse) -> None:
+            parts.teller.tell(report, pulse.interruptible)
+
+        return daemon.Work(
+            cycle=cycle,
+            tell=tell,
+            interval=parts.settings.interval,
+            state_dir=parts.settings.state_dir,
+            alone=daemon_lock(parts.settings.state_dir),
+            turn=cycle_lock(parts.settings.state_dir),
+        )
