@@ -1,0 +1,150 @@
+"""Decoded entries into resources: expanded, bound to each other, and known to be without a circle. Pure."""
+
+from __future__ import annotations
+
+import graphlib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from agent.desired.entries import PLAIN_META, Entry, Reference
+from agent.documents.problems import Findings, near
+from agent.errors import DocumentError
+from agent.model import Drift, Resource, ResourceId, Sources
+
+MOST_RESOURCES: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Something that an entry stands for."""
+
+    entry: Entry
+    spec: object
+    weight: int  # 2 declared by itself, 1 expanded, 0 only follows from another
+
+
+def make_resources(
+    entries: Mapping[ResourceId, Entry], sources: Sources, findings: Findings
+) -> dict[ResourceId, Resource]:
+    """Return all that the entries stand for; problems go to `findings`. Raises SourceError."""
+    parts, members = _expanded(entries, sources, findings)
+    named = {**dict.fromkeys(entries), **dict.fromkeys(parts)}
+    for entry in entries.values():
+        for reference in (*entry.needs, *entry.listens):
+            _check_reference(reference, named, findings)
+    if findings:
+        return {}
+    resources = {id_: _resource(id_, part, parts, members) for id_, part in parts.items()}
+    _check_circles(resources, parts, findings)
+    return resources
+
+
+def _expanded(
+    entries: Mapping[ResourceId, Entry], sources: Sources, findings: Findings
+) -> tuple[dict[ResourceId, _Part], dict[ResourceId, tuple[ResourceId, ...]]]:
+    """Return the parts by id, and for each entry the ids that it stands for."""
+    parts: dict[ResourceId, _Part] = {}
+    members: dict[ResourceId, tuple[ResourceId, ...]] = {}
+    for entry in entries.values():
+        own = {} if entry.spec is None else _parts_of(entry, sources, findings)
+        members[entry.id] = tuple(id_ for id_, part in own.items() if part.weight)
+        for id_, part in own.items():
+            parts[id_] = _stronger(id_, parts.get(id_), part, findings)
+        if len(parts) > MOST_RESOURCES:
+            findings.add(entry.place, entry.path, f"expected at most {MOST_RESOURCES} resources on one host")
+            break
+    return parts, members
+
+
+def _parts_of(entry: Entry, sources: Sources, findings: Findings) -> dict[ResourceId, _Part]:
+    parts: dict[ResourceId, _Part] = {}
+    try:
+        for name, spec in entry.kind.expand(entry.id.name, entry.spec, sources):
+            id_ = entry.id if name == entry.id.name else ResourceId(entry.id.kind, name)
+            weight = 0 if entry.kind.implied(spec) else 2 if id_ == entry.id else 1
+            parts[id_] = _Part(entry, spec, weight)
+    except ValueError as error:
+        findings.add(entry.place, entry.path, str(error))
+    except DocumentError as error:
+        findings.lines.extend(f"{line} (for {entry.id}, {entry.origin})" for line in str(error).splitlines())
+    return parts
+
+
+def _stronger(id_: ResourceId, there: _Part | None, new: _Part, findings: Findings) -> _Part:
+    if there is None or new.weight > there.weight:
+        return new
+    if new.weight == there.weight == 1:
+        message = f"{id_} would come from here and from {there.entry.place}; declare it by itself, or take one away"
+        findings.add(new.entry.place, new.entry.path, message)
+    return there
+
+
+def _check_reference(reference: Reference, named: Mapping[ResourceId, object], findings: Findings) -> None:
+    if reference.id not in named:
+        hint = near(str(reference.id), [str(id_) for id_ in named])
+        message = f"there is no {str(reference.id)[:100]} among what this host is declared to have{hint}"
+        findings.add(reference.place, reference.path, message)
+
+
+def _resource(
+    id_: ResourceId,
+    part: _Part,
+    parts: Mapping[ResourceId, _Part],
+    members: Mapping[ResourceId, tuple[ResourceId, ...]],
+) -> Resource:
+    entry, implied = part.entry, part.weight == 0
+    edges = frozenset(entry.kind.edges(id_.name, part.spec, parts.keys()))
+    # What follows from several entries takes nothing from the one that happened to come first.
+    return Resource(
+        id=id_,
+        spec=part.spec,
+        digest=_digest(entry.kind.fingerprint(part.spec)),
+        origin=entry.origin,
+        needs=edges if implied or not entry.needs else edges | _targets(entry.needs, parts, members),
+        restart_on=frozenset() if implied or not entry.listens else _targets(entry.listens, parts, members),
+        keep=not implied and entry.meta.keep,
+        drift=PLAIN_META.drift if implied else Drift(entry.meta.drift),
+        implied=implied,
+    )
+
+
+def _targets(
+    references: Iterable[Reference],
+    parts: Mapping[ResourceId, _Part],
+    members: Mapping[ResourceId, tuple[ResourceId, ...]],
+) -> frozenset[ResourceId]:
+    """Return what ids stand for: an entry that was expanded stands for all of its parts."""
+    return frozenset(
+        id_
+        for reference in references
+        for id_ in (*members.get(reference.id, ()), *((reference.id,) if reference.id in parts else ()))
+    )
+
+
+def _digest(fingerprint: object) -> str:
+    text = (
+        fingerprint
+        if isinstance(fingerprint, str)
+        else json.dumps(fingerprint, sort_keys=True, default=_plain)
+    )
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _plain(value: object) -> object:
+    return sorted(map(str, value)) if isinstance(value, frozenset | set) else str(value)
+
+
+def _check_circles(
+    resources: Mapping[ResourceId, Resource], parts: Mapping[ResourceId, _Part], findings: Findings
+) -> None:
+    graph = {id_: resource.needs | resource.restart_on for id_, resource in resources.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        # Each comes after the one before it; told the other way round, it reads as documents say it.
+        ring = list(reversed(error.args[1]))
+        entry = parts[ring[0]].entry
+        findings.add(entry.place, entry.path, f"waits for itself: {' needs '.join(map(str, ring))}")

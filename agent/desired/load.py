@@ -1,0 +1,49 @@
+"""A commit into what one host should be: typed resources in a graph known to be sound. Reads only the tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.desired.entries import decode_entries
+from agent.desired.fleet import Fleet
+from agent.desired.graph import make_resources
+from agent.desired.layers import Layered, Reading, fetch_fleet
+from agent.desired.sources import CommitSources
+from agent.desired.variables import Variables
+from agent.documents.problems import Findings
+from agent.kinds import AnyKind
+from agent.model import DesiredState, Identity, Resource, ResourceId, Tree
+
+
+def load(tree: Tree, commit: str, identity: Identity, kinds: Mapping[str, AnyKind]) -> DesiredState:
+    """
+    Return what a commit declares for a host.
+
+    Raises DocumentError with the problems of all documents at once, one a line; RefusedError for a host that
+    fleet.yaml does not list; SourceError when the tree cannot be read.
+    """
+    findings = Findings()
+    fleet = admitted(tree, identity, findings)
+    layered = Reading(tree, kinds, findings).layered(fleet, fleet.layers_of(identity), identity.host)
+    resources = bound(tree, layered, identity, kinds, findings)
+    findings.check()
+    return DesiredState(commit=commit, resources=resources)
+
+
+def admitted(tree: Tree, identity: Identity, findings: Findings) -> Fleet:
+    """Return the fleet that a host belongs to; raises DocumentError, RefusedError, SourceError."""
+    fleet = fetch_fleet(tree, findings)
+    findings.check()
+    assert fleet is not None  # noqa: S101 # for the type checker: no fleet without a problem
+    fleet.admit(identity.host)
+    return fleet
+
+
+def bound(
+    tree: Tree, layered: Layered, identity: Identity, kinds: Mapping[str, AnyKind], findings: Findings
+) -> Mapping[ResourceId, Resource]:
+    """Return the resources that layers declare; problems go to `findings`. Raises SourceError."""
+    variables = Variables(layered.variables, identity, findings)
+    entries = decode_entries(layered.declared, kinds, variables, findings)
+    tree.prefetch(frozenset(findings.sources))
+    return make_resources(entries, CommitSources(tree, variables), findings)
