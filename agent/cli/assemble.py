@@ -81,7 +81,7 @@ def _agent(settings: Settings, source: Source) -> Agent:
     identity = Identity(host=settings.host, labels=settings.labels, facts=gather(settings.root))
 
     def load_commit(commit: VerifiedCommit) -> DesiredState:
-        return load(commit, identity, known)
+        return load(commit.tree, commit.sha, identity, known)
 
     return Agent(
         identity=identity,
