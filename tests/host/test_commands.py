@@ -1,0 +1,106 @@
+"""Commands: how they are run, bounded, ended, and what is said of one that fails."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.errors import HostError
+from agent.host.local import Local
+from agent.model import Run
+
+SH = ("sh", "-c")
+
+
+def run(local: Local, *argv: str, stdin: bytes = b"", timeout: float = 20.0) -> None:
+    local.perform(Run(argv=argv, stdin=stdin, timeout=timeout, why=""))
+
+
+def test_operands_follow_the_command_and_no_shell_reads_them(local: Local, tmp_path: Path) -> None:
+    operands = (str(tmp_path / "a b"), str(tmp_path / "$(touch c)"))
+    local.perform(Run(argv=("touch", "--"), operands=operands, why=""))
+    assert ["$(touch c)", "a b"] == sorted(path.name for path in tmp_path.iterdir() if path.name != "root")
+
+
+def test_a_command_hears_its_stdin_and_nothing_of_our_environment(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRUED_TOKEN", "secret")
+    assert "large\n" * 100_000 == local.probe().ask("cat", stdin=b"large\n" * 100_000).out
+    said = local.probe().ask("env").out
+    assert ["DEBIAN_FRONTEND", "HOME", "LANG", "LC_ALL", "PATH"] == sorted(
+        line.partition("=")[0] for line in said.splitlines() if not line.startswith(("_=", "PWD="))
+    )
+
+
+def test_a_command_that_does_not_listen_is_no_trouble(local: Local) -> None:
+    run(local, "true", stdin=b"x" * 10_000_000)
+
+
+def test_a_failure_is_told_with_the_command_to_paste_and_the_end_of_stderr(local: Local) -> None:
+    with pytest.raises(HostError) as caught:
+        run(local, *SH, "echo first >&2; echo 'no such thing' >&2; exit 3")
+    expected = "`sh -c 'echo first >&2; echo '\"'\"'no such thing'\"'\"' >&2; exit 3'` exited with 3: first; no such thing"
+    assert expected == str(caught.value)
+
+
+def test_what_a_failed_command_said_is_cut_at_500_characters(local: Local) -> None:
+    with pytest.raises(HostError) as caught:
+        run(local, *SH, "head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1")
+    assert str(caught.value).endswith(": …" + "x" * 499)
+
+
+def test_a_command_killed_by_a_signal_says_which(local: Local) -> None:
+    with pytest.raises(HostError, match=r"was killed by SIGTERM$"):
+        run(local, *SH, "kill -TERM $$")
+
+
+def test_a_missing_command_is_said_with_where_it_is_looked_for(local: Local) -> None:
+    with pytest.raises(HostError, match="there is no command 'no-such-command' on this host") as caught:
+        run(local, "no-such-command")
+    assert "/usr/sbin" in caught.value.hint
+
+
+def test_after_its_time_the_whole_group_is_killed(local: Local, tmp_path: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(HostError, match=r"did not end within 0.3 s and was killed"):
+        run(local, *SH, f"sleep 60 & echo $! > {tmp_path}/pid; wait", timeout=0.3)
+    assert time.monotonic() - start < 5
+    pid = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 5
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _runs(pid)
+
+
+def test_what_stays_in_the_background_is_not_waited_for(local: Local, tmp_path: Path) -> None:
+    start = time.monotonic()
+    run(local, *SH, f"sleep 5 & echo $! > {tmp_path}/pid; exit 0")
+    assert time.monotonic() - start < 3
+    os.kill(int((tmp_path / "pid").read_text()), 9)
+
+
+def test_a_question_may_have_several_good_answers(local: Local) -> None:
+    answer = local.probe().ask(*SH, "echo out; echo err >&2; exit 4", ok=(0, 4))
+    assert (4, "out\n", "err\n") == (answer.code, answer.out, answer.err)
+    with pytest.raises(HostError, match="exited with 4: err"):
+        local.probe().ask(*SH, "echo out; echo err >&2; exit 4")
+
+
+def test_an_answer_that_is_too_long_is_not_used(local: Local) -> None:
+    with pytest.raises(HostError, match="said more than 32 MiB"):
+        local.probe().ask("head", "-c", "40000000", "/dev/zero")
+
+
+def test_odd_bytes_in_an_answer_do_no_harm(local: Local) -> None:
+    assert "\ufffdx" == local.probe().ask("printf", "\\377x").out
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,97 @@
+"""What stood there before trued is kept, once, whatever it is called."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from agent.errors import HostError
+from agent.host.local import Local
+from agent.model import KeepFirst
+
+P = PurePosixPath
+
+
+def keep(local: Local, path: str) -> None:
+    local.perform(KeepFirst(path=P(path), why=""))
+
+
+def test_a_file_is_kept_at_its_path_for_trued_alone(local: Local, root: Path, tmp_path: Path) -> None:
+    (root / "etc/motd").write_bytes(b"first")
+    (root / "etc/motd").chmod(0o4755)
+    keep(local, "/etc/motd")
+    kept = tmp_path / "state/first/etc/motd"
+    assert (b"first", 0o600) == (kept.read_bytes(), stat.S_IMODE(kept.stat().st_mode))
+    assert 0o700 == stat.S_IMODE(kept.parent.stat().st_mode)
+    noted = json.loads((tmp_path / "state/first.jsonl").read_text())
+    assert {"path": "/etc/motd", "mode": "4755", "uid": os.getuid(), "gid": os.getgid()} == noted
+
+
+def test_what_is_kept_is_never_overwritten(local: Local, root: Path, tmp_path: Path) -> None:
+    for content in (b"first", b"second"):
+        (root / "etc/motd").write_bytes(content)
+        keep(local, "/etc/motd")
+    assert b"first" == (tmp_path / "state/first/etc/motd").read_bytes()
+
+
+def test_a_link_is_kept_as_a_link(local: Local, root: Path, tmp_path: Path) -> None:
+    (root / "etc/motd").symlink_to("/etc/shadow")
+    keep(local, "/etc/motd")
+    assert "/etc/shadow" == os.readlink(tmp_path / "state/first/etc/motd")
+
+
+def test_a_link_that_was_kept_is_no_way_for_what_comes_later(
+    local: Local, root: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (root / "etc/d").symlink_to(outside)
+    keep(local, "/etc/d")
+    (root / "etc/d").unlink()
+    (root / "etc/d").mkdir()
+    (root / "etc/d/x").write_bytes(b"first")
+    keep(local, "/etc/d/x")
+    assert [] == os.listdir(outside)
+    assert b"first" == (tmp_path / "state/first.1/etc/d/x").read_bytes()
+
+
+def test_a_path_that_was_a_file_and_is_a_folder_keeps_both(local: Local, root: Path, tmp_path: Path) -> None:
+    (root / "etc/d").write_bytes(b"file")
+    keep(local, "/etc/d")
+    (root / "etc/d").unlink()
+    (root / "etc/d").mkdir()
+    (root / "etc/d/x").write_bytes(b"below")
+    keep(local, "/etc/d/x")
+    keep(local, "/etc/d/x")
+    assert b"file" == (tmp_path / "state/first/etc/d").read_bytes()
+    assert b"below" == (tmp_path / "state/first.1/etc/d/x").read_bytes()
+
+
+def test_nothing_folders_and_fifos_are_not_kept(local: Local, root: Path, tmp_path: Path) -> None:
+    os.mkfifo(root / "etc/fifo")
+    for path in ("/etc/none", "/etc", "/etc/fifo"):
+        keep(local, path)
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.root
+def test_no_room_to_keep_it_is_an_error_so_that_it_is_not_touched(root: Path, tmp_path: Path) -> None:
+    state = tmp_path / "small"
+    state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", state], check=True)
+    try:
+        (root / "etc/x").write_bytes(b"x" * 200_000)
+        with pytest.raises(HostError) as caught:
+            keep(Local(root, state), "/etc/x")
+        assert [] == os.listdir(state / "first/etc")
+    finally:
+        subprocess.run(["umount", state], check=True)
+    message = (
+        f"/etc/x: cannot be kept in {state}/first, and is therefore not touched: no space left on device"
+    )
+    assert message == str(caught.value)
