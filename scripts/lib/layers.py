@@ -46,8 +46,8 @@ SERVERS = ("git", "nginx", "fcgiwrap", "sshd", "openssl")
 # The first marker wins; run in the opposite order, so that the quick ones speak first.
 LAYERS = (
     Layer(name="demo", marker="demo", at_once=1, tools=("git",)),
-    Layer(name="slow", marker="slow", at_once=1, root=True, tools=SERVERS),
-    Layer(name="e2e", marker="e2e", at_once=2, tools=SERVERS),
+    Layer(name="slow", marker="slow", at_once=1),
+    Layer(name="e2e", marker="e2e", at_once=2),
     Layer(name="root", marker="root", at_once=1, root=True),
     Layer(name="servers", marker="servers", at_once=2, tools=SERVERS),
     Layer(name="unit", marker="", at_once=2),
