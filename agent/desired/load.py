@@ -25,25 +25,37 @@ def load(tree: Tree, commit: str, identity: Identity, kinds: Mapping[str, AnyKin
     findings = Findings()
     fleet = admitted(tree, identity, findings)
     layered = Reading(tree, kinds, findings).layered(fleet, fleet.layers_of(identity), identity.host)
-    resources = bound(tree, layered, identity, kinds, findings)
+    resources = View(tree, layered, identity, findings).resources(kinds)
     findings.check()
     return DesiredState(commit=commit, resources=resources)
 
 
 def admitted(tree: Tree, identity: Identity, findings: Findings) -> Fleet:
     """Return the fleet that a host belongs to; raises DocumentError, RefusedError, SourceError."""
-    fleet = fetch_fleet(tree, findings)
-    findings.check()
-    assert fleet is not None  # noqa: S101 # for the type checker: no fleet without a problem
+    fleet = known_fleet(tree, findings)
     fleet.admit(identity.host)
     return fleet
 
 
-def bound(
-    tree: Tree, layered: Layered, identity: Identity, kinds: Mapping[str, AnyKind], findings: Findings
-) -> Mapping[ResourceId, Resource]:
-    """Return the resources that layers declare; problems go to `findings`. Raises SourceError."""
-    variables = Variables(layered.variables, identity, findings)
-    entries = decode_entries(layered.declared, kinds, variables, findings)
-    tree.prefetch(frozenset(findings.sources))
-    return make_resources(entries, CommitSources(tree, variables), findings)
+def known_fleet(tree: Tree, findings: Findings) -> Fleet:
+    """Return what fleet.yaml says; raises DocumentError, SourceError."""
+    fleet = fetch_fleet(tree, findings)
+    findings.check()
+    assert fleet is not None  # noqa: S101 # for the type checker: no fleet without a problem
+    return fleet
+
+
+class View:
+    """The layers of one host, seen with its variables; problems go to `findings`."""
+
+    def __init__(self, tree: Tree, layered: Layered, identity: Identity, findings: Findings) -> None:
+        self.declared = layered.declared
+        self.findings = findings
+        self.variables = Variables(layered.variables, identity, findings)
+        self.sources = CommitSources(tree, self.variables)
+
+    def resources(self, kinds: Mapping[str, AnyKind]) -> Mapping[ResourceId, Resource]:
+        """Return what the layers declare; raises SourceError."""
+        entries = decode_entries(self.declared, kinds, self.variables, self.findings)
+        self.sources.prefetch(frozenset(self.findings.sources))
+        return make_resources(entries, self.sources, self.findings)

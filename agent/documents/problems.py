@@ -43,10 +43,14 @@ class Findings:
     def __bool__(self) -> bool:
         return bool(self.problems or self.lines)
 
+    def told(self) -> list[str]:
+        """Return all problems, one a line, in the order of the documents."""
+        return [*map(str, sorted(self.problems, key=_standing)), *self.lines]
+
     def check(self, error: type[DocumentError | ConfigError] = DocumentError) -> None:
         """Raise `error` with all problems, one a line, if there are any."""
         if self:
-            raise said([*map(str, sorted(self.problems, key=_standing)), *self.lines], error)
+            raise said(self.told(), error)
 
 
 def said(lines: Iterable[str], error: type[DocumentError | ConfigError] = DocumentError) -> TruedError:

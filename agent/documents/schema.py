@@ -17,6 +17,7 @@ Json: TypeAlias = dict[str, Any]
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 TEXT: Final[Json] = {"type": ["string", "number", "boolean"]}  # text keeps its spelling: 1.10, no, true
+NULL: Final[Json] = {"type": "null"}
 VARIABLE: Final[Json] = {"type": "string", "pattern": r"\$\{"}
 
 
@@ -25,6 +26,14 @@ def schema(shape: Any) -> Json:
     definitions = Definitions()
     top = definitions.of(shape)
     return {"$schema": DIALECT, **top, "$defs": definitions.made}
+
+
+def either(*schemas: Json) -> Json:
+    """Return the schema of what fits one of these, each named once."""
+    flat: list[Json] = []
+    for one in schemas:
+        flat += [part for part in one.get("anyOf", [one]) if part not in flat]
+    return {"anyOf": flat}
 
 
 class Definitions:
@@ -39,12 +48,12 @@ class Definitions:
         """Return the schema of one shape."""
         exact = self._exact(shape)
         loose = self.layered and exact not in ({}, TEXT) and type(None) not in get_args(shape)
-        return {"anyOf": [exact, VARIABLE]} if loose else exact
+        return either(exact, VARIABLE) if loose else exact
 
     def _exact(self, shape: Any) -> Json:
         origin, arguments = get_origin(shape), get_args(shape)
         if origin is Union or origin is types.UnionType:
-            return {"anyOf": [{"type": "null"} if one is type(None) else self.of(one) for one in arguments]}
+            return either(*(NULL if one is type(None) else self.of(one) for one in arguments))
         if origin is Literal:
             return {"enum": list(arguments)}
         if origin in {tuple, frozenset}:
@@ -56,7 +65,7 @@ class Definitions:
         return _value(shape)
 
     def _inside(self, schema: Json) -> Json:
-        return {"anyOf": [schema, {"type": "null"}]} if self.layered and schema else schema
+        return either(schema, NULL) if self.layered and schema else schema
 
     def _record(self, shape: Any) -> Json:
         name = shape.__qualname__
