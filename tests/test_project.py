@@ -104,7 +104,7 @@ def test_every_exit_code_is_described(name: str) -> None:
     """Scripts rely on them."""
     rows = [line.split("|")[1] for line in read(name).splitlines() if re.match(r"\| *`?\d+", line)]
 
-    assert exit_codes() == {int(code) for row in rows for code in re.findall(r"\d+", row)}
+    assert set() == exit_codes() - {int(code) for row in rows for code in re.findall(r"\d+", row)}
 
 
 def test_every_section_and_key_is_on_the_page_of_state_documents() -> None:
