@@ -120,7 +120,9 @@ def _offline(verbs: argparse._SubParsersAction[Parser]) -> None:
     schema = _verb(
         verbs, "schema", "print the JSON Schema of the state documents, for editors", module="schema"
     )
-    schema.add_argument("--agent", action="store_true", help="that of agent.yaml instead")
+    other = schema.add_mutually_exclusive_group()
+    other.add_argument("--agent", action="store_true", help="that of agent.yaml instead")
+    other.add_argument("--fleet", action="store_true", help="that of fleet.yaml instead")
 
 
 def _identity(parser: Parser) -> None:

@@ -112,7 +112,9 @@ def policy(settings: Settings) -> Policy:
 def _source(settings: Settings) -> Source:
     try:
         ref = Ref(branch=settings.source.branch, tag=settings.source.tag, commit=settings.source.commit)
-        return Source(access(settings.source), ref, settings.state_dir)
+        verify = settings.source.verify
+        signers = verify.allowed_signers if verify else None
+        return Source(access(settings.source), ref, settings.state_dir, allowed_signers=signers)
     except ValueError as error:
         raise ConfigError(f"source: {error}") from error
 
