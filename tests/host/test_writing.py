@@ -255,7 +255,7 @@ def test_content_that_cannot_be_had_leaves_the_old_file(local: Local, root: Path
             yield b"half"
             raise SourceError("the connection was lost")
 
-    with pytest.raises(HostError, match="^/etc/x: its content cannot be had: the connection was lost$"):
+    with pytest.raises(HostError, match=r"^/etc/x: its content cannot be had: the connection was lost$"):
         local.perform(WriteFile(path=P("/etc/x"), content=Broken(), why=""))
     assert (["x"], b"old") == (names(root / "etc"), (root / "etc/x").read_bytes())
 
@@ -384,7 +384,7 @@ def test_a_file_that_is_mounted_over_is_said(local: Local, root: Path) -> None:
     subprocess.run(["mount", "--bind", root / "etc/y", root / "etc/x"], check=True)
     try:
         with pytest.raises(
-            HostError, match="^/etc/x: cannot be written: device or resource busy$"
+            HostError, match=r"^/etc/x: cannot be written: device or resource busy$"
         ) as caught:
             local.perform(write("/etc/x"))
     finally:
