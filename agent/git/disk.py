@@ -6,6 +6,7 @@ What stands whole is copied in pieces; only the result of a delta is held in mem
 
 from __future__ import annotations
 
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -32,6 +33,7 @@ class Disk:
         self._store = DiskObjectStore(str(folder))
         self._limits = limits
         self._packs: dict[str, BinaryIO] = {}
+        self.close = weakref.finalize(self, _close, self._store, self._packs)
 
     def copy(self, sha: str, into: Shelf) -> Kind:
         """Copy one object, in pieces where it stands whole; raises SourceError."""
@@ -64,11 +66,12 @@ class Disk:
             return found[1] if found else None
         return None
 
-    def close(self) -> None:
-        """Let go of all files."""
-        for file in self._packs.values():
-            file.close()
-        self._store.close()
+
+def _close(store: DiskObjectStore, packs: dict[str, BinaryIO]) -> None:
+    """Let go of all files."""
+    for file in packs.values():
+        file.close()
+    store.close()
 
 
 def _copy_loose(path: Path, sha: str, into: Shelf, limits: Limits) -> Kind | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -64,7 +65,7 @@ def log(
         tip = remote.poll(f"{HEADS}{branch}")
         if tip is None or limit < 1:
             return ()
-        reading = _Reading(remote, shelf)
+        reading = _Reading(remote, shelf, limits.stall)
         return reading.contents(recent(remote, shelf, tip, depth=limit), names)
 
 
@@ -78,7 +79,7 @@ def tips(
     """
     with _opened(access, limits) as (remote, shelf):
         found = remote.refs(f"{HEADS}{prefix}")
-        reading = _Reading(remote, shelf)
+        reading = _Reading(remote, shelf, limits.stall)
         reading.fetch(found.values(), depth=1)
         commits = {sha: reading.commit(sha) for sha in found.values()}
         whole = [commit for commit in commits.values() if isinstance(commit, Commit)]
@@ -129,9 +130,10 @@ def read_commit(shelf: Shelf, sha: str) -> Commit:
 class _Reading:
     """Objects brought in few requests, and what is wrong with those that could not be."""
 
-    def __init__(self, remote: Remote, shelf: Shelf) -> None:
+    def __init__(self, remote: Remote, shelf: Shelf, patience: float) -> None:
         self._remote = remote
         self._shelf = shelf
+        self._patience = patience  # seconds
         self._wrong: dict[str, str] = {}
         self._splits = SPLITS
         self._left = TOTAL
@@ -143,13 +145,12 @@ class _Reading:
             self._fetch(missing[start : start + AT_ONCE], depth)
 
     def _fetch(self, wants: list[str], depth: int) -> None:
+        begin = time.monotonic()
         try:
             self._remote.objects(wants, self._shelf, depth=depth)
         except SourceError as error:
             if not isinstance(error, PackError):
-                self._remote.poll(
-                    f"{HEADS}status"
-                )  # raises if the repository is away: then nothing is one object's fault
+                self._hold_the_remote_to_account(error, time.monotonic() - begin)
             if len(wants) == 1 or not self._splits:
                 self._wrong.update(dict.fromkeys(wants, str(error)))
                 return
@@ -157,6 +158,12 @@ class _Reading:
             middle = len(wants) // 2
             self._fetch(wants[:middle], depth)
             self._fetch(wants[middle:], depth)
+
+    def _hold_the_remote_to_account(self, error: SourceError, seconds: float) -> None:
+        """Raise if it is the repository that is slow or away; else one of the objects is at fault."""
+        if seconds >= self._patience:
+            raise error
+        self._remote.poll(f"{HEADS}status")
 
     def commit(self, sha: str) -> Commit | str:
         """Return a commit, or what is wrong with it."""

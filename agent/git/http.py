@@ -66,6 +66,9 @@ class HttpRemote:
             body = b"".join(wire.push(ref, old, new, objects))
             self._post("git-receive-pack", 0, body, lambda lines, _: wire.read_report(lines, ref))
 
+    def rest(self) -> None:
+        """A kept connection is the point: the next poll is one round trip."""
+
     def close(self) -> None:
         if self._pool is not None:
             self._pool.clear()

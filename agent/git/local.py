@@ -86,6 +86,9 @@ class LocalRemote:
 
             push(self._path, ref, old, new, objects)
 
+    def rest(self) -> None:
+        self.close()
+
     def close(self) -> None:
         if self._disk is not None:
             self._disk.close()

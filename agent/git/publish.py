@@ -155,6 +155,8 @@ class Publisher:
 
     def _look(self, known: _Known, waiting: Sequence[Spooled]) -> tuple[_Known, Sequence[Spooled]]:
         """Return what the branch is now, and what of the waiting is not on it yet."""
+        # Over SSH, a session that is open goes on seeing the refs as they were when it first looked.
+        self.close()
         sha = self._remote.poll(self._ref)
         if sha == (known.sha or None):
             return known, waiting

@@ -52,6 +52,9 @@ class Remote(Protocol):
         The comparison is the server's, under its lock. Raises PushRejectedError if it says no.
         """
 
+    def rest(self) -> None:
+        """Let go of what is not worth holding until the next poll."""
+
     def close(self) -> None:
         """Let go of connections; the next request opens a new one."""
 

@@ -15,6 +15,7 @@ import json
 import os
 import struct
 import tempfile
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -99,22 +100,22 @@ def _inflated(holding: Holding, record: Record) -> Iterator[bytes]:
 
 
 class _File:
-    """A file read at places, without a position that anyone could move."""
+    """A file read at places, without a position that anyone could move; closed, at the latest, when forgotten."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = file
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.close = weakref.finalize(self, os.close, descriptor)
 
     def stored(self, record: Record) -> Iterator[bytes]:
+        if not self.close.alive:
+            raise SourceError("this commit is not kept any more")
         place, left = record.start, record.stored
         while left:
-            data = os.pread(self.file.fileno(), min(left, PIECE), place)
+            data = os.pread(self._descriptor, min(left, PIECE), place)
             if not data:
                 raise DamagedError("a kept object is cut off")
             yield data
             place, left = place + len(data), left - len(data)
-
-    def close(self) -> None:
-        self.file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -128,34 +129,42 @@ class Shelf(_File):
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        super().__init__(tempfile.TemporaryFile(dir=folder, buffering=MIB))  # type: ignore[arg-type]
+        with tempfile.TemporaryFile(dir=folder) as file:
+            super().__init__(os.dup(file.fileno()))
         self.folder = folder
         self.records: dict[str, Record] = {}
-        self._end = 0
-        self._dirty = False
+        self._buffer = bytearray()
+        self._flushed = self._end = 0  # how far the file is written, and where the last whole object ends
 
     def find(self, sha: str) -> Record | None:
         return self.records.get(sha)
 
     def stored(self, record: Record) -> Iterator[bytes]:
-        if self._dirty:
-            self.file.flush()
-            self._dirty = False
+        self._flush()
         return super().stored(record)
 
-    def begin(self) -> int:
-        """Return where the next object starts; what was written of one that was given up is written over."""
-        self.file.seek(self._end)
-        return self._end
+    def begin(self) -> None:
+        """Start an object; what was written of one that was given up is written over."""
+        if self._flushed > self._end:
+            self._flushed = self._end
+            self._buffer.clear()
+        del self._buffer[self._end - self._flushed :]
 
     def write(self, stored: bytes) -> None:
-        self.file.write(stored)
+        self._buffer += stored
+        if len(self._buffer) > MIB:
+            self._flush()
 
     def finish(self, sha: str, kind: Kind, size: int) -> None:
         """Say what has been written since `begin`."""
-        start, self._end = self._end, self.file.tell()
-        self._dirty = True
+        start, self._end = self._end, self._flushed + len(self._buffer)
         self.records.setdefault(sha, Record(kind, start, self._end - start, size))
+
+    def _flush(self) -> None:
+        while self._buffer:
+            written = os.pwrite(self._descriptor, self._buffer, self._flushed)
+            self._flushed += written
+            del self._buffer[:written]
 
     def add(self, kind: Kind, data: bytes) -> str:
         """Put an object there and return its id."""
@@ -166,12 +175,20 @@ class Shelf(_File):
             self.finish(sha, kind, len(data))
         return sha
 
+    def adopt(self, sha: str, record: Record, holding: Holding) -> None:
+        """Put an object there as it is stored elsewhere; raises DamagedError."""
+        if sha not in self.records:
+            self.begin()
+            for piece in holding.stored(record):
+                self.write(piece)
+            self.finish(sha, record.kind, record.size)
+
 
 class Snapshot(_File):
     """A file of kept objects, opened. Raises DamagedError for one that is not whole."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path.open("rb"))
+        super().__init__(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         self.path = path
         try:
             self._index, self.note = self._opened()
@@ -180,16 +197,16 @@ class Snapshot(_File):
             raise
 
     def _opened(self) -> tuple[bytes, Mapping[str, str]]:
-        size, descriptor = os.fstat(self.file.fileno()).st_size, self.file.fileno()
+        size, descriptor = os.fstat(self._descriptor).st_size, self._descriptor
         tail = os.pread(descriptor, TAIL.size, max(0, size - TAIL.size))
         if size < TAIL.size + len(MAGIC) or os.pread(descriptor, len(MAGIC), 0) != MAGIC:
             raise DamagedError(f"{self.path}: not a file of kept objects")
         start, count, note, digest = TAIL.unpack(tail)
         if note > NOTE_LIMIT or start + count * ENTRY.size + note + TAIL.size != size:
-            raise DamagedError(f"{self.path}: damaged: its parts do not add up")
+            raise DamagedError(f"{self.path}: its parts do not add up")
         data = os.pread(descriptor, count * ENTRY.size + note, start)
         if hashlib.sha256(data).digest() != digest:
-            raise DamagedError(f"{self.path}: damaged: the checksum of its index is wrong")
+            raise DamagedError(f"{self.path}: the checksum of its index is wrong")
         return data[: count * ENTRY.size], json.loads(data[count * ENTRY.size :])
 
     def __len__(self) -> int:

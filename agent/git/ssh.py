@@ -13,6 +13,7 @@ import select
 import shlex
 import subprocess
 import threading
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -125,6 +126,9 @@ class SshRemote:
             session.send(b"".join(wire.push(ref, old, new, objects)))
             wire.read_report(session.lines, ref)
 
+    def rest(self) -> None:
+        self.close()
+
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
@@ -189,8 +193,14 @@ class _Session:
         except FileNotFoundError as error:
             raise SourceError("there is no ssh on this host", hint="install openssh-client") from error
         self._said = bytearray()
-        self._drain = threading.Thread(target=self._listen, name="ssh-stderr", daemon=True)
+        self._drain = threading.Thread(
+            target=_listen,
+            args=(_descriptor(self._process.stderr), self._said),
+            name="ssh-stderr",
+            daemon=True,
+        )
         self._drain.start()
+        self.close = weakref.finalize(self, _end, self._process, self._drain)
         self.lines = wire.Lines(self._more)
         self.until(deadline)
 
@@ -217,17 +227,6 @@ class _Session:
                 raise meaning from error
             raise
 
-    def close(self) -> None:
-        self._process.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        self._process.wait()
-        self._drain.join(1)
-        if self._process.stderr is not None:
-            self._process.stderr.close()
-
     def __enter__(self) -> Self:
         return self
 
@@ -242,14 +241,6 @@ class _Session:
             raise SourceError(f"the server does not answer in time: nothing for {wait:g} s")
         return os.read(pipe, 64 << 10)
 
-    def _listen(self) -> None:
-        """Read what ssh says until it ends: a full pipe would block it. Only the last of it is kept."""
-        pipe = _descriptor(self._process.stderr)
-        with contextlib.suppress(OSError):
-            while data := os.read(pipe, 4096):
-                self._said += data
-                del self._said[:-SAID]
-
     def _meaning(self) -> SourceError | None:
         self._drain.join(2)
         said = self._said.decode("utf-8", "replace")
@@ -258,6 +249,25 @@ class _Session:
                 return SourceError(f"{meaning} (ssh)", hint=hint)
         lines = [text for text in said.splitlines() if text.strip()]
         return SourceError(f"ssh says: {wire.plain(lines[-1].encode())}") if lines else None
+
+
+def _listen(pipe: int, said: bytearray) -> None:
+    """Read what ssh says until it ends: a full pipe would block it. Only the last of it is kept."""
+    with contextlib.suppress(OSError):
+        while data := os.read(pipe, 4096):
+            said += data
+            del said[:-SAID]
+
+
+def _end(process: subprocess.Popen[bytes], drain: threading.Thread) -> None:
+    """End ssh and let go of its pipes."""
+    process.kill()
+    process.wait()
+    drain.join(1)
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def _descriptor(pipe: object) -> int:
@@ -287,8 +297,13 @@ def command(access: Access, limits: Limits, service: str) -> tuple[str, ...]:
     port = ("-p", str(place.port)) if place.port else ()
     return (
         "ssh", "-F", "/dev/null", "-T", "-x", *words, *port, "-l", place.user, "--", place.host,
-        f"{service} {shlex.quote(place.path)}",
+        f"{service} {_for_git_shell(place.path)}",
     )  # fmt: skip
+
+
+def _for_git_shell(path: str) -> str:
+    """Return a path quoted in the one way that git-shell(1) takes: always, and "!" by itself."""
+    return "'" + path.replace("'", "'\\''").replace("!", "'\\!'") + "'"
 
 
 def _quoted(path: object) -> str:

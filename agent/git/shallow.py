@@ -1,0 +1,186 @@
+"""
+Fetches into the shallow store, in a process of its own: what a whole tree takes is given back when it ends.
+
+`bring` starts that process and waits; run as a program, this is that process. Nothing but the store is written.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.errors import SourceError
+from agent.git.address import Access
+from agent.git.layers import Layers
+from agent.git.limits import Limits
+from agent.git.objects import Kind, parse_commit, parse_tag
+from agent.git.remote import Remote, open_remote
+from agent.git.snapshot import DamagedError, Shelf, read
+from agent.git.stock import move_away
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GRACE = 30.0  # seconds, beside the total time, in which the child may cut the store
+
+
+def bring(access: Access, limits: Limits, folder: Path, want: str) -> None:
+    """Have a child process bring the store up to a commit; raises SourceError."""
+    request = {"access": asdict(access), "limits": asdict(limits), "folder": str(folder), "want": want}
+    environment = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parents[2]), "LC_ALL": "C.UTF-8"}
+    with subprocess.Popen(
+        (sys.executable, "-m", "agent.git.shallow"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+    ) as child:
+        try:
+            out, err = child.communicate(json.dumps(request, default=str).encode(), limits.total + GRACE)
+        except subprocess.TimeoutExpired as error:
+            raise SourceError(f"{access.url}: gave up after {limits.total + GRACE:g} s in total") from error
+        finally:
+            _end(child)
+    _answer(access, out, err, child.returncode)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the child with all that it started, if it still runs."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def _answer(access: Access, out: bytes, err: bytes, code: int) -> None:
+    try:
+        said = json.loads(out)
+    except ValueError:
+        last = err.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        raise SourceError(f"{access.url}: the fetching process ended with {code}: {last[:300]}") from None
+    if said["error"]:
+        raise SourceError(said["error"], hint=said["hint"])
+
+
+def main() -> None:
+    """Read a request, serve it, say how that went."""
+    request = json.load(sys.stdin)
+    said = request["access"]
+    access = Access(
+        url=said["url"],
+        username=said["username"],
+        proxy=said["proxy"],
+        token_file=_path(said["token_file"]),
+        ssh_key=_path(said["ssh_key"]),
+        known_hosts=_path(said["known_hosts"]),
+        ca_file=_path(said["ca_file"]),
+    )
+    try:
+        serve(access, Limits(**request["limits"]), Path(request["folder"]), request["want"])
+        answer = {"error": "", "hint": ""}
+    except SourceError as error:
+        answer = {"error": str(error), "hint": error.hint}
+    except OSError as error:
+        answer = {"error": f"{error.filename or request['folder']}: {error.strerror}", "hint": ""}
+    json.dump(answer, sys.stdout)
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def serve(access: Access, limits: Limits, folder: Path, want: str) -> None:
+    """Bring the store up to a commit; raises SourceError, OSError."""
+    with _alone(folder):
+        remote = open_remote(access, limits)
+        try:
+            _update(remote, limits, folder, want)
+        except DamagedError as error:
+            move_away(folder, error)
+            folder.mkdir(mode=0o700)
+            _update(remote, limits, folder, want)
+        finally:
+            remote.close()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes out of the store, and sweep what a killed one left; the kernel frees the lock."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(
+        folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+    )
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        for left in folder.glob("*.tmp"):
+            left.unlink()
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _update(remote: Remote, limits: Limits, folder: Path, want: str) -> None:
+    with Layers(folder) as layers:
+        if layers.tip == want:
+            return
+        with Shelf(folder) as shelf:
+            if layers.tip and _add(remote, limits, layers, shelf, want):
+                layers.add(shelf, tip=want)
+            else:
+                _anew(remote, layers, shelf, want)
+    with Layers(folder) as layers:
+        if layers.grown():
+            layers.cut(limits.delta)
+
+
+def _add(remote: Remote, limits: Limits, layers: Layers, shelf: Shelf, want: str) -> bool:
+    """Fetch what is new; return whether it stands on what the store holds, which only then is whole."""
+    remote.objects((want,), shelf, haves=(layers.tip,))
+    return _stands_on(shelf, limits, want, layers.tip)
+
+
+def _anew(remote: Remote, layers: Layers, shelf: Shelf, want: str) -> None:
+    """Fetch one commit with all that is below it. Commits that came before are kept: they prove descent."""
+    commits = {
+        sha: record for sha, record in shelf.records.items() if record.kind in {Kind.COMMIT, Kind.TAG}
+    }
+    with Shelf(layers.folder) as new:
+        for sha, record in commits.items():
+            new.adopt(sha, record, shelf)
+        remote.objects((want,), new, depth=1)
+        layers.replace(new, tip=want)
+
+
+def _stands_on(shelf: Shelf, limits: Limits, want: str, tip: str) -> bool:
+    waiting, seen = [want], set[str]()
+    while waiting:
+        sha = waiting.pop()
+        if sha == tip:
+            return True
+        record = shelf.find(sha)
+        if sha in seen or record is None:
+            continue
+        seen.add(sha)
+        waiting += _before(record.kind, read(shelf, sha, record, limits.delta))
+    return False
+
+
+def _before(kind: Kind, data: bytes) -> Mapping[str, None]:
+    try:
+        if kind is Kind.TAG:
+            return {parse_tag(data): None}
+        return dict.fromkeys(parse_commit(data).parents if kind is Kind.COMMIT else ())
+    except ValueError as error:
+        raise SourceError(f"the server sends a commit that is none: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

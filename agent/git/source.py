@@ -1,0 +1,289 @@
+"""
+Where this host's commits come from: brings the newest one, keeps those that matter, and reads them back offline.
+
+Writes only below `<state>/git`. Everything there can be fetched again, so what is damaged is moved away.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from agent.errors import RefusedError, SourceError
+from agent.git.address import Access, Ref
+from agent.git.limits import DEFAULT_LIMITS, Limits
+from agent.git.objects import Kind, parse_tag
+from agent.git.remote import open_remote
+from agent.git.snapshot import DamagedError, Shelf, Snapshot, sync_folder
+from agent.git.stock import Bring, Stock, move_away
+from agent.git.tree import GitTree
+from agent.git.verify import ancestor, check_descent, check_signature, digest_of, verified
+from agent.model import VerifiedCommit
+
+log = logging.getLogger(__name__)
+TAGS = 5  # that point at one another
+WANTS = 10_000  # objects in one request: some servers take at most 1 MiB
+NAMED = 10  # branches that a message names
+
+
+@dataclass(slots=True)
+class _Known:
+    """A commit that was proven, and what it is read from."""
+
+    commit: VerifiedCommit
+    stock: Stock
+    target: str  # what the ref pointed at: the commit, or a tag before it
+    signers: str  # which list of signers it was held against
+    kept: bool
+
+
+class Source:
+    """See `agent.cycle.Source`. Not for two threads."""
+
+    def __init__(
+        self,
+        access: Access,
+        ref: Ref,
+        state: Path,
+        *,
+        allowed_signers: Path | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self._access, self._ref, self._limits = access, ref, limits
+        self._folder = state / "git"
+        self._allowed_signers = allowed_signers
+        self._remote = open_remote(access, limits)
+        self._known: dict[str, _Known] = {}
+        self._newest: tuple[str, frozenset[str]] | None = (
+            None  # a commit, and from what it is known to descend
+        )
+        self._refused: tuple[str, str | None, str, RefusedError] | None = None
+
+    def newest(self, held: str | None, *, allow_rewrite: bool = False) -> VerifiedCommit:
+        """Return the commit to follow; raises SourceError, or RefusedError if it does not descend from `held`."""
+        try:
+            target = self._ref.commit or self._polled()
+            base = None if allow_rewrite or self._ref.commit else held
+            return self._followed(target, base)
+        except SourceError:
+            self._remote.close()
+            raise
+
+    def at(self, sha: str) -> VerifiedCommit:
+        """
+        Return a commit that was kept, without the network; raises SourceError.
+
+        It is not held against signers again: it was when it was kept. What is damaged is fetched anew.
+        """
+        if (known := self._known.get(sha)) is None:
+            known = self._reopened(sha) or self._fetched_again(sha)
+            self._known[sha] = known
+        return known.commit
+
+    def keep(self, commits: Collection[str]) -> None:
+        """Make these commits readable without the network, and forget all others; raises SourceError."""
+        try:
+            for sha in commits:
+                self._keep(sha)
+            self._forget(frozenset(commits))
+        except OSError as error:
+            place = error.filename or self._folder
+            raise SourceError(f"{place}: cannot keep the commit: {error.strerror}") from error
+        finally:
+            self._remote.rest()
+
+    def _keep(self, sha: str) -> None:
+        known = self._known.get(sha)
+        if known is None:
+            self.at(sha)
+            known = self._known[sha]
+        if known.kept and not known.stock.fresh:
+            return
+        note = {"target": known.target, "signer": known.commit.signer, "signers": known.signers}
+        known.stock.keep(self._path(sha), note)
+        known.kept = True
+
+    def _forget(self, commits: frozenset[str]) -> None:
+        for sha in self._known.keys() - commits:
+            self._known.pop(sha).stock.close()
+        for known in self._known.values():
+            if isinstance(known.commit.tree, GitTree):
+                known.commit.tree.forget()
+        gone = [
+            path for path in self._folder.glob("*.snap*") if path.name.partition(".snap")[0] not in commits
+        ]
+        gone += self._folder.glob("*.snap.tmp")
+        for path in dict.fromkeys(gone):
+            if not path.name.startswith("damaged-"):
+                path.unlink(missing_ok=True)
+        if gone:
+            sync_folder(self._folder)
+
+    def _followed(self, target: str, held: str | None) -> VerifiedCommit:
+        signers = digest_of(self._allowed_signers)
+        if (known := self._cached(target, held, signers)) is not None:
+            self._remote.rest()
+            return known.commit
+        if self._refused and self._refused[:3] == (target, held, signers):
+            raise self._refused[3]
+        try:
+            known = self._proven(target, held, signers)
+        except RefusedError as error:
+            self._refused = target, held, signers, error
+            raise
+        sha = known.commit.sha
+        if (old := self._known.get(sha)) is not None and old is not known:
+            old.stock.close()
+        self._known[sha], self._refused = known, None
+        self._newest = sha, frozenset({sha, held or sha})
+        return known.commit
+
+    def _cached(self, target: str, held: str | None, signers: str) -> _Known | None:
+        if self._newest is None or (known := self._known.get(self._newest[0])) is None:
+            return None
+        same = (known.target, known.signers) == (target, signers)
+        return known if same and (held is None or held in self._newest[1]) else None
+
+    def _proven(self, target: str, held: str | None, signers: str) -> _Known:
+        """Return a commit that was fetched, if need be, and held against all that is asked of it."""
+        known = self._known.get(held or target) or self._reopened(held or target)
+        if known is not None and (known.target, known.signers) == (target, signers):
+            return known
+        stock = self._stock(target, held or target)
+        try:
+            return self._fetched(target, held, signers, stock)
+        except BaseException:
+            stock.close()
+            raise
+
+    def _fetched(self, target: str, held: str | None, signers: str, stock: Stock) -> _Known:
+        if not stock.holds(target):
+            self._fetch_commits(target, held, stock)
+        signed, sha = self._peeled(target, stock)
+        if held is not None:
+            check_descent(sha, held, partial(ancestor, stock))
+        signer = ""
+        if self._allowed_signers is not None:
+            signer = check_signature(signed, sha, self._allowed_signers)
+        return _Known(verified(sha, stock, signer), stock, target, signers, kept=False)
+
+    def _fetched_again(self, sha: str) -> _Known:
+        """Return a commit whose snapshot is lost; that this host held it is proof enough."""
+        log.warning("commit %s is not kept on this host, it is fetched anew", sha[:12])
+        stock = self._stock(sha, sha)
+        try:
+            return self._fetched(sha, None, digest_of(self._allowed_signers), stock)
+        except BaseException:
+            stock.close()
+            raise
+
+    def _fetch_commits(self, target: str, held: str | None, stock: Stock) -> None:
+        """Bring a commit and, to prove its descent, those between it and the one that is held."""
+        if not self._remote.can_filter:
+            self._from_store(target, (target,), stock.shelf, commits=True)
+        elif held is None:
+            self._remote.objects((target,), stock.shelf, depth=1)
+        else:
+            self._remote.objects((target,), stock.shelf, haves=(held,))
+
+    def _peeled(self, target: str, stock: Stock) -> tuple[tuple[bytes, ...], str]:
+        """Return the tags and the commit that a ref points at, whole, and the commit's name."""
+        signed, sha = [], target
+        for _ in range(TAGS):
+            kind = stock.kind(sha)
+            signed.append(stock.content(sha, kind))
+            if kind is Kind.COMMIT:
+                return tuple(signed), sha
+            if kind is not Kind.TAG:
+                break
+            sha = _pointed(signed[-1], sha)
+        raise SourceError(f"{self._access.url}: {self._ref} does not lead to a commit")
+
+    def _polled(self) -> str:
+        if (sha := self._remote.poll(self._ref.name)) is not None:
+            return sha
+        kind = "refs/tags/" if self._ref.tag is not None else "refs/heads/"
+        names = sorted(name.removeprefix(kind) for name in self._remote.refs(kind))
+        if not names and not self._remote.refs("refs/"):
+            raise SourceError(
+                f"{self._access.url}: the repository is empty", hint="push a first commit to it"
+            )
+        more = ", …" if len(names) > NAMED else ""
+        there = f"it has: {', '.join(names[:NAMED])}{more}" if names else "it has none"
+        raise SourceError(
+            f"{self._access.url}: there is no {self._ref}; {there}", hint="correct source in agent.yaml"
+        )
+
+    def _reopened(self, sha: str) -> _Known | None:
+        """Return a commit from its snapshot; None if there is none, or none that is whole."""
+        if (snapshot := self._snapshot(sha)) is None:
+            return None
+        note = snapshot.note
+        stock = Stock(self._folder, self._bring(sha), self._limits, (snapshot,))
+        try:
+            commit = verified(sha, stock, note["signer"])
+        except BaseException:
+            stock.close()
+            raise
+        return _Known(commit, stock, note["target"], note["signers"], kept=True)
+
+    def _snapshot(self, sha: str) -> Snapshot | None:
+        path = self._path(sha)
+        try:
+            return Snapshot(path)
+        except FileNotFoundError:
+            return None
+        except DamagedError as error:
+            move_away(path, error)
+        except OSError as error:
+            raise SourceError(f"{path}: cannot read the kept commit: {error.strerror}") from error
+        return None
+
+    def _stock(self, target: str, near: str) -> Stock:
+        """Return where a commit is to be read from: what is kept of one near it serves as well."""
+        snapshot = self._snapshot(near)
+        return Stock(self._folder, self._bring(target), self._limits, (snapshot,) if snapshot else ())
+
+    def _bring(self, target: str) -> Bring:
+        """Return what fetches the objects of one commit that are not at hand."""
+
+        def bring(shas: Collection[str], shelf: Shelf) -> None:
+            if not self._remote.can_filter:
+                self._from_store(target, shas, shelf)
+                return
+            wants = list(shas)
+            for start in range(0, len(wants), WANTS):
+                self._remote.objects(wants[start : start + WANTS], shelf)
+
+        return bring
+
+    def _from_store(
+        self, target: str, shas: Collection[str], shelf: Shelf, *, commits: bool = False
+    ) -> None:
+        """Copy objects from the shallow store, which is brought up to the commit first."""
+        from agent.git import layers, shallow  # noqa: PLC0415  most servers can filter
+
+        folder = self._folder / "store"
+        for attempt in (1, 2):
+            shallow.bring(self._access, self._limits, folder, target)
+            try:
+                layers.copy(folder, shas, shelf, behind=target if commits else "", limit=self._limits.delta)
+            except DamagedError as error:
+                if attempt == 2:
+                    raise
+                move_away(folder, error)
+            else:
+                return
+
+    def _path(self, sha: str) -> Path:
+        return self._folder / f"{sha}.snap"
+
+
+def _pointed(data: bytes, sha: str) -> str:
+    try:
+        return parse_tag(data)
+    except ValueError as error:
+        raise SourceError(f"object {sha}: {error}") from None

@@ -1,0 +1,193 @@
+"""
+The files of one commit, for the rest of trued: model.Tree over a stock of objects.
+
+Decides what a tree may hold. Descends level by level: all folders of a level in one request, then all files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from agent.errors import DocumentError
+from agent.git.objects import Entry, Kind, Mode, parse_tree
+from agent.git.stock import Stock
+from agent.model import TreeFile, TreeLink, TreePath
+
+DEPTH = 32  # folders below one another
+PATHS = 200_000  # below what one host needs
+TARGET = 4095  # bytes of a link's target (PATH_MAX)
+
+Need: TypeAlias = "dict[str, Need] | None"
+"""What is needed below a folder, by name; None: everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobContent:
+    """The content of a file, read from the stock when it is asked for."""
+
+    digest: str
+    _stock: Stock = field(repr=False, compare=False)
+
+    def chunks(self) -> Iterator[bytes]:
+        return self._stock.chunks(self.digest)
+
+
+class GitTree:
+    """See `agent.model.Tree`. Raises DocumentError for what no host can use, SourceError for what cannot be had."""
+
+    def __init__(self, root: str, stock: Stock) -> None:
+        self._root, self._stock = root, stock
+        self._parsed: dict[str, Mapping[str, Entry]] = {}
+        self._ready: set[TreePath] = set()
+
+    def prefetch(self, paths: frozenset[TreePath]) -> None:
+        if paths <= self._ready:
+            return
+        level: dict[tuple[str, TreePath], Need] = {(self._root, TreePath()): _needs(paths)}
+        blobs: dict[str, None] = {}
+        seen: set[str] = set()
+        for _ in range(DEPTH + 1):
+            self._stock.ensure([sha for sha, _ in level])
+            level = self._below(level, blobs, seen)
+            if not level:
+                break
+        else:
+            raise _too_deep(next(iter(level))[1])
+        self._stock.ensure(blobs)
+        self._stock.touched.update(blobs)
+        self._ready |= paths
+
+    def _below(
+        self, level: Mapping[tuple[str, TreePath], Need], blobs: dict[str, None], seen: set[str]
+    ) -> dict[tuple[str, TreePath], Need]:
+        """Return the folders of the next level, and add the files of this one."""
+        found: dict[tuple[str, TreePath], Need] = {}
+        for (sha, path), need in level.items():
+            for name, entry in self._entries(sha, path).items():
+                if need is not None and name not in need:
+                    continue
+                if entry.mode is not Mode.FOLDER:
+                    blobs[_blob(entry, path / name)] = None
+                elif (inner := need[name] if need is not None else None) is not None:
+                    found[entry.sha, path / name] = inner
+                elif entry.sha not in seen:  # what stands there twice is looked at once
+                    seen.add(entry.sha)
+                    found[entry.sha, path / name] = None
+            if len(blobs) + len(found) + len(seen) > PATHS:
+                raise _too_many(path)
+        return found
+
+    def documents(self, folder: TreePath) -> tuple[TreePath, ...] | None:
+        if (entries := self._folder(folder)) is None:
+            return None
+        files = {Mode.FILE, Mode.SCRIPT}
+        return tuple(
+            folder / name
+            for name in sorted(entries)
+            if name.endswith(".yaml") and entries[name].mode in files
+        )
+
+    def entry(self, path: TreePath) -> TreeFile | TreeLink | None:
+        if not path.parts or (entries := self._folder(TreePath(path.parent))) is None:
+            return None
+        found = entries.get(path.name)
+        return None if found is None or found.mode is Mode.FOLDER else self._item(found, path)
+
+    def walk(self, folder: TreePath) -> Iterator[TreeFile | TreeLink] | None:
+        if self._folder(folder) is None:
+            return None
+        self.prefetch(frozenset({folder}))
+        return self._walk(folder)
+
+    def _walk(self, folder: TreePath) -> Iterator[TreeFile | TreeLink]:
+        count, waiting = 0, [(folder, Entry(Mode.FOLDER, self._tree_of(folder)))]
+        while waiting:
+            path, entry = waiting.pop()
+            if entry.mode is not Mode.FOLDER:
+                yield self._item(entry, path)
+                continue
+            entries = self._entries(entry.sha, path)
+            count += len(entries)
+            if count > PATHS:  # a few objects can stand for a million paths
+                raise _too_many(folder)
+            if len(path.parts) > DEPTH:
+                raise _too_deep(path)
+            waiting += [(path / name, entries[name]) for name in sorted(entries, reverse=True)]
+
+    def _item(self, entry: Entry, path: TreePath) -> TreeFile | TreeLink:
+        sha = _blob(entry, path)
+        if entry.mode is Mode.LINK:
+            return TreeLink(path=path, target=self._target(sha, path))
+        content = BlobContent(sha, self._stock)
+        return TreeFile(path=path, executable=entry.mode is Mode.SCRIPT, content=content)
+
+    def _target(self, sha: str, path: TreePath) -> str:
+        data = self._stock.content(sha, Kind.BLOB)
+        try:
+            target = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise DocumentError(f"{path}: the link's target is not UTF-8") from None
+        if not target or len(data) > TARGET or "\0" in target:
+            raise DocumentError(f"{path}: the link's target is not a path")
+        return target
+
+    def _folder(self, path: TreePath) -> Mapping[str, Entry] | None:
+        entries, here = self._entries(self._root, TreePath()), TreePath()
+        for name in path.parts:
+            entry, here = entries.get(name), here / name
+            if entry is None or entry.mode is not Mode.FOLDER:
+                return None
+            entries = self._entries(entry.sha, here)
+        return entries
+
+    def _tree_of(self, folder: TreePath) -> str:
+        if not folder.parts:
+            return self._root
+        parent = self._folder(TreePath(folder.parent))
+        return parent[folder.name].sha if parent else self._root
+
+    def _entries(self, sha: str, path: TreePath) -> Mapping[str, Entry]:
+        if (found := self._parsed.get(sha)) is None:
+            try:
+                found = parse_tree(self._stock.content(sha, Kind.TREE))
+            except ValueError as error:
+                raise DocumentError(f"{path}: the folder is not one that Git makes: {error}") from None
+            self._parsed[sha] = found
+        self._stock.touched.add(sha)
+        return found
+
+    def forget(self) -> None:
+        """Let go of what was parsed; it is parsed again when asked for."""
+        self._parsed.clear()
+
+
+def _needs(paths: frozenset[TreePath]) -> Need:
+    """Fold paths into what is needed of each folder."""
+    root: dict[str, Need] = {}
+    for path in sorted(paths, key=lambda path: len(path.parts)):
+        if not path.parts:
+            return None
+        here: Need = root
+        for name in path.parts[:-1]:
+            if here is None:
+                break
+            here = here.setdefault(name, {})
+        if here is not None:
+            here[path.name] = None
+    return root
+
+
+def _blob(entry: Entry, path: TreePath) -> str:
+    if entry.mode is Mode.MODULE:
+        raise DocumentError(f"{path}: is a submodule; put the files themselves into the repository")
+    return entry.sha
+
+
+def _too_deep(path: TreePath) -> DocumentError:
+    return DocumentError(f"{path}: lies deeper than {DEPTH} folders")
+
+
+def _too_many(path: TreePath) -> DocumentError:
+    return DocumentError(f"{path}: holds more than {PATHS} files")
