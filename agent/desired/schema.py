@@ -13,7 +13,7 @@ from agent.kinds import AnyKind
 from agent.model import ResourceId
 
 
-def state_schema(kinds: Mapping[str, AnyKind]) -> Json:
+def document_schema(kinds: Mapping[str, AnyKind]) -> Json:
     """
     Return the schema of one state document.
 

@@ -188,7 +188,7 @@ class _Builder:
 
     def _refuse_tag(self, event: Any) -> None:
         message = f"expected plain YAML, found the tag {shown(event.tag)}; remove it"
-        self.findings.add(self._place(event), "", message)
+        self.findings.add(self._place(event), self._path(), message)
 
     def _key(self, owner: _Open, place: Place, text: str, *, plain: bool) -> None:
         if plain and text in {"", "~", "null"}:
