@@ -51,27 +51,26 @@ def lines(
     host: str, found: Preview, entries: Sequence[Shown], screen: Screen, *, most: int | None
 ) -> Iterator[str]:
     """Yield the plan as a person reads it."""
-    held = found.ledger.held
-    since = (
-        "the first one here"
-        if held is None
-        else "held"
-        if held == found.plan.commit
-        else f"now at {held[:7]}"
-    )
-    yield f"{screen.paint('bold', visible(host))} at {found.plan.commit[:7]} ({since})"
+    yield screen.paint("bold", f"{visible(host)}: {_way(found)}")
     yield ""
-    heads = aligned(((entry.mark, visible(str(entry.id)), _because(entry)) for entry in entries), gap="  ")
+    heads = aligned(((visible(str(entry.id)), _because(entry)) for entry in entries), gap="  ", widest=48)
     for entry, head in zip(entries, heads, strict=True):
-        yield "  " + screen.paint(_STYLES[entry.mark], head[0]) + head[1:]
+        yield f"  {screen.paint(_STYLES[entry.mark], entry.mark)} {head}"
         yield from (f"      {_coloured(line, screen)}" for line in cut(entry.diff, most))
     if entries:
         yield ""
-    yield screen.paint("bold", summary(found.plan))
+    yield screen.paint("bold", summary(found.plan, found.desired))
+
+
+def _way(found: Preview) -> str:
+    held, planned = found.ledger.held, found.plan.commit
+    if held is None:
+        return f"to {planned[:7]}, its first commit"
+    return f"at {held[:7]}" if held == planned else f"from {held[:7]} to {planned[:7]}"
 
 
 def _because(entry: Shown) -> str:
-    label = entry.cause if isinstance(entry.what, str) and entry.mark in "+~-" else entry.what
+    label = entry.cause if entry.mark in "+~-" else entry.what
     return ": ".join(part for part in (label, visible(entry.why)) if part)
 
 
@@ -88,7 +87,7 @@ def as_data(host: str, found: Preview, entries: Sequence[Shown]) -> dict[str, ob
         "held": found.ledger.held,
         "error": str(found.error) if found.error else None,
         "entries": [_entry(entry) for entry in entries],
-        "totals": totals(found.plan),
+        "totals": totals(found.plan, found.desired),
         "exit_code": exit_code(found),
     }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent.cli.diff import LIMIT, Side, differences
 from agent.errors import HostError, SourceError
 from agent.host import Entry, Probe
-from agent.model import Blocked, Change, Content, Held, Plan, ResourceId, Step, Verb, WriteFile
+from agent.model import Blocked, Change, Content, DesiredState, Held, Plan, ResourceId, Step, Verb, WriteFile
 
 EVERYBODY_READS = 0o004
 
@@ -95,9 +95,9 @@ def _new(content: Content) -> Side:
     return Side(data)
 
 
-def summary(plan: Plan) -> str:
+def summary(plan: Plan, desired: DesiredState) -> str:
     """Return the last line: `3 to create, 1 to change, 2 to remove, 1 held, 997 as declared`."""
-    numbers = totals(plan)
+    numbers = totals(plan, desired)
     parts = [
         f"{numbers[key]} {words}"
         for key, words in (
@@ -113,13 +113,13 @@ def summary(plan: Plan) -> str:
     return ", ".join([*(parts or ["nothing to do"]), f"{numbers['settled']} as declared"])
 
 
-def totals(plan: Plan) -> dict[str, int]:
-    """Return how many entries of each sort a plan has."""
+def totals(plan: Plan, desired: DesiredState) -> dict[str, int]:
+    """Return how many entries of each sort a plan has; what follows from others counts only when touched."""
     verbs = [change.verb for change in plan.changes]
     return {
         **{verb.value: verbs.count(verb) for verb in Verb},
         "blocked": sum(isinstance(entry, Blocked) for entry in plan.entries),
         "held": sum(isinstance(entry, Held) for entry in plan.entries),
         "released": len(plan.released),
-        "settled": len(plan.settled),
+        "settled": sum(not desired.resources[rid].implied for rid in plan.settled),
     }

@@ -7,7 +7,7 @@ import argparse
 from agent import kinds
 from agent.cli.screen import Screen
 from agent.config import settings_schema
-from agent.desired.schema import fleet_schema, state_schema
+from agent.desired.schema import document_schema, fleet_schema
 from agent.documents.schema import Json
 
 
@@ -21,4 +21,4 @@ def schema(*, agent: bool, fleet: bool) -> Json:
     """Return the one that is asked for."""
     if agent:
         return settings_schema()
-    return fleet_schema() if fleet else state_schema(kinds.discover())
+    return fleet_schema() if fleet else document_schema(kinds.discover())

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agent.cli.assemble import settings_of
 from agent.cli.screen import Screen
 from agent.errors import DocumentError, HostError, RefusedError, SourceError
-from agent.model import Result, Verdict
+from agent.model import ResourceId, Result, Standing, Verdict
 from agent.status.document import LIMIT, RELEASED, TROUBLE, UNCHANGED, Status, encode, parse
 from agent.status.message import because, notable
 from agent.status.text import aligned, span, visible
@@ -83,17 +83,29 @@ def lines(status: Status, age: float, screen: Screen) -> Iterator[str]:
     if status.error:
         yield ""
         yield from (f"  {screen.paint('red', visible(line))}" for line in status.error.splitlines())
-    if entries := notable(status):
-        yield ""
-        rows = aligned((visible(line.result), visible(str(rid)), because(line)) for rid, line in entries)
-        yield from (f"  {row}" for row in rows)
+    trouble = [entry for entry in notable(status) if entry[1].result in TROUBLE]
+    others = [entry for entry in notable(status) if entry[1].result not in TROUBLE]
+    yield from _listed("not as declared", trouble, screen)
+    yield from _listed("changed by the last cycle", others, screen)
     yield ""
     yield summary(status)
 
 
+def _listed(title: str, entries: Sequence[tuple[ResourceId, Standing]], screen: Screen) -> Iterator[str]:
+    if entries:
+        yield ""
+        yield screen.paint("bold", f"  {title}")
+        rows = aligned(
+            ((visible(line.result), visible(str(rid)), because(line)) for rid, line in entries), gap="  "
+        )
+        yield from (f"    {row}" for row in rows)
+
+
 def summary(status: Status) -> str:
     """Return how many resources there are of each result, as in `1 failed, 997 as declared`."""
-    numbers = Counter(str(line.result) for line in status.resources.values())
-    words = [*TROUBLE, RELEASED]
-    parts = [f"{numbers[word]} {word}" for word in words if numbers[word]]
-    return ", ".join([*parts, f"{numbers[UNCHANGED] + numbers[Result.CHANGED]} as declared"])
+    lines = status.resources.values()
+    numbers = Counter(str(line.result) for line in lines)
+    # What was changed is as declared, but what was removed is declared no more: it has no digest.
+    true = numbers[UNCHANGED] + sum(line.result == Result.CHANGED and bool(line.digest) for line in lines)
+    parts = [f"{numbers[word]} {word}" for word in (*TROUBLE, RELEASED) if numbers[word]]
+    return ", ".join([*parts, f"{true} as declared"])

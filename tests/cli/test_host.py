@@ -1,0 +1,490 @@
+"""plan, apply, status and explain on a host in a box: real Git, real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.host.lock import cycle_lock
+from tests.cli.fleet import Box
+
+
+def test_a_plan_says_what_and_why_and_changes_nothing(box: Box) -> None:
+    """`+` with the whole file, and a summary; the host and what trued remembers stay as they are."""
+    commit = box.push(motd="hello\n")
+
+    said = box.trued("plan")
+
+    assert (2, "") == (said.code, said.err)
+    assert [
+        f"edge-01: to {commit[:7]}, its first commit",
+        "",
+        "  + file:/etc       commit: missing",
+        "  + file:/etc/motd  commit: missing",
+        "      @@ -0,0 +1 @@",
+        "      +hello",
+        "",
+        "2 to create, 0 as declared",
+    ] == said.out.splitlines()
+    assert [] == list(box.root.iterdir())
+    assert not (box.state / "ledger.db").exists()
+
+
+def test_after_apply_there_is_nothing_to_do(box: Box) -> None:
+    """The first loop of all: plan 2, apply 0, plan 0; and the branch says so."""
+    commit = box.push(motd="hello\n")
+
+    codes = [box.trued(verb).code for verb in ("plan", "apply", "plan", "apply")]
+
+    assert ([2, 0, 0, 0], "hello\n") == (codes, box.file("motd"))
+    assert [f"edge-01: converged at {commit[:7]}, 2 changed"] == box.subjects()
+    assert "nothing to do, 1 as declared" == box.trued("plan").out.splitlines()[-1]
+
+
+def test_apply_says_what_became_of_each(box: Box) -> None:
+    """Result, id, cause, reason; a last line sums up."""
+    commit = box.push(motd="hello\n", issue="x\n")
+
+    assert [
+        "  changed  file:/etc        commit: missing",
+        "  changed  file:/etc/issue  commit: missing",
+        "  changed  file:/etc/motd   commit: missing",
+        "",
+        f"edge-01 converged at {commit[:7]}: 3 changed, 0 as declared",
+    ] == box.trued("apply").out.splitlines()
+
+
+def test_a_changed_file_shows_its_difference(box: Box) -> None:
+    """Between what is on the host and what Git says; drift is told from a new commit."""
+    box.push(motd="one\ntwo\n", issue="x")
+    box.trued("apply")
+    box.push(motd="one\n2\n", issue="x")
+    (box.root / "etc/issue").write_text("x\ny\n")
+
+    assert [
+        "  ~ file:/etc/issue  drift: content differs",
+        "      @@ -1,2 +1 @@",
+        "      -x",
+        "      -y",
+        "      +x",
+        "      \\ No newline at end of file",
+        "  ~ file:/etc/motd   commit: content differs",
+        "      @@ -1,2 +1,2 @@",
+        "       one",
+        "      -two",
+        "      +2",
+        "",
+        "2 to change, 0 as declared",
+    ] == box.trued("plan").out.splitlines()[2:]
+
+
+def test_a_removal_is_shown_and_done(box: Box) -> None:
+    box.push(motd="x", issue="y")
+    box.trued("apply")
+    box.push(motd="x")
+
+    said = box.trued("plan")
+
+    assert "  - file:/etc/issue  commit: no longer declared" in said.out.splitlines()
+    assert "1 to remove, 1 as declared" == said.out.splitlines()[-1]
+    assert 0 == box.trued("apply").code
+    assert not (box.root / "etc/issue").exists()
+
+
+def test_content_that_not_everybody_may_read_is_not_shown(box: Box) -> None:
+    """A plan ends up in terminals and logs. Neither the new content nor that on the host."""
+    box.push_document(
+        'files:\n  /etc/key: {content: "s3cret\\n", mode: "0600"}\n  /etc/a: {content: "public\\n"}\n'
+    )
+    (box.root / "etc").mkdir()
+    (box.root / "etc/a").write_text("hunter2\n")
+    (box.root / "etc/a").chmod(0o640)
+
+    said, asked = box.trued("plan"), box.trued("plan", "--private")
+
+    assert [] == [word for word in ("s3cret", "hunter2", "public") if word in said.out]
+    assert 2 == said.out.count("--private shows it)")
+    assert [] == [word for word in ("s3cret", "hunter2", "public") if word not in asked.out]
+
+
+def test_a_long_difference_is_cut_unless_asked(box: Box) -> None:
+    box.push(motd="".join(f"{number}\n" for number in range(500)))
+
+    assert "      … 442 more lines (--full shows them)" in box.trued("plan").out.splitlines()
+    assert "      +499" in box.trued("plan", "--full").out.splitlines()
+
+
+def test_odd_names_stay_on_their_line(box: Box) -> None:
+    """Wide characters are aligned; marks that turn text around are shown as escapes."""
+    box.push_document(
+        'files:\n  "/etc/日本": {content: ""}\n  "/etc/\\u202eabc": {content: "\\u001b[2J\\n"}\n'
+    )
+
+    said = box.trued("plan")
+
+    assert [
+        "  + file:/etc            commit: missing",
+        "  + file:/etc/\\u202eabc  commit: missing",
+        "      @@ -0,0 +1 @@",
+        "      +\\x1b[2J",
+        "  + file:/etc/日本       commit: missing",
+    ] == said.out.splitlines()[2:7]
+
+
+def test_a_plan_for_a_program(box: Box) -> None:
+    """All of it: entries with their steps and differences, totals, exit code."""
+    commit = box.push(motd="hello\n")
+
+    said = box.trued("--json", "plan")
+
+    assert said.code == said.data["exit_code"] == 2
+    assert ("edge-01", commit, None, None) == tuple(
+        said.data[key] for key in ("host", "commit", "held", "error")
+    )
+    assert {
+        "id": "file:/etc/motd",
+        "what": "create",
+        "cause": "commit",
+        "why": "missing",
+        "origin": "base/base.yaml:2",
+        "steps": [{"step": "WriteFile", "why": "missing"}],
+        "diff": ["@@ -0,0 +1 @@", "+hello"],
+    } == said.data["entries"][1]
+    assert 2 == said.data["totals"]["create"]
+
+
+def test_too_many_removals_are_held_until_let_through_once(box: Box) -> None:
+    """Exit code 3, with the command that lets them through."""
+    box.push(**{f"f{number}": "x" for number in range(12)})
+    box.trued("apply")
+    box.push(f0="x")
+
+    plan, apply, status = box.trued("plan"), box.trued("apply"), box.trued("status")
+
+    assert (3, 3, 3) == (plan.code, apply.code, status.code)
+    assert "11 held, 1 as declared" == plan.out.splitlines()[-1]
+    assert 11 == plan.out.count("trued apply --allow-removals")
+    assert (box.root / "etc/f11").exists()
+    assert 0 == box.trued("apply", "--allow-removals").code
+    assert not (box.root / "etc/f11").exists()
+    assert [0, 0] == [box.trued(verb).code for verb in ("plan", "status")]
+
+
+def test_an_invalid_commit_ends_with_4_and_the_host_is_kept_true(box: Box) -> None:
+    """To the commit that it holds; every problem is a line with its place."""
+    held = box.push(motd="hello\n")
+    box.trued("apply")
+    box.push_document("files:\n  /etc/motd: {contnet: x}\n")
+    (box.root / "etc/motd").write_text("drift\n")
+
+    plan, apply = box.trued("plan"), box.trued("apply")
+
+    assert (4, 4, "hello\n") == (plan.code, apply.code, box.file("motd"))
+    assert plan.out.startswith(f"edge-01: at {held[:7]}\n")
+    for said in (plan, apply):
+        assert said.err.startswith("trued: base/base.yaml:2:")
+    assert 4 == box.trued("status").code
+    assert [f"edge-01: invalid, stays at {held[:7]}, 1 changed"] == box.subjects()[1:]
+
+
+def test_rewritten_history_ends_with_5_until_it_is_allowed_once(box: Box) -> None:
+    """After a push --force."""
+    box.push(motd="one\n")
+    box.trued("apply")
+    box.git("commit", "-q", "--amend", "-m", "rewritten")
+    box.git("push", "-q", "--force", "origin", "main")
+
+    assert [5, 5, 5] == [box.trued(verb).code for verb in ("plan", "apply", "status")]
+    assert [0, 0, 0] == [
+        box.trued(*verb.split()).code for verb in ("apply --allow-rewrite", "apply", "status")
+    ]
+
+
+def test_a_host_that_is_not_listed_ends_with_5(box: Box) -> None:
+    """Nothing on it changes."""
+    box.write("fleet.yaml", "hosts: [db-1]\nlayers: [base]\n")
+    box.push(motd="x")
+
+    said = box.trued("plan")
+
+    assert (5, "") == (said.code, said.out)
+    assert 5 == box.trued("apply").code
+    assert [] == list(box.root.iterdir())
+
+
+def test_without_git_the_host_is_kept_true_and_6_says_so(box: Box) -> None:
+    """Offline; the report waits, and goes when Git is back."""
+    box.push(motd="hello\n")
+    box.trued("apply")
+    box.remote.rename(box.remote.with_suffix(".away"))
+    (box.root / "etc/motd").write_text("drift\n")
+
+    codes = [box.trued(verb).code for verb in ("plan", "apply", "status")]
+
+    assert ([6, 6, 6], "hello\n") == (codes, box.file("motd"))
+    box.remote.with_suffix(".away").rename(box.remote)
+    assert 0 == box.trued("apply").code
+    assert 3 == len(box.subjects())
+
+
+def test_a_host_that_never_reached_git_ends_with_6(box: Box) -> None:
+    """There is nothing to plan for; with --json that is an error as JSON."""
+    assert [6, 6, 6] == [box.trued(verb).code for verb in ("plan", "apply", "status")]
+    assert 6 == box.trued("--json", "plan").data["exit_code"]
+
+
+def test_a_failure_ends_with_3_and_the_rest_goes_on(box: Box) -> None:
+    """A directory stands where a file should be, with something in it."""
+    (box.root / "etc/motd/full").mkdir(parents=True)
+    box.push(motd="x\n", issue="y\n")
+
+    apply, status = box.trued("apply"), box.trued("status")
+
+    assert (3, 3, "y\n") == (apply.code, status.code, box.file("issue"))
+    assert any(line.startswith(("  failed", "  blocked")) for line in apply.out.splitlines())
+    assert "  not as declared" in status.out.splitlines()
+
+
+def test_status_says_what_the_host_holds(box: Box) -> None:
+    """From what is kept here: Git may be away."""
+    commit = box.push(motd="hello\n")
+    box.trued("apply")
+    box.trued("apply")
+
+    said = box.trued("status")
+
+    assert [
+        "edge-01 converged",
+        "",
+        f"  commit      {commit}",
+        f"  last good   {commit}",
+        "  looked at   0s ago",
+        "  agent       trued 0.1.0",
+        "",
+        "1 as declared",
+    ] == said.out.splitlines()
+    assert "converged" == box.trued("--json", "status").data["result"]
+
+
+def test_status_before_the_first_cycle(box: Box) -> None:
+    """Not as declared, for all that is known; the way out is said."""
+    said = box.trued("status")
+
+    assert 3 == said.code
+    assert "there is no report yet" in said.err
+    assert "  hint: run one cycle with trued apply" in said.err
+
+
+def test_an_old_status_asks_whether_the_service_runs(box: Box) -> None:
+    box.push(motd="hello\n")
+    box.trued("apply")
+    old = time.time() - 7200
+    os.utime(box.state / "status/last.json", (old, old))
+
+    said = box.trued("status")
+
+    assert (0, "trued: this is 2h old; does the service run? (systemctl status trued)\n") == (
+        said.code,
+        said.err,
+    )
+
+
+def test_explain_says_all_that_is_known(box: Box) -> None:
+    """Where it is declared, whose it is, what became of it."""
+    commit = box.push(motd="hello\n")
+    box.trued("apply")
+    box.remote.rename(box.remote.with_suffix(".away"))
+
+    said = box.trued("explain", "file:/etc/motd")
+    data = box.trued("--json", "explain", "file:/etc/motd").data
+
+    assert (0, "") == (said.code, said.err)
+    assert f"  declared      base/base.yaml:2, commit {commit[:7]}" in said.out.splitlines()
+    assert "  needs         file:/etc" in said.out.splitlines()
+    assert "  owned         created: trued made it" in said.out
+    assert ("changed", "commit", "missing") == (data["last_result"], data["cause"], data["reason"])
+
+
+def test_explain_tells_what_a_blocked_one_waits_for(box: Box) -> None:
+    """It needs something that failed."""
+    (box.root / "etc/motd/full").mkdir(parents=True)
+    box.push_document(
+        'files:\n  /etc/motd: {content: "x"}\n  /etc/b: {content: "x", needs: ["file:/etc/motd"]}\n'
+    )
+    box.trued("apply")
+
+    data = box.trued("--json", "explain", "file:/etc/b").data
+    needed = box.trued("--json", "explain", "file:/etc/motd").data
+
+    assert "blocked" == data["last_result"]
+    assert data["waiting_for"][0].startswith("file:/etc/motd (")
+    assert ["file:/etc/b"] == needed["needed_by"]
+
+
+def test_explain_knows_the_nearest_ids(box: Box) -> None:
+    box.push(motd="hello\n", issue="x")
+    box.trued("apply")
+
+    said = box.trued("explain", "file:/etc/mtod")
+
+    assert 64 == said.code
+    assert "trued: file:/etc/mtod: neither declared nor owned on this host" == said.err.splitlines()[0]
+    assert said.err.splitlines()[1].startswith("  hint: did you mean file:/etc/motd")
+
+
+def test_explain_tells_of_what_is_held_though_no_longer_declared(box: Box) -> None:
+    """It is still owned."""
+    box.push(**{f"f{number}": "x" for number in range(12)})
+    box.trued("apply")
+    box.push(f0="x")
+    box.trued("apply")
+
+    data = box.trued("--json", "explain", "file:/etc/f5").data
+
+    assert data["declared"].startswith("nowhere in commit ")
+    assert "held" == data["last_result"]
+
+
+def test_log_shows_the_history(box: Box) -> None:
+    """As git log of the status branch does."""
+    box.push(motd="one\n")
+    box.trued("apply")
+    second = box.push(motd="two\n")
+    box.trued("apply")
+
+    whole, one = box.trued("log"), box.trued("--json", "log", "-n", "1")
+
+    assert 2 == whole.out.count("Trued-Result: converged")
+    assert [f"edge-01: converged at {second[:7]}, 1 changed"] == [commit["subject"] for commit in one.data]
+
+
+def test_log_without_git_shows_the_last_report(box: Box) -> None:
+    """It is kept here too, and 6 says that the branch was not read."""
+    box.push(motd="one\n")
+    box.trued("apply")
+    box.remote.rename(box.remote.with_suffix(".away"))
+
+    said = box.trued("log")
+
+    assert 6 == said.code
+    assert "trued: offline; this is the last report, kept on this host" in said.err.splitlines()
+    assert 1 == said.out.count("Trued-Result: converged")
+
+
+def test_log_of_a_host_that_never_reported(box: Box) -> None:
+    box.push(motd="one\n")
+
+    assert (0, "", "trued: status/edge-01: no reports yet\n") == (
+        (said := box.trued("log")).code,
+        said.out,
+        said.err,
+    )
+
+
+def test_the_fleet_table(box: Box) -> None:
+    """Read from all status branches, odd ones first; 3 when one needs a look."""
+    commit = box.push(motd="one\n")
+    box.trued("apply")
+    fine = box.trued("fleet", "status")
+    box.git("push", "-q", "origin", "main:status/garbage")
+
+    odd = box.trued("fleet", "status", "--url", str(box.remote))
+
+    assert (0, ["edge-01", "converged", commit[:7]]) == (fine.code, fine.out.splitlines()[1].split()[:3])
+    assert 3 == odd.code
+    assert ["garbage", "unreadable"] == odd.out.splitlines()[1].split()[:2]
+    assert "2 hosts, 1 to look at" == odd.out.splitlines()[-1]
+    assert ["unreadable", "converged"] == [
+        row["result"] for row in box.trued("--json", "fleet", "status").data
+    ]
+
+
+def test_a_fleet_that_cannot_be_reached_ends_with_6(box: Box, tmp_path: Path) -> None:
+    assert 6 == box.trued("fleet", "status", "--url", str(tmp_path / "nowhere.git")).code
+
+
+def test_apply_waits_for_a_cycle_that_runs(box: Box) -> None:
+    """That of the service, say."""
+    box.push(motd="one\n")
+    ended = []
+
+    with cycle_lock(box.state).held():
+        other = threading.Thread(target=lambda: ended.append(box.process("apply")))
+        other.start()
+        time.sleep(1.0)
+        waiting = not ended
+    other.join(30)
+
+    assert (True, 0) == (waiting, ended[0].code)
+
+
+def test_switched_off_reports_are_not_pushed(box: Box) -> None:
+    """The last report is kept here all the same."""
+    box.configure("status: {enabled: false}\n")
+    box.push(motd="one\n")
+
+    assert [0, 0] == [box.trued(verb).code for verb in ("apply", "status")]
+    assert [] == box.git("branch", "--list", "status/*", cwd=box.remote).splitlines()
+
+
+def test_what_a_host_allows_is_held_against_the_kinds(box: Box) -> None:
+    """A misspelt section would allow nothing, silently."""
+    box.configure("allow: {fiels: ['/etc/*']}\n")
+
+    said = box.trued("plan")
+
+    assert 78 == said.code
+    assert "unknown section 'fiels'" in said.err
+
+
+@pytest.mark.parametrize("source", ["ftp://x/y", "https://user:pass@x/y", "http://x"])
+def test_a_url_that_is_none_ends_with_78(box: Box, source: str) -> None:
+    """Before anything is tried; a password in it is not repeated."""
+    box.config.write_text(
+        f"host: edge-01\nsource: {{url: {source!r}, token_file: /x}}\nstate_dir: {box.state}\n"
+    )
+
+    said = box.trued("plan")
+
+    assert 78 == said.code
+    assert "pass@" not in said.err
+
+
+def test_processes_end_with_the_same_codes(box: Box) -> None:
+    """A real `trued`, as cron or a script would see it."""
+    box.push(motd="one\n")
+
+    codes = [box.process(*words.split()).code for words in ("plan", "apply", "plan", "status", "explain x")]
+
+    assert [2, 0, 0, 0, 64] == codes
+
+
+def test_on_a_terminal_there_are_colours(box: Box) -> None:
+    """And none where nobody asked for them."""
+    box.push(motd="one\n")
+    command = f"TRUED_CONFIG={box.config} PYTHONPATH={Path(__file__).parents[2]} TERM=xterm {sys.executable} -m agent plan"
+
+    def seen(environment: str) -> str:
+        argv = ["script", "-qec", f"env {environment} {command}", "/dev/null"]
+        return subprocess.run(
+            argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        ).stdout
+
+    assert "\x1b[32m+\x1b[0m file:/etc/motd" in seen("A=b")
+    assert "\x1b[32m" not in seen("NO_COLOR=1")
+
+
+def test_json_of_apply_is_the_status_document(box: Box) -> None:
+    """The same that stands on the branch."""
+    box.push(motd="one\n")
+
+    said = box.trued("--json", "apply")
+
+    assert json.loads(box.git("show", "status/edge-01:status.json", cwd=box.remote)) == said.data
