@@ -1,0 +1,97 @@
+"""scripts/lib/layers.py: every test is run once, and nothing that went wrong is counted as well."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.lib import layers
+from scripts.lib.layers import LAYERS, Layer, Tally, run_layer
+
+MARKERS = tuple(layer.marker for layer in LAYERS if layer.marker)
+UNIT = LAYERS[-1]
+PYPROJECT = f"""\
+[tool.pytest.ini_options]
+addopts = "-p no:cacheprovider"
+markers = {[f"{marker}: as in trued" for marker in MARKERS]}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of its own, whose one test file is still to be written."""
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    monkeypatch.setattr(layers, "TOP", tmp_path)
+    return tmp_path / "test_it.py"
+
+
+def counts(tally: Tally) -> tuple[int, int, int]:
+    return tally.passed, tally.failed, tally.skipped
+
+
+def test_a_test_is_in_exactly_one_layer() -> None:
+    """Whatever markers it carries: the expressions leave nothing out and take nothing twice."""
+    for flags in itertools.product((False, True), repeat=len(MARKERS)):
+        carried = dict(zip(MARKERS, flags, strict=True))
+        chosen = [layer.name for layer in LAYERS if eval(layers.expression(layer), {}, carried)]
+
+        assert 1 == len(chosen), (carried, chosen)
+
+
+def test_passed_failed_and_skipped_are_told_apart(project: Path) -> None:
+    """The counts are those of pytest."""
+    project.write_text(
+        "import pytest\n"
+        "def test_good(): pass\n"
+        "def test_bad(): assert False\n"
+        "def test_error(missing): pass\n"
+        "def test_skipped(): pytest.skip('here')\n"
+    )
+
+    assert (1, 2, 1) == counts(run_layer(UNIT, strict=False))
+
+
+def test_a_skipped_test_has_failed_where_nothing_may_be_left_out(project: Path) -> None:
+    """With CI=true a missing tool cannot hide."""
+    project.write_text("import pytest\ndef test_good(): pass\ndef test_skipped(): pytest.skip('here')\n")
+
+    assert (1, 1, 0) == counts(run_layer(UNIT, strict=True))
+
+
+def test_a_file_that_cannot_be_imported_has_failed(project: Path) -> None:
+    """It counts, though none of its tests was ever seen."""
+    project.write_text("import nothing_of_this_name\n")
+    tally = run_layer(UNIT, strict=False)
+
+    assert (0, True) == (tally.passed, tally.failed > 0)
+
+
+def test_a_layer_without_tests_is_no_failure(project: Path) -> None:
+    """A fresh checkout has none of some."""
+    project.write_text("def test_good(): pass\n")
+
+    assert (0, 0, 0) == counts(run_layer(LAYERS[0], strict=False))
+
+
+@pytest.mark.parametrize(("strict", "failed"), [(False, 0), (True, 1)])
+def test_a_layer_whose_tools_are_missing_is_left_out_by_name(
+    project: Path, *, strict: bool, failed: int
+) -> None:
+    """At home one line says why; with CI=true that is a failure."""
+    tally = run_layer(Layer(name="odd", marker="", at_once=1, tools=("no-such-tool",)), strict=strict)
+
+    assert ("odd      left out: needs no-such-tool", failed) == (tally.line("odd"), tally.failed)
+
+
+def test_an_unknown_layer_is_a_usage_error() -> None:
+    """A misspelt name does not pass as a run without tests."""
+    argv = (sys.executable, layers.__file__, "unti")
+    answer = subprocess.run(argv, capture_output=True, text=True, check=False, env=dict(os.environ))
+
+    assert 64 == answer.returncode
+    assert "no layer unti; there are check, unit," in answer.stderr
