@@ -6,6 +6,7 @@ Usage: python -m tests.daemon.child CYCLE FOLDER. FOLDER/interval is read at the
 
 from __future__ import annotations
 
+import itertools
 import socket
 import sys
 import time
@@ -20,6 +21,8 @@ from agent.host.journal import setup_logging
 from agent.host.lock import cycle_lock, daemon_lock
 from agent.host.notify import Notifier
 from agent.model import Report, Verdict
+
+COUNT = itertools.count()
 
 
 def say(words: str) -> None:
@@ -50,12 +53,12 @@ def unreachable(pulse: Pulse, *, poll: bool) -> Report:
 
 
 def steps(pulse: Pulse, *, poll: bool) -> Report:
-    """Thirty steps of a twentieth of a second, each of which is finished or not begun."""
+    """Thirty steps of 0.03 seconds, each of which is finished or not begun."""
     for number in range(30):
         if pulse.stopping:
             break
         say(f"begin {number}")
-        time.sleep(0.05)
+        time.sleep(0.03)
         say(f"end {number}")
         pulse.beat()
     return report()
@@ -90,13 +93,20 @@ def broken(pulse: Pulse, *, poll: bool) -> Report:
     raise ValueError("password=hunter2")
 
 
+def flaky(pulse: Pulse, *, poll: bool) -> Report:
+    """Every other cycle ends in a bug."""
+    if next(COUNT) % 2 == 0:
+        raise ValueError
+    return quiet(pulse, poll=poll)
+
+
 def unreadable(pulse: Pulse, *, poll: bool) -> Report:
     raise LedgerError("/var/lib/trued/ledger.json: not JSON", hint="move it away")
 
 
 CYCLES: Mapping[str, Callable[..., Report]] = {
     made.__name__: made
-    for made in (quiet, unreachable, steps, waiting, swallowing, hanging, broken, unreadable)
+    for made in (quiet, unreachable, steps, waiting, swallowing, hanging, broken, flaky, unreadable)
 }
 
 

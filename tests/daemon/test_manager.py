@@ -25,18 +25,18 @@ def test_the_sleeping_loop_shows_life_twice_a_watchdog_period(
     start: Callable[..., Child], manager: socket.socket
 ) -> None:
     """WATCHDOG=1 comes by half the period, and ready comes first."""
-    start("quiet", NOTIFY_SOCKET=address(manager), WATCHDOG_USEC="800000")
+    start("quiet", NOTIFY_SOCKET=address(manager), WATCHDOG_USEC="500000")
     assert "READY=1\nSTATUS=looking for the first time" == manager.recv(4096).decode()
     told(manager, until="READY=1\nSTATUS=converged")
-    seen = told_for(manager, 1.8)
+    seen = told_for(manager, 1.1)
 
     assert {"WATCHDOG=1"} == set(seen)
     assert 3 <= len(seen) <= 5
 
 
 def test_a_cycle_at_work_shows_life(start: Callable[..., Child], manager: socket.socket) -> None:
-    """Each step beats, and beats are rationed: thirty steps in 1.5 seconds, one sign in a quarter period."""
-    child = start("steps", NOTIFY_SOCKET=address(manager), WATCHDOG_USEC="1000000")
+    """Each step beats, and beats are rationed: thirty steps in 0.9 seconds, one sign in a quarter period."""
+    child = start("steps", NOTIFY_SOCKET=address(manager), WATCHDOG_USEC="600000")
     child.hears("end 25")
     seen = told_for(manager, 0.0)
 
@@ -49,7 +49,7 @@ def test_a_cycle_that_hangs_shows_no_life(start: Callable[..., Child], manager: 
     child.hears("hanging")
     told_for(manager, 0.1)
 
-    assert [] == told_for(manager, 1.2)
+    assert [] == told_for(manager, 0.8)
 
 
 def test_a_watchdog_meant_for_another_process_is_left_alone(

@@ -61,17 +61,32 @@ def test_kill_9_frees_the_lock(tmp_path: Path) -> None:
     assert f"{os.getpid()}\n" == written
 
 
-def test_a_command_started_under_the_lock_does_not_keep_it(tmp_path: Path) -> None:
-    """A child that outlives its parent, even one that is given every descriptor, holds nothing."""
+def test_a_command_that_was_given_the_file_does_not_keep_it_locked(tmp_path: Path) -> None:
+    """As one has it for a moment between vfork(2) and execve(2): letting go frees it for every copy."""
     argv = [sys.executable, "-c", "import time; time.sleep(30)"]
     with cycle_lock(tmp_path).held():
-        child = subprocess.Popen(argv, close_fds=False)
+        child = subprocess.Popen(argv, pass_fds=_open_at(tmp_path / "cycle.lock"))
     try:
         with cycle_lock(tmp_path).held():
             pass
     finally:
         child.kill()
         child.wait()
+
+
+def test_a_command_does_not_get_the_file(tmp_path: Path) -> None:
+    """After kill -9 nobody could unlock it: it must close when a command is started, whoever starts it."""
+    argv = [sys.executable, "-c", "import os; print(os.listdir('/proc/self/fd'))"]
+    with cycle_lock(tmp_path).held():
+        (number,) = _open_at(tmp_path / "cycle.lock")
+        said = subprocess.run(argv, close_fds=False, capture_output=True, text=True, check=True).stdout
+
+    assert f"'{number}'" not in said
+
+
+def _open_at(path: Path) -> tuple[int, ...]:
+    """Return the descriptors of this process that are open on a file."""
+    return tuple(int(fd.name) for fd in Path("/proc/self/fd").iterdir() if fd.exists() and fd.samefile(path))
 
 
 def test_the_lock_is_free_after_an_error_under_it(tmp_path: Path) -> None:
