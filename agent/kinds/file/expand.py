@@ -53,11 +53,11 @@ def _from_source(
 
 def _check_single(spec: FileSpec, source: TreePath, found: TreeFile | TreeLink) -> None:
     for key in ("directory_mode", "purge"):
-        if getattr(spec, key):
+        if spec.gives(key):
             raise ValueError(f"{key} goes with a source that is a folder, and {shown(source)} is none")
     if isinstance(found, TreeLink):
         for key in ("mode", "template", "validate"):
-            if getattr(spec, key):
+            if spec.gives(key):
                 raise ValueError(
                     f"source {shown(source)} is a symbolic link in the repository: it has no {key}"
                 )

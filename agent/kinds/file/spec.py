@@ -83,11 +83,16 @@ class FileSpec:
         }
         return tuple(key for key, is_given in given.items() if is_given)
 
+    def gives(self, key: str) -> bool:
+        """Return whether a key says something; mode 0000 does."""
+        value = getattr(self, key)
+        return value is not None and value is not False and value != ()
+
     def _of_state(self) -> str:
         if self.state == "present":
             return ""
         details = ("template", "mode", "directory_mode", "owner", "group", "purge", "validate")
-        given = (*self.forms, *(key for key in details if getattr(self, key) not in {None, False, ()}))
+        given = (*self.forms, *(key for key in details if self.gives(key)))
         return f"what is absent has no {given[0]!r}" if given else ""
 
     def _of_form(self) -> str:
