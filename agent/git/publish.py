@@ -124,9 +124,12 @@ class Publisher:
         waiting: Sequence[Spooled] = self._spool.pending()
         if not waiting:
             return 0
-        if not known.sha:
-            known, waiting = self._look(known, waiting)
-        return self._push(known, waiting)
+        try:
+            if not known.sha:
+                known, waiting = self._look(known, waiting)
+            return self._push(known, waiting)
+        finally:
+            self._remote.rest()
 
     def _push(self, known: _Known, waiting: Sequence[Spooled]) -> int:
         from agent.git.chain import Tip, make_chain  # noqa: PLC0415  dulwich, paid for by the first push
@@ -156,7 +159,7 @@ class Publisher:
     def _look(self, known: _Known, waiting: Sequence[Spooled]) -> tuple[_Known, Sequence[Spooled]]:
         """Return what the branch is now, and what of the waiting is not on it yet."""
         # Over SSH, a session that is open goes on seeing the refs as they were when it first looked.
-        self.close()
+        self._remote.rest()
         sha = self._remote.poll(self._ref)
         if sha == (known.sha or None):
             return known, waiting

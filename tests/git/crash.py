@@ -76,14 +76,18 @@ def forever(access: Access, state: Path) -> None:
     """Note each number before it is put (so that none is used twice) and after it."""
     publisher = Publisher(access, "status/edge-01", state)
     begun, done = state / "begun", state / "done"
-    first = int(begun.read_text() or 0) + 1 if begun.exists() else 1
-    for number in count(first):
-        begun.write_text(str(number))
+    for number in count(1 + max(map(int, begun.read_text().split()), default=0) if begun.exists() else 1):
+        _note(begun, number)
         put(publisher, number)
-        with done.open("a") as file:
-            file.write(f"{number}\n")
+        _note(done, number)
         with suppress(SourceError):
             publisher.push()
+
+
+def _note(path: Path, number: int) -> None:
+    """Append: a file that is written anew would be empty for a moment."""
+    with path.open("a") as file:
+        file.write(f"{number}\n")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Self
 class Fault:
     """What goes wrong. Byte counts are of what flows down to the client, on each connection, from now on."""
 
-    refuse: bool = False  # a connection is reset at once
+    refuse: bool = False  # a connection is reset at the client's first word
     hang: bool = False  # a connection is taken and never answered
     delay: float = 0.0  # seconds before every chunk, both ways
     rate: float = 0.0  # bytes a second, down
@@ -74,9 +74,10 @@ class FaultProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        if self.fault.refuse:
-            return _reset(writer)
         try:
+            if self.fault.refuse:
+                await reader.read(1)
+                return _reset(writer)
             await self._carry(reader, writer)
         except (OSError, asyncio.CancelledError):
             _reset(writer)
