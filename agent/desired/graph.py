@@ -145,6 +145,8 @@ def _check_circles(
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
         # Each comes after the one before it; told the other way round, it reads as documents say it.
-        ring = list(reversed(error.args[1]))
+        circle: list[ResourceId] = list(reversed(error.args[1][1:]))
+        start = circle.index(min(circle))
+        ring = [*circle[start:], *circle[: start + 1]]
         entry = parts[ring[0]].entry
         findings.add(entry.place, entry.path, f"waits for itself: {' needs '.join(map(str, ring))}")

@@ -8,7 +8,7 @@ is bounded in size and time: a template is a mistake away from an endless loop.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,10 +35,16 @@ class Templates:
     ) -> None:
         self._read = read
         self._names = names
+        self._seen: set[str] = set()
 
     @cached_property
     def _environment(self) -> Environment:
-        return _make_environment(self._read)
+        return _make_environment(self._source)
+
+    def _source(self, name: str) -> tuple[str, str, None] | None:
+        self._seen.add(name)
+        text = self._read(TreePath(name))
+        return None if text is None else (text, name, None)
 
     @cached_property
     def _context(self) -> Mapping[str, Plain]:
@@ -52,7 +58,7 @@ class Templates:
         except TruedError:
             raise
         except Exception as error:  # noqa: BLE001 # a template may raise anything that Python can
-            place, message = _explained(error, str(path))
+            place, message = _explained(error, str(path), self._seen)
             raise DocumentError(f"{place}: template: {message[:LONGEST_MESSAGE]}") from None
 
 
@@ -74,7 +80,7 @@ class _TooMuchError(Exception):
     """A bound was reached; the message is ours."""
 
 
-def _make_environment(read: Callable[[TreePath], str | None]) -> Environment:
+def _make_environment(source: Callable[[str], tuple[str, str, None] | None]) -> Environment:
     from jinja2 import FunctionLoader, StrictUndefined  # noqa: PLC0415 # a host without templates never pays for it
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
 
@@ -97,7 +103,7 @@ def _make_environment(read: Callable[[TreePath], str | None]) -> Environment:
             return super().call_binop(context, operator, left, right)
 
     return Sandbox(
-        loader=FunctionLoader(lambda name: _source(read, name)),
+        loader=FunctionLoader(source),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,  # what comes out is a file of the host, not HTML
@@ -105,17 +111,12 @@ def _make_environment(read: Callable[[TreePath], str | None]) -> Environment:
     )
 
 
-def _source(read: Callable[[TreePath], str | None], name: str) -> tuple[str, str, None] | None:
-    text = read(TreePath(name))
-    return None if text is None else (text, name, None)
-
-
-def _explained(error: Exception, file: str) -> tuple[str, str]:
+def _explained(error: Exception, file: str, names: Collection[str]) -> tuple[str, str]:
     """Return place and message; what other exceptions say may hold a value, so only their names are told."""
     from jinja2 import TemplateNotFound, TemplateSyntaxError  # noqa: PLC0415 # is imported by now
     from jinja2.exceptions import TemplateError  # noqa: PLC0415
 
-    place = _last_line(error.__traceback__, file)
+    place = _last_line(error.__traceback__, file, names)
     if isinstance(error, TemplateSyntaxError):
         return f"{error.name or file}:{error.lineno}", error.message or "not a template"
     if isinstance(error, TemplateNotFound):
@@ -128,11 +129,11 @@ def _explained(error: Exception, file: str) -> tuple[str, str]:
     return place, f"{type(error).__name__}{f': {error}' if isinstance(error, TypeError) else ''}"
 
 
-def _last_line(trace: TracebackType | None, file: str) -> str:
+def _last_line(trace: TracebackType | None, file: str, names: Collection[str]) -> str:
     """Return the innermost template line; Jinja2 puts template names and lines into tracebacks."""
     place = f"{file}:1"
     while trace is not None:
-        if "__jinja_template__" in trace.tb_frame.f_globals or trace.tb_frame.f_code.co_filename == file:
+        if trace.tb_frame.f_code.co_filename in names:
             place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place

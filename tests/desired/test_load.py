@@ -1,0 +1,328 @@
+"""A commit into what one host should be."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import RefusedError
+from agent.model import Drift, Identity, ResourceId, TreePath
+from tests.desired.fleet import EDGE, FLEET, loaded, of, refusal, tree
+from tests.fakes import FakeTree
+
+THING = ResourceId.parse("thing:a")
+
+
+def ids(commit: FakeTree, identity: Identity = EDGE) -> list[str]:
+    return [str(id_) for id_ in loaded(commit, identity).resources]
+
+
+def test_entries_become_resources_with_origin_and_digest() -> None:
+    commit = tree(base__x="things:\n  a: {size: 3}\n  b: absent\n")
+    resources = loaded(commit).resources
+
+    assert ["thing:a", "thing:b"] == list(map(str, resources))
+    assert "base/x.yaml:2" == resources[THING].origin
+    assert 64 == len(resources[THING].digest)
+    assert "absent" == of(commit, "thing:b").state
+
+
+def test_equal_declarations_have_equal_digests() -> None:
+    first = loaded(tree(base__x="things: {a: {size: 3}, b: {size: 3}, c: {size: 4}}")).resources
+    digests = [resource.digest for resource in first.values()]
+
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_later_layer_wins_key_by_key_and_gives_the_origin() -> None:
+    commit = tree(
+        base__x="things:\n  a: {size: 3, text: base}\n  b: {text: base}\n",
+        roles__kiosk__x="things:\n  a: {text: kiosk}\n",
+        hosts__edge_01__x="things:\n\n  a: {tags: {x: y}}\n",
+    )
+    spec = of(commit, "thing:a")
+
+    assert (3, "kiosk", {"x": "y"}) == (spec.size, spec.text, spec.tags)
+    assert "hosts/edge-01/x.yaml:3" == loaded(commit).resources[THING].origin
+    assert "base/x.yaml:3" == loaded(commit).resources[ResourceId.parse("thing:b")].origin
+
+
+def test_null_takes_an_inherited_entry_or_key_away() -> None:
+    commit = tree(
+        base__x="things:\n  a: {size: 3}\n  b: {size: 3, text: t}\n",
+        hosts__edge_01__x="things:\n  a: null\n  b: {size: null}\n",
+    )
+
+    assert ["thing:b"] == ids(commit)
+    assert (1, "t") == (of(commit, "thing:b").size, of(commit, "thing:b").text)
+
+
+def test_a_section_that_is_empty_takes_nothing_away() -> None:
+    """Its entries may all be commented out; that must not remove what other layers declare."""
+    commit = tree(base__x="things:\n  a: present\n", hosts__edge_01__x="things:\n#  b: present\n")
+
+    assert ["thing:a"] == ids(commit)
+
+
+def test_empty_documents_are_fine() -> None:
+    assert [] == ids(tree(base__x="", base__y="# nothing\n", base__z="{}"))
+
+
+@pytest.mark.parametrize(
+    ("identity", "names"),
+    [
+        (EDGE, ["thing:base", "thing:kiosk"]),
+        (Identity(host="db-1", labels={"ring": "canary"}), ["thing:base", "thing:canary"]),
+        (Identity(host="db-1", facts={"arch": "armv7l"}), ["thing:base", "thing:arm"]),
+        (Identity(host="db-1", facts={"arch": ["x", "aarch64"]}), ["thing:base", "thing:arm"]),
+        (Identity(host="edge-02"), ["thing:base", "thing:kiosk", "thing:own"]),
+    ],
+)
+def test_a_host_gets_the_layers_that_fit(identity: Identity, names: list[str]) -> None:
+    commit = tree(
+        base__x="things: {base: present}",
+        roles__kiosk__x="things: {kiosk: present}",
+        roles__arm__x="things: {arm: present}",
+        roles__canary__x="things: {canary: present}",
+        hosts__edge_02__x="things: {own: present}",
+    )
+
+    assert names == ids(commit, identity)
+
+
+def test_a_layer_may_be_chosen_by_letters_of_the_host() -> None:
+    fleet = b'hosts: ["*"]\nlayers: ["hosts/{host:2}/{host}"]'
+
+    assert ["thing:a"] == ids(tree(fleet=fleet, hosts__ed__edge_01__x="things: {a: present}"))
+
+
+def test_a_host_that_is_not_listed_is_refused() -> None:
+    with pytest.raises(RefusedError, match="'web-1' matches none of the hosts listed") as caught:
+        loaded(tree(), Identity(host="web-1"))
+
+    assert "hosts in fleet.yaml" in caught.value.hint
+
+
+def test_a_missing_layer_is_told_where_fleet_yaml_names_it() -> None:
+    commit = tree(fleet=b"hosts: ['*']\nlayers:\n  - base\n  - nope\n")
+
+    assert ["fleet.yaml:4:5: layers: there is no folder 'nope' in the commit"] == refusal(commit)
+
+
+def test_a_missing_fleet_file_is_told() -> None:
+    (line,) = refusal(tree(fleet=None))
+    assert line.startswith("fleet.yaml:1:1: there is no such file")
+
+
+@pytest.mark.parametrize(
+    ("fleet", "line"),
+    [
+        ("", "fleet.yaml:1:1: key 'hosts' is missing"),
+        ("hosts: a\nlayers: []", "fleet.yaml:1:8: hosts: expected a list, found text 'a'"),
+        ("hosts: []\nlayer: []\nlayers: []", "fleet.yaml:2:1: layer: unknown key; did you mean 'layers'?"),
+        (
+            "hosts: []\nlayers: [../x]",
+            "fleet.yaml:2:10: layers[0]: expected a path below the document's own folder, without '..', got '../x'",
+        ),
+        (
+            "hosts: []\nlayers: ['{hots}']",
+            "fleet.yaml:2:10: layers[0]: expected {host} or {host:2} where braces are, got '{hots}'",
+        ),
+        (
+            "hosts: []\nlayers: [{path: a, when: {arch: b}}]",
+            "fleet.yaml:2:27: layers[0].when.arch: unknown key; expected host, labels.NAME or facts.NAME",
+        ),
+        (
+            "hosts: []\nlayers: [{path: a, when: {host: {}}}]",
+            "fleet.yaml:2:33: layers[0].when.host: expected a value, a glob or a list of them, found a mapping",
+        ),
+        (
+            "hosts: []\nlayers: []\nvars: {host: x}",
+            "fleet.yaml:3:8: vars.host: this name is trued's own; choose another",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_fleet_file_is_told(fleet: str, line: str) -> None:
+    assert line in refusal(tree(fleet=fleet.encode()))
+
+
+def test_an_entry_twice_in_one_layer_names_both_places() -> None:
+    commit = tree(base__x="things:\n  a: present\n", base__y="things:\n  b: present\n  a/: absent\n")
+
+    assert ["base/y.yaml:3:3: things.a: this entry is given twice, first at base/x.yaml:2:3"] == refusal(
+        commit
+    )
+
+
+def test_an_entry_twice_by_a_variable_names_both_places() -> None:
+    commit = tree(base__x="things:\n  berlin: present\n  '${site}': absent\n")
+
+    assert [
+        "base/x.yaml:3:3: things.berlin: this entry is given twice, first at base/x.yaml:2:3"
+    ] == refusal(commit)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("thigns: {}", "base/x.yaml:1:1: thigns: unknown section; did you mean 'things'?"),
+        ("cars: {}", "base/x.yaml:1:1: cars: unknown section; expected one of things, scripts"),
+        ("[a]", "base/x.yaml:1:1: expected a mapping of sections, found a list"),
+        ("things: [a]", "base/x.yaml:1:9: things: expected a mapping of entries, found a list"),
+        ("things: {a b: present}", "base/x.yaml:1:10: things.a b: expected a name of letters, dashes and slashes"),
+        ("things: {a: {siez: 3}}", "base/x.yaml:1:14: things.a.siez: unknown key; did you mean 'size'?"),
+        ("things: {a: {size: big}}", "base/x.yaml:1:20: things.a.size: expected a whole number, found text 'big'"),
+        ("things: {a: {size: 101}}", "base/x.yaml:1:13: things.a: size: expected at most 100"),
+        ("things: {a: there}", "base/x.yaml:1:13: things.a.state: expected one of present, absent, found text 'there'"),
+        ("things: {a: {drift: never}}", "base/x.yaml:1:21: things.a.drift: expected one of correct, report, ignore, found text 'never'"),
+        ("things: {a: {keep: 1}}", "base/x.yaml:1:20: things.a.keep: expected true or false, found the number '1'"),
+        ("things: {a: {source: nope}}", "base/x.yaml:1:10: things.a: source: there is no base/nope"),
+        ("things: {a: {text: '${stie}'}}", "base/x.yaml:1:20: things.a.text: unknown variable 'stie'; did you mean 'site'?"),
+        (
+            "things: {b: present, a: {needs: ['thing:c']}}",
+            "base/x.yaml:1:34: things.a.needs[0]: there is no thing:c among what this host is declared to have; did you mean 'thing:b'?",
+        ),
+        (
+            "things: {a: {needs: [b]}}",
+            "base/x.yaml:1:22: things.a.needs[0]: expected kind:name, as in file:/etc/motd, got 'b'",
+        ),
+        (
+            "things: {a: {needs: ['thing:b']}, b: {restart_on: ['thing:c']}, c: {needs: ['thing:a']}}",
+            "base/x.yaml:1:10: things.a: waits for itself: thing:a needs thing:b needs thing:c needs thing:a",
+        ),
+        (
+            "things: {x: {parts: [p]}, x/: present}",
+            "base/x.yaml:1:27: things.x: this entry is given twice, first at base/x.yaml:1:10",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_document_is_told(text: str, line: str) -> None:
+    assert [line] == refusal(tree(base__x=text))
+
+
+def test_the_problems_of_all_documents_are_told_at_once() -> None:
+    commit = tree(
+        base__x="things: {a: {size: big}}",
+        base__y="things: [",
+        roles__kiosk__z="things: {b: {needs: ['thing:zzz']}, c: {text: '${nope}'}}",
+    )
+
+    files = [line.split(":")[0] for line in refusal(commit)]
+    assert ["base/x.yaml", "base/y.yaml", "roles/kiosk/z.yaml", "roles/kiosk/z.yaml"] == files
+
+
+def test_an_entry_with_a_problem_is_still_known_to_those_that_need_it() -> None:
+    commit = tree(base__x="things: {a: {size: big}, b: {needs: ['thing:a']}}")
+
+    assert 1 == len(refusal(commit))
+
+
+def test_what_every_entry_may_carry_is_read() -> None:
+    text = "things: {a: {needs: ['thing:b'], keep: true, drift: report, restart_on: ['thing:c'], reload_on: ['thing:d']}, b: present, c: present, d: present}"
+    a = loaded(tree(base__x=text)).resources[THING]
+
+    assert frozenset({ResourceId.parse("thing:b")}) == a.needs
+    assert frozenset(map(ResourceId.parse, ("thing:c", "thing:d"))) == a.restart_on
+    assert (True, Drift.REPORT) == (a.keep, a.drift)
+
+
+def test_edges_of_the_kind_are_needs() -> None:
+    resources = loaded(tree(base__x="things: {a/b: present, a: present}")).resources
+
+    assert frozenset({THING}) == resources[ResourceId.parse("thing:a/b")].needs
+
+
+def test_what_is_expanded_gives_way_to_what_is_declared() -> None:
+    commit = tree(base__x="things: {a: {parts: [p, q], keep: true}, a/q: {text: mine}}")
+
+    assert ["thing:a", "thing:a/p", "thing:a/q"] == ids(commit)
+    assert ("p", "mine") == (of(commit, "thing:a/p").text, of(commit, "thing:a/q").text)
+    assert loaded(commit).resources[ResourceId.parse("thing:a/p")].keep
+
+
+def test_two_that_expand_to_one_name_are_an_error_with_both_places() -> None:
+    commit = tree(base__x="things:\n  a: {parts: [b/c]}\n  a/b: {parts: [c]}\n")
+
+    assert [
+        (
+            "base/x.yaml:3:3: things.a/b: thing:a/b/c would come from here and from base/x.yaml:2:3; "
+            "declare it by itself, or take one away"
+        )
+    ] == refusal(commit)
+
+
+def test_what_only_follows_comes_once_and_takes_nothing_from_its_entry() -> None:
+    text = "things: {d/a: {above: true, keep: true, needs: ['thing:z']}, d/b: {above: true}, z: present}"
+    resources = loaded(tree(base__x=text)).resources
+    above = resources[ResourceId.parse("thing:d")]
+
+    assert (True, False, frozenset()) == (above.implied, above.keep, above.needs)
+    assert ["thing:d", "thing:d/a", "thing:d/b", "thing:z"] == list(map(str, resources))
+
+
+def test_who_needs_an_entry_needs_all_that_it_stands_for() -> None:
+    commit = tree(base__x="things: {a: {parts: [p]}, b: {needs: ['thing:a']}}")
+
+    assert {"thing:a", "thing:a/p"} == set(
+        map(str, loaded(commit).resources[ResourceId.parse("thing:b")].needs)
+    )
+
+
+def test_a_template_is_filled_in_from_the_same_names() -> None:
+    commit = tree(base__x="things: {a: {source: files/t, template: true}}")
+    commit = FakeTree(files={**commit.files, "base/files/t": b"{{ host }} {{ site }} {{ facts.arch }}\n"})
+    data = of(commit, "thing:a").data
+
+    assert data is not None
+    assert b"edge-01 berlin x86_64\n" == b"".join(data.chunks())
+
+
+def test_a_template_error_says_its_file_its_line_and_for_what() -> None:
+    commit = tree(base__x="things:\n  a: {source: files/t, template: true}\n")
+    commit = FakeTree(files={**commit.files, "base/files/t": b"one\n{{ nope }}\n"})
+
+    assert ["base/files/t:2: template: 'nope' is undefined (for thing:a, base/x.yaml:2)"] == refusal(commit)
+
+
+def test_sections_full_of_dollars_are_left_alone_unless_they_ask() -> None:
+    commit = tree(
+        base__x="scripts:\n  a: echo ${HOME} $$\n  b: {text: 'echo ${site} $$', substitute: true}\n"
+    )
+
+    assert "echo ${HOME} $$" == of(commit, "script:a").text
+    assert "echo berlin $" == of(commit, "script:b").text
+
+
+def test_a_document_that_is_a_link_is_refused() -> None:
+    commit = FakeTree(files=tree().files, links={"base/z.yaml": "/etc/passwd"})
+
+    assert ["base/z.yaml:1:1: expected a file, found a symbolic link; links are not followed"] == refusal(
+        commit
+    )
+
+
+class Watched(FakeTree):
+    """A commit that remembers what was asked of it ahead."""
+
+    rounds: list[frozenset[TreePath]] = []  # noqa: RUF012 # one test's own
+
+    def prefetch(self, paths: frozenset[TreePath]) -> None:
+        self.rounds.append(paths)
+
+
+def test_it_reads_ahead_in_four_requests() -> None:
+    files = tree(base__x="things: {a: {source: f}, b: {source: g}}", base__vars="{}").files
+    loaded(Watched(files={**files, "base/f": b"", "base/g": b""}))
+    fleet, folders, documents, sources = ([str(path) for path in sorted(asked)] for asked in Watched.rounds)
+
+    assert ["fleet.yaml"] == fleet
+    assert ["base/vars.yaml", "hosts/edge-01/vars.yaml", "roles/kiosk/vars.yaml"] == folders
+    assert ["base/nothing.yaml", "base/vars.yaml", "base/x.yaml", "roles/kiosk/nothing.yaml"] == documents
+    assert ["base/f", "base/g"] == sources
+
+
+def test_a_name_with_a_glob_character_is_no_glob() -> None:
+    fleet = FLEET.replace(b'"edge-*", db-1', b'"edge-0[12]"')
+
+    assert [] == ids(tree(fleet=fleet))
+    with pytest.raises(RefusedError):
+        loaded(tree(fleet=fleet), Identity(host="edge-03"))
