@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,7 +16,6 @@ from agent.model import KeepFirst, MakeDirectory, MakeLink, Remove, SetAttribute
 from tests.host.test_looking import ODD_NAMES
 
 P = PurePosixPath
-TOP = Path(__file__).parents[2]
 
 
 def write(
@@ -49,17 +44,6 @@ def mode_of(path: Path) -> int:
 
 def names(folder: Path) -> list[str]:
     return sorted(os.listdir(folder))
-
-
-def run_child(code: str, root: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, root],
-        cwd=TOP,
-        env={"PYTHONPATH": str(TOP)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_a_new_file_is_there_with_0644(local: Local, root: Path) -> None:
@@ -302,152 +286,3 @@ def test_a_folder_that_holds_only_our_leftovers_is_empty(local: Local, root: Pat
     (root / "etc/d/.trued-0123456789abcdef").touch()
     local.perform(Remove(path=P("/etc/d"), why="gone"))
     assert [] == names(root / "etc")
-
-
-def test_extended_attributes_and_acls_of_an_existing_file_are_kept(local: Local, root: Path) -> None:
-    if shutil.which("setfacl") is None:
-        _left_out("setfacl of the package acl")
-    file = root / "etc/x"
-    file.write_bytes(b"old")
-    os.setxattr(file, "user.note", b"kept")
-    subprocess.run(["setfacl", "-m", "u:1234:rw,g:2345:r,m::rw", file], check=True)
-    before = os.getxattr(file, "system.posix_acl_access")
-    local.perform(write("/etc/x"))
-    assert b"new\n" == file.read_bytes()
-    assert (b"kept", before) == (
-        os.getxattr(file, "user.note"),
-        os.getxattr(file, "system.posix_acl_access"),
-    )
-
-
-def test_a_declared_mode_bounds_the_acl_that_is_kept(local: Local, root: Path) -> None:
-    if shutil.which("setfacl") is None:
-        _left_out("setfacl of the package acl")
-    file = root / "etc/x"
-    file.write_bytes(b"old")
-    subprocess.run(["setfacl", "-m", "u:1234:rw,m::rw", file], check=True)
-    local.perform(write("/etc/x", mode=0o640))
-    said = subprocess.run(["getfacl", "-cn", file], check=True, capture_output=True, text=True).stdout
-    assert 0o640 == mode_of(file)
-    assert "user:1234:rw-\t#effective:r--" in said.replace("\t\t\t", "\t")
-
-
-def test_a_default_acl_of_the_folder_adds_nothing_to_an_existing_file(local: Local, root: Path) -> None:
-    if shutil.which("setfacl") is None:
-        _left_out("setfacl of the package acl")
-    (root / "etc/x").write_bytes(b"old")
-    subprocess.run(["setfacl", "-d", "-m", "u:1234:rw", root / "etc"], check=True)
-    local.perform(write("/etc/x"))
-    assert [] == [name for name in os.listxattr(root / "etc/x") if "acl" in name]
-
-
-@pytest.mark.root
-def test_capabilities_are_kept(local: Local, root: Path) -> None:
-    file = root / "etc/ping"
-    file.write_bytes(b"old")
-    capability = bytes.fromhex("0100000200200000000000000000000000000000")  # cap_net_raw=ep, capabilities(7)
-    os.setxattr(file, "security.capability", capability)
-    local.perform(write("/etc/ping", owner="1234"))
-    assert capability == os.getxattr(file, "security.capability")
-
-
-@pytest.mark.root
-def test_a_read_only_folder_is_said_with_the_way_out(local: Local, root: Path) -> None:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", root / "etc"], check=True)
-    try:
-        with pytest.raises(HostError) as caught:
-            local.perform(write("/etc/x"))
-    finally:
-        subprocess.run(["umount", root / "etc"], check=True)
-    assert "/etc/x: cannot be written: read-only file system" == str(caught.value)
-    assert "mount it writable, or declare another place" == caught.value.hint
-
-
-@pytest.mark.root
-def test_a_full_disk_leaves_the_old_file_and_nothing_else(local: Local, root: Path) -> None:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", root / "etc"], check=True)
-    try:
-        (root / "etc/x").write_bytes(b"old")
-        with pytest.raises(HostError) as caught:
-            local.perform(write("/etc/x", b"x" * 200_000))
-        assert (["x"], b"old") == (names(root / "etc"), (root / "etc/x").read_bytes())
-    finally:
-        subprocess.run(["umount", root / "etc"], check=True)
-    assert "/etc/x: cannot be written: no space left on device" == str(caught.value)
-    assert "free some space (df -h, df -i)" == caught.value.hint
-
-
-@pytest.mark.root
-def test_a_file_that_is_mounted_over_is_said(local: Local, root: Path) -> None:
-    for name in ("x", "y"):
-        (root / "etc" / name).write_bytes(b"old")
-    subprocess.run(["mount", "--bind", root / "etc/y", root / "etc/x"], check=True)
-    try:
-        with pytest.raises(
-            HostError, match=r"^/etc/x: cannot be written: device or resource busy$"
-        ) as caught:
-            local.perform(write("/etc/x"))
-    finally:
-        subprocess.run(["umount", root / "etc/x"], check=True)
-    assert "something is mounted on it: see findmnt(8)" == caught.value.hint
-    assert ["x", "y"] == names(root / "etc")
-
-
-@pytest.mark.root
-def test_without_root_only_ones_own_can_be_given() -> None:
-    """In a child that is nobody: chown to oneself is fine, to root it is an error."""
-    code = """
-import os, sys
-from pathlib import Path, PurePosixPath
-from agent.errors import HostError
-from agent.host.local import Local
-from agent.model import Text, WriteFile
-root = Path(sys.argv[1])
-os.setgid(65534); os.setuid(65534)
-step = WriteFile(path=PurePosixPath("/etc/x"), content=Text.of(b"x"), owner="65534", group="65534", why="")
-Local(root, root / "state").perform(step)
-try:
-    Local(root, root).perform(WriteFile(path=PurePosixPath("/etc/y"), content=Text.of(b"x"), owner="0", why=""))
-except HostError as error:
-    print(error, "|", error.hint)
-print(sorted(os.listdir(root / "etc")))
-"""
-    with tempfile.TemporaryDirectory() as place:
-        Path(place).chmod(0o755)
-        (Path(place) / "etc").mkdir()
-        (Path(place) / "etc").chmod(0o777)
-        said = run_child(code, Path(place))
-    expected = (
-        "/etc/y: cannot be written: operation not permitted | "
-        "needs root; for root, an immutable flag (lsattr) or a missing capability is in the way\n['x']\n"
-    )
-    assert (expected, "") == (said.stdout, said.stderr)
-
-
-def test_100_mb_are_written_in_little_memory(root: Path) -> None:
-    code = """
-import resource, sys
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from agent.host.local import Local
-from agent.model import WriteFile
-class Large:
-    digest = ""
-    def chunks(self):
-        for _ in range(100):
-            yield b"x" * (1 << 20)
-root, path = Path(sys.argv[1]), PurePosixPath("/etc/large")
-local = Local(root, root / "state")
-local.perform(WriteFile(path=path, content=Large(), why=""))
-assert local.probe().entries([path], digests=[path])[path].size == 100 << 20
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-    said = run_child(code, root)
-    assert "" == said.stderr
-    assert int(said.stdout) < 64 * 1024  # KiB
-
-
-def _left_out(what: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"missing: {what}", pytrace=False)
-    pytest.skip(f"missing: {what}")
