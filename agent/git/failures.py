@@ -100,6 +100,10 @@ def _cause(access: Access, error: BaseException) -> tuple[str, str]:
             return "connection refused", "is the server up, and the port right?"
         case ConnectionResetError() | BrokenPipeError():
             return "the server broke off the connection", ""
+        case _ if any(
+            words in text for words in ("Connection broken", "IncompleteRead", "closed connection")
+        ):
+            return "the server broke off the connection", ""
         case _ if "407" in text:
             return "the proxy wants credentials (407)", "write the proxy as http://user:password@host:port"
         case _ if "Read timed out" in text or "timed out" in text:
