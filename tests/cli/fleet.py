@@ -103,5 +103,7 @@ class Box:
         return (self.root / "etc" / name).read_text()
 
     def subjects(self) -> list[str]:
-        """Return the subjects on the status branch, oldest first."""
-        return self.git("log", "--reverse", "--format=%s", "status/edge-01", cwd=self.remote).splitlines()
+        """Return the subjects on the status branch, oldest first; none while there is no branch."""
+        return self.git(
+            "log", "--reverse", "--format=%s", "--branches=status/edge-01*", cwd=self.remote
+        ).splitlines()
