@@ -3,10 +3,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from agent.model import Standing, Verdict
 from agent.status.document import status_of
 from agent.status.readme import ROWS, escaped, readme
+from agent.status.text import clip, visible
 from tests.status.reports import CHANGED, COMMIT, FAILED, RELEASED, UNCHANGED, failing, report
 
 
@@ -105,3 +110,22 @@ def test_a_page_is_bounded() -> None:
 def test_labels_are_left_out_where_there_are_none() -> None:
     """No empty rows."""
     assert "labels" not in readme(status_of(replace(report(), labels={})))
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_a_markdown_reader_sees_the_names_and_reasons_as_they_are(name: str, reason: str) -> None:
+    """One row, three cells, their text unchanged; no link, no emphasis, no HTML of somebody else's."""
+    told = report({name: Standing(result="failed", reason=reason)}, Verdict.FAILED)
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(readme(status_of(told)))
+    cells = [token for token in tokens if token.type == "inline" and token.level > 0]
+    at = next(number for number, token in enumerate(cells) if token.content == "failed")
+    resource, why = cells[at + 1], cells[at + 2]
+
+    assert {"text", "text_special", "html_inline"} >= {child.type for child in resource.children or ()}
+    assert {"text", "text_special"} >= {child.type for child in why.children or ()}
+    assert f"<code>{clip(visible(f'file:{name}'), 512)}</code>" == seen(resource)
+    assert clip(visible(reason), 400).strip() == seen(why).strip()
+
+
+def seen(token: Token) -> str:
+    return "".join(child.content for child in token.children or ())
