@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from agent.errors import HostError
 from agent.host.files import PIECE, UnsteadyError, open_regular
-from agent.host.walk import parent_of, standing, trouble
+from agent.host.walk import folder_there, parent_of, standing, trouble
 from agent.model import KeepFirst
 
 TREES = 10
@@ -23,6 +23,8 @@ TREES = 10
 
 def keep_first(root: Path, state_dir: Path, step: KeepFirst) -> None:
     """Copy the file or link at a path, unless one from there was kept before; raises HostError."""
+    if not folder_there(root, step.path.parent):
+        return
     with parent_of(root, step.path, "be kept") as (fd, name):
         try:
             found = standing(fd, name)

@@ -32,7 +32,7 @@ class Local:
         self._tidied: set[PurePosixPath] = set()
 
     def probe(self) -> LocalProbe:
-        self._sight.sweep()
+        self._sight.begin()
         return LocalProbe(self._root, self._sight)
 
     def perform(self, step: Step) -> None:

@@ -148,6 +148,15 @@ def parent_of(root: Path, path: PurePosixPath, doing: str) -> Iterator[tuple[int
             os.close(fd)
 
 
+def folder_there(root: Path, folder: PurePosixPath) -> bool:
+    """Return whether there is such a folder; what would be behind a link is not there, for it was never made."""
+    with Walk(root) as walk:
+        try:
+            return walk.folder(str(folder)) is not None
+        except DetourError:
+            return False
+
+
 def standing(fd: int, name: str) -> os.stat_result | None:
     """Return what stands under a name in a folder, not followed; None for nothing. Raises OSError."""
     try:

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from agent.errors import HostError, SourceError
-from agent.host import DetourError, owners, shown
+from agent.host import owners, shown
 from agent.host.attributes import Kept, dress, kept, own, own_link
 from agent.host.files import UnsteadyError, open_regular
-from agent.host.walk import Walk, is_plain, parent_of, standing, trouble
+from agent.host.walk import Walk, folder_there, is_plain, parent_of, standing, trouble
 from agent.model import Content, MakeDirectory, MakeLink, Remove, WriteFile
 
 TEMPORARY = re.compile(r"\.trued-[0-9a-f]{16}")
@@ -78,7 +78,7 @@ def make_directory(root: Path, step: MakeDirectory) -> None:
 
 def remove(root: Path, step: Remove) -> None:
     """Remove a file, a link or an empty folder; a folder with something in it stays. Raises HostError."""
-    if not _folder_there(root, step.path.parent):
+    if not folder_there(root, step.path.parent):
         return
     with parent_of(root, step.path, "be removed") as (fd, name):
         try:
@@ -188,15 +188,6 @@ def _sweep_below(fd: int, name: str) -> None:
         sweep(folder)
     finally:
         os.close(folder)
-
-
-def _folder_there(root: Path, folder: PurePosixPath) -> bool:
-    """Return whether there is such a folder; what would be behind a link is not there, for it was never made."""
-    with Walk(root) as walk:
-        try:
-            return walk.folder(str(folder)) is not None
-        except DetourError:
-            return False
 
 
 @contextmanager

@@ -74,7 +74,8 @@ def test_a_path_that_was_a_file_and_is_a_folder_keeps_both(local: Local, root: P
 
 def test_nothing_folders_and_fifos_are_not_kept(local: Local, root: Path, tmp_path: Path) -> None:
     os.mkfifo(root / "etc/fifo")
-    for path in ("/etc/none", "/etc", "/etc/fifo"):
+    (root / "link").symlink_to("etc")
+    for path in ("/etc/none", "/none/x", "/link/x", "/etc", "/etc/fifo"):
         keep(local, path)
     assert not (tmp_path / "state").exists()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
@@ -29,10 +28,17 @@ class Found(Entry):
     foreign_count: int = 0
 
 
-@lru_cache(maxsize=1 << 15)
+_PATHS: dict[str, PurePosixPath] = {}
+_MOST = 1 << 17
+
+
 def at(name: str) -> PurePosixPath:
     """Return the path that a name stands for; the same object each time, for it remembers its hash."""
-    return PurePosixPath(name)
+    if (path := _PATHS.get(name)) is None:
+        if len(_PATHS) >= _MOST:
+            _PATHS.clear()
+        path = _PATHS[name] = PurePosixPath(name)
+    return path
 
 
 def where(name: str, have: Entry) -> PurePosixPath:
