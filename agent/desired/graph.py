@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.desired.entries import PLAIN_META, Entry, Reference
-from agent.documents.problems import Findings, near
+from agent.documents.problems import MOST_SHOWN, Findings, near
 from agent.errors import DocumentError
 from agent.model import Drift, Resource, ResourceId, Sources
 
@@ -84,7 +84,8 @@ def _stronger(id_: ResourceId, there: _Part | None, new: _Part, findings: Findin
 
 def _check_reference(reference: Reference, named: Mapping[ResourceId, object], findings: Findings) -> None:
     if reference.id not in named:
-        hint = near(str(reference.id), [str(id_) for id_ in named])
+        few = len(findings.problems) < MOST_SHOWN  # looking for what was meant takes time
+        hint = near(str(reference.id), [str(id_) for id_ in named]) if few else ""
         message = f"there is no {str(reference.id)[:100]} among what this host is declared to have{hint}"
         findings.add(reference.place, reference.path, message)
 

@@ -14,6 +14,8 @@ def merge(below: Node | None, above: Node) -> Node:
     """
     if not isinstance(above, Map):
         return above
+    if not isinstance(below, Map) and _is_flat(above):
+        return above
     base = below if isinstance(below, Map) else empty_map(above.place)
     entries, keys = dict(base.entries), dict(base.keys)
     for key, change in above.entries.items():
@@ -28,3 +30,8 @@ def merge(below: Node | None, above: Node) -> Node:
 
 def is_null(node: Node) -> bool:
     return isinstance(node, Scalar) and node.value is None
+
+
+def _is_flat(node: Map) -> bool:
+    """Return whether nothing in it takes something away; most entries are so, and stay as they are."""
+    return not any(isinstance(child, Map) or is_null(child) for child in node.entries.values())

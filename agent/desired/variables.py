@@ -75,10 +75,11 @@ class Variables:
         keys: dict[str, Place] = {}
         for written, child in node.entries.items():
             place = node.keys[written]
-            key = self.text(written, place, path, findings)
+            key = self.text(written, place, path, findings) if "$" in written else written
             if key in entries:
                 findings.add(place, path, f"key {shown(key)} is given twice, first at {keys[key]}")
-            entries[key] = self.replace(child, f"{path}.{key}", findings)
+            plain = type(child) is Scalar and "$" not in child.text
+            entries[key] = child if plain else self.replace(child, f"{path}.{key}", findings)
             keys[key] = place
         return Map(node.place, entries, keys)
 

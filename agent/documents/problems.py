@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from agent.documents.nodes import Map, Node, Place, Scalar, Seq
@@ -14,6 +14,7 @@ from agent.model import TreePath
 MOST_SHOWN: Final = 50  # problems in one message
 LONGEST_VALUE: Final = 40  # characters of a value that a message may show
 LONGEST_MESSAGE: Final = 300
+MOST_COMPARED: Final = 2000  # names, when looking for the one that was meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def said(lines: Iterable[str], error: type[DocumentError | ConfigError] = Docume
 
 def near(name: str, known: Collection[str]) -> str:
     """Return "; did you mean …?" when one of the known names looks alike, or nothing."""
-    found = difflib.get_close_matches(name[:100], known, 1)
+    import difflib  # noqa: PLC0415 # only where something is wrong
+
+    found = difflib.get_close_matches(name[:100], tuple(islice(known, MOST_COMPARED)), 1)
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
