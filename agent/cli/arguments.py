@@ -159,6 +159,9 @@ def _here(verbs: argparse._SubParsersAction[Parser]) -> None:
 
     explain = _verb(verbs, "explain", "say why one resource is as it is", module="explain")
     explain.add_argument("id", metavar="ID", help="as in file:/etc/motd")
+    explain.add_argument(
+        "--offline", action="store_true", help="don't look for its last change on the status branch"
+    )
 
     log = _verb(verbs, "log", "show the status history of this host", module="log")
     log.add_argument(

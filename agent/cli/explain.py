@@ -1,20 +1,30 @@
-"""`trued explain`: why one resource is as it is. Reads what is kept on this host; works without the network."""
+"""
+`trued explain`: why one resource is as it is. Reads what is kept on this host, and for its last change the status
+branch; works without the network.
+"""
 
 from __future__ import annotations
 
 import argparse
 import difflib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent.cli.assemble import Parts, assembled
+from agent.cli.assemble import Parts, access, assembled
 from agent.cli.screen import Screen
 from agent.cli.status import last
-from agent.errors import HostError, TruedError, UsageError
+from agent.config import Settings
+from agent.errors import HostError, SourceError, TruedError, UsageError
+from agent.git import history
 from agent.model import DesiredState, Resource, ResourceId, Standing
 from agent.reconcile.ledger import Ledger, Owned
-from agent.status.document import TROUBLE, UNCHANGED, Status
+from agent.status.document import TROUBLE, UNCHANGED, Status, timestamp
+from agent.status.history import last_change
 from agent.status.text import aligned, visible
+
+REPORTS = 200  # of the status branch that are searched for the last change
+# The rest is known without the network: somebody at a terminal must not wait for a remote that is away.
+PATIENCE = replace(history.LIMITS, connect=3.0, stall=5.0, total=15.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +47,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     with assembled(args.config) as parts:
         known = gather(parts)
     rid = find(args.id, known.ids())
-    facts = tuple(explained(rid, known))
+    facts = (*explained(rid, known), *(() if args.offline else _history(rid, parts.settings, screen)))
     if screen.json:
         screen.document({"id": str(rid), **{key.replace(" ", "_"): value for key, value in facts}})
         return 0
@@ -47,6 +57,26 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     for problem in known.problems:
         screen.note(f"trued: {visible(problem)}")
     return 0
+
+
+def _history(rid: ResourceId, settings: Settings, screen: Screen) -> Iterator[tuple[str, object]]:
+    """Yield when it was changed last, as far as the status branch tells."""
+    if not settings.status.enabled:
+        return
+    try:
+        with screen.waiting("reading the status branch"):
+            reports = history.log(
+                access(settings.status), settings.status.branch, REPORTS, names=(), limits=PATIENCE
+            )
+    except (SourceError, ValueError) as error:
+        screen.note(f"trued: when it was changed is not known: {visible(str(error))}")
+        return
+    found = last_change(((report.when, report.message) for report in reports), rid)
+    if found is None:
+        yield "last change", f"not in the last {len(reports)} reports"
+        return
+    commit = f" at {found.commit[:7]}" if found.commit else ""
+    yield "last change", f"{timestamp(found.when)}{commit} ({found.because})"
 
 
 def gather(parts: Parts) -> Known:

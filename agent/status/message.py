@@ -54,7 +54,9 @@ def counts(status: Status) -> tuple[str, ...]:
 
 
 def _body(status: Status) -> Iterator[str]:
-    rows = [("error", visible(line), "") for line in status.error.splitlines() if line.strip()]
+    rows = [
+        ("error", clip(visible(line), _WIDEST_ID), "") for line in status.error.splitlines() if line.strip()
+    ]
     rows += [_row(rid, standing) for rid, standing in notable(status)]
     yield from aligned(
         (clip(word, 20), clip(name, _WIDEST_ID), reason) for word, name, reason in rows[:LINES]
@@ -64,7 +66,12 @@ def _body(status: Status) -> Iterator[str]:
 
 
 def _row(rid: ResourceId, standing: Standing) -> tuple[str, str, str]:
-    return visible(standing.result), visible(str(rid)), because(standing)
+    return clip(visible(standing.result), 20), shown_id(rid), because(standing)
+
+
+def shown_id(rid: ResourceId) -> str:
+    """Return an id as a message shows it."""
+    return clip(visible(str(rid)), _WIDEST_ID)
 
 
 def notable(status: Status) -> tuple[tuple[ResourceId, Standing], ...]:

@@ -59,7 +59,7 @@ def test_explain_says_all_that_is_known(box: Box) -> None:
     box.trued("apply")
     box.remote.rename(box.remote.with_suffix(".away"))
 
-    said = box.trued("explain", "file:/etc/motd")
+    said = box.trued("explain", "--offline", "file:/etc/motd")
     data = box.trued("--json", "explain", "file:/etc/motd").data
 
     assert (0, "") == (said.code, said.err)
@@ -67,6 +67,28 @@ def test_explain_says_all_that_is_known(box: Box) -> None:
     assert "  needs         file:/etc" in said.out.splitlines()
     assert "  owned         created: trued made it" in said.out
     assert ("changed", "commit", "missing") == (data["last_result"], data["cause"], data["reason"])
+
+
+def test_explain_says_when_it_was_changed_last(box: Box) -> None:
+    """By which commit and why, from the status branch; while that is away, the rest is said all the same."""
+    first = box.push(motd="one\n", issue="x\n")
+    box.trued("apply")
+    second = box.push(motd="two\n", issue="x\n")
+    box.trued("apply")
+
+    changes = [
+        box.trued("--json", "explain", f"file:/etc/{name}").data["last_change"].partition("Z at ")[2]
+        for name in ("motd", "issue")
+    ]
+    box.remote.rename(box.remote.with_suffix(".away"))
+    said = box.trued("explain", "file:/etc/motd")
+
+    assert [
+        f"{second[:7]} (commit: content differs)",
+        f"{first[:7]} (commit: missing)",
+    ] == changes
+    assert (0, "trued: when it was changed is not known: ") == (said.code, said.err[:41])
+    assert "last change" not in said.out
 
 
 def test_explain_tells_what_a_blocked_one_waits_for(box: Box) -> None:
