@@ -14,6 +14,7 @@ from agent.git import history
 from agent.git.address import Access
 from agent.git.limits import Limits
 from agent.git.publish import Publisher
+from tests.git import places
 from tests.servers.faults import Fault, FaultProxy
 from tests.servers.git import Bare, GitServer
 from tests.servers.repo import Fleet, Link
@@ -23,24 +24,14 @@ START = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 pytestmark = pytest.mark.servers
 
 
-def access_to(bare: Bare, server: GitServer, way: str) -> Access:
-    match way:
-        case "https":
-            return Access(url=bare.https, token_file=server.token_file, ca_file=server.tls.ca)
-        case "ssh":
-            return Access(url=bare.ssh, ssh_key=server.ssh.key, known_hosts=server.ssh.known_hosts)
-        case _:
-            return Access(url=bare.file)
-
-
 @pytest.fixture(params=["https", "ssh", "file"])
 def access(request: pytest.FixtureRequest, git_server: GitServer, bare: Bare) -> Access:
-    return access_to(bare, git_server, request.param)
+    return places.access(git_server, bare, request.param)
 
 
 @pytest.fixture
 def https(git_server: GitServer, bare: Bare) -> Access:
-    return access_to(bare, git_server, "https")
+    return places.access(git_server, bare, "https")
 
 
 def publish(bare: Bare, state: Path, host: str, count: int = 1) -> None:
@@ -104,7 +95,7 @@ def test_log_works_where_the_server_cannot_filter(git_server: GitServer, tmp_pat
     plain = git_server.create(allow_filter=False)
     publish(plain, tmp_path, "edge-01", 4)
     for way in ("https", "ssh"):
-        reports = history.log(access_to(plain, git_server, way), "status/edge-01", 2)
+        reports = history.log(places.access(git_server, plain, way), "status/edge-01", 2)
         assert [b'{"host": "edge-01", "n": 3}', b'{"host": "edge-01", "n": 2}'] == [
             report.files["status.json"] for report in reports
         ]
@@ -136,7 +127,7 @@ def test_two_branches_at_one_commit_are_both_there(bare: Bare, tmp_path: Path) -
 @pytest.mark.parametrize("way", ["https", "ssh", "file"])
 def test_thousand_branches_take_few_requests(git_server: GitServer, bare: Bare, way: str) -> None:
     import_branches(bare, 1000)
-    access = access_to(bare, git_server, way)
+    access = places.access(git_server, bare, way)
     begin = time.monotonic()
     with git_server.requests() as seen:
         found = history.tips(access)

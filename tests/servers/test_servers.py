@@ -170,3 +170,23 @@ def test_proxy_fails_as_told(faulty_https: FaultProxy) -> None:
     for fault, outcome in outcomes.items():
         faulty_https.fault = fault
         assert (fault, outcome) == (fault, reach(faulty_https, 0.5))
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("", "1 skipped"), ("true", "1 error")])
+def test_missing_tools_are_one_clear_reason_and_an_error_in_ci(ci: str, outcome: str) -> None:
+    argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        f"{__file__}::test_start_takes_less_than_two_seconds",
+    ]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        argv, cwd=root, env={"PATH": "/nonexistent", "CI": ci}, capture_output=True, text=True, check=False
+    )
+    assert outcome in done.stdout.splitlines()[-1]
+    assert "missing: git, ssh, ssh-keygen, openssl, setpriv; install the packages of " in done.stdout
+    assert "tests/servers/packages.txt" in done.stdout
