@@ -55,7 +55,7 @@ def act(argv: tuple[str, ...], *, stdin: bytes = b"", timeout: float) -> None:
         raise failed(argv, answer)
 
 
-def ask(argv: tuple[str, ...], *, stdin: bytes, ok: Collection[int], timeout: float = 60.0) -> Answer:
+def ask(argv: tuple[str, ...], *, stdin: bytes = b"", ok: Collection[int], timeout: float = 60.0) -> Answer:
     """Run a command that only looks; raises HostError for another exit code, or when its answer is not whole."""
     answer, whole = _run(argv, stdin, timeout, MOST)
     if answer.code not in ok:

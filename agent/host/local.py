@@ -16,6 +16,7 @@ from agent.host.write import make_directory, make_link, remove, tidy, write_file
 from agent.model import KeepFirst, MakeDirectory, MakeLink, Remove, Run, SetAttributes, Step, WriteFile
 
 VALIDATION = 60.0  # seconds that a file's own check may take
+ANY_CODE = range(-64, 256)  # a signal's number, negative, or an exit status: wait(2)
 
 
 class Local:
@@ -127,6 +128,16 @@ def _validate(step: WriteFile, temporary: Path) -> None:
         return
     argv = tuple(part.replace("{}", str(temporary)) for part in step.validate)
     try:
-        commands.act(argv, timeout=VALIDATION)
+        answer = commands.ask(argv, ok=ANY_CODE, timeout=VALIDATION)
     except HostError as error:
-        raise HostError(f"{shown(step.path)}: left as it was: {error}", hint=error.hint) from error
+        raise HostError(
+            f"{shown(step.path)}: left as it was: {_lasting(str(error), temporary)}", hint=error.hint
+        ) from error
+    if answer.code != 0:
+        said = Answer(answer.code, _lasting(answer.out, temporary), _lasting(answer.err, temporary))
+        raise HostError(f"{shown(step.path)}: left as it was: {commands.failed(step.validate, said)}")
+
+
+def _lasting(text: str, temporary: Path) -> str:
+    """Return words without the random name, so that the same failure has the same words next time."""
+    return text.replace(str(temporary), "{}").replace(temporary.name, "{}")

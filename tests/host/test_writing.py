@@ -244,12 +244,23 @@ def test_content_that_cannot_be_had_leaves_the_old_file(local: Local, root: Path
 
 
 def test_a_check_that_says_no_leaves_the_old_file(local: Local, root: Path) -> None:
+    """Twice in the same words: what is reported once is not news again."""
     (root / "etc/x").write_bytes(b"old")
-    check = ("sh", "-c", "cat $1 >/dev/null && echo 'x: line 3: bad' >&2; exit 4", "sh", "{}")
+    check = ("sh", "-c", "grep -q new $1 && echo $1: line 3: bad in $(basename $1) >&2; exit 4", "sh", "{}")
+    for _ in range(2):
+        with pytest.raises(HostError) as caught:
+            local.perform(write("/etc/x", validate=check))
+        assert str(caught.value).startswith("/etc/x: left as it was: `sh -c ")
+        assert str(caught.value).endswith(" sh '{}'` exited with 4: {}: line 3: bad in {}")
+    assert (["x"], b"old") == (names(root / "etc"), (root / "etc/x").read_bytes())
+
+
+def test_a_check_that_cannot_be_run_leaves_the_old_file(local: Local, root: Path) -> None:
+    (root / "etc/x").write_bytes(b"old")
     with pytest.raises(HostError) as caught:
-        local.perform(write("/etc/x", validate=check))
-    assert str(caught.value).startswith("/etc/x: left as it was: `sh -c ")
-    assert str(caught.value).endswith("` exited with 4: x: line 3: bad")
+        local.perform(write("/etc/x", validate=("no-such-command", "{}")))
+    expected = "/etc/x: left as it was: `no-such-command {}` cannot be run: there is no command 'no-such-command' on this host"
+    assert expected == str(caught.value)
     assert (["x"], b"old") == (names(root / "etc"), (root / "etc/x").read_bytes())
 
 

@@ -316,3 +316,13 @@ def test_an_other_thing_is_told_apart() -> None:
     assert FileType.OTHER == have.type
     expected = "it is a socket, a FIFO or a device now, and trued made none"
     assert expected == KIND.leaves("/run/x", have)
+
+
+def test_nobody_is_told_to_replace_a_link_that_is_only_in_the_way() -> None:
+    """A folder in the place of /lib would leave a merged-/usr machine that cannot start anything."""
+    have = KIND.observe(FakeHost({"/lib": Node.link("usr/lib")}).probe(), {"/lib": IMPLIED})["/lib"]
+    assert isinstance(have, Entry)
+    with pytest.raises(HostError) as caught:
+        KIND.steps("/lib", IMPLIED, have, stale=False)
+    assert "/lib is a link to usr/lib, and a folder is needed there" == str(caught.value)
+    assert "links are not followed: declare the path below usr/lib instead" == caught.value.hint

@@ -106,7 +106,7 @@ def _folder(path: PurePosixPath, want: FileSpec, have: Entry | None) -> Iterator
         if want.implied:
             raise HostError(
                 f"{shown(path)} is {_called(have)}, and a folder is needed there",
-                hint=f"declare {shown(path)} with directory: true to replace it, or declare another path",
+                hint=_instead(path, have),
             )
         yield Remove(path=path, why="")
     yield MakeDirectory(
@@ -116,6 +116,13 @@ def _folder(path: PurePosixPath, want: FileSpec, have: Entry | None) -> Iterator
         group=want.group,
         why=_why(want, have, FileType.DIRECTORY, ""),
     )
+
+
+def _instead(path: PurePosixPath, have: Entry) -> str:
+    """Return the way out. Never to replace a link: without /lib, on a merged-/usr system, nothing starts any more."""
+    if have.type is FileType.LINK:
+        return f"links are not followed: declare the path below {shown(have.target)} instead"
+    return f"declare {shown(path)} with directory: true to replace it, or declare another path"
 
 
 def _attributes(path: PurePosixPath, want: FileSpec, have: Entry) -> Step:
