@@ -50,7 +50,7 @@ def _place(state_dir: Path, path: PurePosixPath) -> Path | None:
     for tree in trees:
         try:
             _make_folders(tree, below.parent)
-        except (FileExistsError, NotADirectoryError):
+        except NotADirectoryError:
             continue
         if not (tree / below).is_dir():
             return tree / below
@@ -65,13 +65,16 @@ def _is_kept(place: Path) -> bool:
 
 
 def _make_folders(tree: Path, below: PurePosixPath) -> None:
-    folder = tree
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in below.parts:
-        folder = folder / name
-        if folder.is_symlink():  # a link that was kept, never a way
-            raise NotADirectoryError(str(folder))
-        folder.mkdir(mode=0o700, exist_ok=True)
+    """Make what is missing, each entry on the disk. A link that was kept is never a way: NotADirectoryError."""
+    tree.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (tree, *(tree.joinpath(*below.parts[:depth]) for depth in range(1, len(below.parts) + 1))):
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            if folder.is_symlink() or not folder.is_dir():
+                raise NotADirectoryError(str(folder)) from None
+        else:
+            _make_durable(folder.parent)
 
 
 def _note(state_dir: Path, path: PurePosixPath, found: os.stat_result) -> None:
