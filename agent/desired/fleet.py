@@ -75,8 +75,9 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Which hosts exist, and what they get."""
+    """Which hosts exist, and what they get. `place` is where the hosts are listed."""
 
+    place: Place
     hosts: tuple[str, ...]
     layers: tuple[Layer, ...]
     vars: Map
@@ -88,7 +89,9 @@ class Fleet:
         """Raise RefusedError for a host that is not listed."""
         if not self.knows(host):
             hint = "add it to hosts in fleet.yaml, or correct host in agent.yaml"
-            raise RefusedError(f"{FILE}: hosts: {shown(host)} matches none of the hosts listed", hint=hint)
+            raise RefusedError(
+                f"{self.place}: hosts: {shown(host)} matches none of the hosts listed", hint=hint
+            )
 
     def layers_of(self, identity: Identity) -> tuple[Layer, ...]:
         return tuple(layer for layer in self.layers if applies(layer, identity))
@@ -108,7 +111,10 @@ def read_fleet(node: Node | None, findings: Findings) -> Fleet | None:
     check_vars(said.vars, ".vars", findings)
     if len(findings.problems) > before:
         return None
-    return Fleet(said.hosts, tuple(one for one in layers if one), said.vars or empty_map(Place(str(FILE))))
+    place = node.keys["hosts"] if isinstance(node, Map) else Place(str(FILE))
+    return Fleet(
+        place, said.hosts, tuple(one for one in layers if one), said.vars or empty_map(Place(str(FILE)))
+    )
 
 
 RESERVED: Final = ("host", "labels", "facts")

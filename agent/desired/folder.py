@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from agent.errors import SourceError
+from agent.errors import DocumentError, SourceError
 from agent.model import TreeFile, TreeLink, TreePath
 
 _CHUNK = 1 << 20
@@ -85,14 +85,14 @@ class FolderTree:
         return TreeFile(path=path, executable=bool(mode & stat.S_IXUSR), content=FolderFile(here))
 
     def _inside(self, folder: TreePath) -> list[Path]:
-        """Return what is directly in a folder but Git's own; raises SourceError for a name no commit may have."""
+        """Return what is directly in a folder but Git's own; raises DocumentError for a name no commit may have."""
         try:
-            found = sorted(self.root.joinpath(folder).iterdir(), key=_order)
+            found = sorted(self.root.joinpath(folder).iterdir())
         except OSError as error:
             raise SourceError(f"{self.root / folder}: cannot be read: {error.strerror}") from error
         for path in found:
             if not _is_text(path.name):
-                raise SourceError(f"{str(path)!r}: expected a name in UTF-8 without control characters")
+                raise DocumentError(f"{str(path)!r}: expected a name in UTF-8 without control characters")
         return [path for path in found if path.name.lower() != ".git"]
 
     def _is_folder(self, folder: TreePath) -> bool:
@@ -103,11 +103,6 @@ class FolderTree:
             if part.lower() == ".git" or here.is_symlink():
                 return False
         return here.is_dir()
-
-
-def _order(path: Path) -> str:
-    """Git sorts a folder as if its name ended in a slash (gitformat-tree, base_name_compare)."""
-    return path.name + "/" if path.is_dir() and not path.is_symlink() else path.name
 
 
 def _is_text(name: str) -> bool:

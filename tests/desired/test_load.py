@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import re
 
-from agent.errors import RefusedError
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.errors import DocumentError, RefusedError
 from agent.model import Drift, Identity, ResourceId, TreePath
 from tests.desired.fleet import EDGE, FLEET, loaded, of, refusal, tree
 from tests.fakes import FakeTree
@@ -326,3 +331,53 @@ def test_a_name_with_a_glob_character_is_no_glob() -> None:
     assert [] == ids(tree(fleet=fleet))
     with pytest.raises(RefusedError):
         loaded(tree(fleet=fleet), Identity(host="edge-03"))
+
+
+def test_layers_and_documents_are_bounded() -> None:
+    many = FakeTree(files={**tree().files, **{f"base/d{number}.yaml": b"" for number in range(1001)}})
+    layers = b"hosts: ['*']\nlayers: [" + b"base, " * 201 + b"]"
+
+    assert ["base:1:1: expected at most 1000 documents in a layer; split it up"] == refusal(many)
+    assert ["fleet.yaml:2:9: layers: expected at most 200 layers"] == refusal(tree(fleet=layers))
+
+
+PIECES = st.sampled_from(
+    [
+        "a",
+        "b/c",
+        "things",
+        "scripts",
+        "size",
+        "text",
+        "needs",
+        "keep",
+        "drift",
+        "${site}",
+        "${",
+        "thing:a",
+        "nope",
+    ]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 200) | PIECES | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PIECES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.just("things") | PIECES, VALUES, max_size=3), VALUES, VALUES)
+def test_any_document_is_loaded_or_refused_with_places(
+    base: object, host: object, variables: object
+) -> None:
+    """Whatever stands in the documents: a state that is sound, or one line with a place for each problem."""
+    texts = {
+        name: json.dumps(value)
+        for name, value in (("base__x", base), ("hosts__edge_01__x", host), ("base__vars", variables))
+    }
+    try:
+        state = loaded(tree(**texts))
+    except DocumentError as error:
+        lines = str(error).split("\n")
+        assert [] == [line for line in lines if not re.match(r"[a-z0-9/.-]+:\d+:\d+: .", line)]
+    else:
+        assert [] == [one for one in state.resources.values() if not one.needs <= state.resources.keys()]

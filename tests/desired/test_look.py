@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from agent.desired.folder import FolderTree
+from agent.desired.load import load
 from agent.desired.look import check_all, render
 from agent.desired.schema import document_schema, fleet_schema
 from agent.documents.nodes import to_plain
@@ -119,7 +120,7 @@ def test_a_folder_answers_as_a_commit_would(folder: Path) -> None:
     assert TreeLink(path=TreePath("base/files/link"), target="/etc/passwd") == found.entry(
         TreePath("base/files/link")
     )
-    assert ["base/files.txt", "base/files/a", "base/files/link", "base/x.yaml"] == [
+    assert ["base/files/a", "base/files/link", "base/files.txt", "base/x.yaml"] == [
         str(one.path) for one in found.walk(TreePath("base")) or ()
     ]
 
@@ -136,6 +137,24 @@ def test_a_fifo_in_a_folder_is_not_there(folder: Path) -> None:
     os.mkfifo(folder / "base/pipe.yaml")
 
     assert (TreePath("base/x.yaml"),) == FolderTree(folder).documents(TreePath("base"))
+
+
+def test_a_name_that_no_commit_may_have_is_refused(folder: Path) -> None:
+    (folder / "base/a\nb").touch()
+
+    with pytest.raises(DocumentError, match="without control characters"):
+        FolderTree(folder).documents(TreePath("base"))
+
+
+def test_files_are_loaded_from_a_folder_by_their_kind(folder: Path) -> None:
+    (folder / "base/x.yaml").write_text("files: {/etc/motd: {content: 'on ${host}'}, /srv: {source: files}}")
+    (folder / "roles/kiosk").mkdir(parents=True)
+    declared = load(FolderTree(folder), "c0ffee", EDGE, discover()).resources
+
+    assert {"file:/etc", "file:/etc/motd", "file:/srv", "file:/srv/a", "file:/srv/link"} == set(
+        map(str, declared)
+    )
+    assert [] == [str(id_) for id_, one in declared.items() if one.origin != "base/x.yaml:1"]
 
 
 DOCUMENTS = [
