@@ -11,7 +11,8 @@ from agent.desired.merge import is_null, merge
 from agent.desired.sources import read_bounded
 from agent.documents.nodes import Map, Node, Place, empty_map
 from agent.documents.parse import MAX_BYTES, parse_into
-from agent.documents.problems import Findings, found, near, shown
+from agent.documents.problems import Findings, near, shown
+from agent.documents.problems import found as words
 from agent.kinds import AnyKind
 from agent.model import Tree, TreeLink, TreePath
 
@@ -79,9 +80,9 @@ class Reading:
         return self._layers[folder]
 
     def _read(self, folder: TreePath) -> Layered | None:
-        paths = self._tree.documents(folder)
-        if paths is None:
+        if (found := self._tree.documents(folder)) is None:
             return None
+        paths = [path for path in found if path != FILE]  # the root may be a layer too
         place = Place(str(folder))
         if len(paths) > MOST_DOCUMENTS:
             self._findings.add(
@@ -99,7 +100,7 @@ class Reading:
             node = _document(self._tree, path, self._findings)
             if node is not None and not isinstance(node, Map) and not is_null(node):
                 wanted = "names and values" if path.name == VARIABLES else "sections"
-                self._findings.add(node.place, "", f"expected a mapping of {wanted}, found {found(node)}")
+                self._findings.add(node.place, "", f"expected a mapping of {wanted}, found {words(node)}")
             self._documents[path] = node if isinstance(node, Map) else None
         return self._documents[path]
 
@@ -126,7 +127,7 @@ class Reading:
                 yield section, node
             elif not is_null(node):  # a section whose entries are all commented out is no section
                 self._findings.add(
-                    node.place, f".{section}", f"expected a mapping of entries, found {found(node)}"
+                    node.place, f".{section}", f"expected a mapping of entries, found {words(node)}"
                 )
 
     def _entries(self, section: str, entries: Map) -> Iterator[tuple[str, str, Node]]:

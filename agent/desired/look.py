@@ -83,14 +83,14 @@ def check_all(
     hosts = named_hosts(tree, fleet)
     reading = Reading(tree, kinds, shared)
     identities = [Identity(host=host, labels=labels, facts=facts) for host in hosts]
-    looks = [(identity, fleet.layers_of(identity)) for identity in identities]
-    looks += _of_nobody(fleet, [layer for _, layers in looks for layer in layers], identities)
+    looks = [(one.host, one, fleet.layers_of(one)) for one in identities]
+    looks += _of_nobody(fleet, [layer for _, _, layers in looks for layer in layers], identities)
     wrong: dict[str, list[str]] = {}
-    for identity, layers in looks:
+    for name, identity, layers in looks:
         own = Findings()
         View(tree, reading.layered(fleet, layers, identity.host), identity, own).resources(kinds)
         for line in own.told():
-            wrong.setdefault(line, []).append(identity.host)
+            wrong.setdefault(line, []).append(name)
     shared.lines += [_on(line, places, len(looks)) for line, places in wrong.items()]
     shared.check()
     return hosts
@@ -98,14 +98,18 @@ def check_all(
 
 def _of_nobody(
     fleet: Fleet, given: Collection[Layer], identities: Sequence[Identity]
-) -> Iterator[tuple[Identity, tuple[Layer, ...]]]:
-    """Yield, for each layer that no host gets, a host that would get it."""
+) -> Iterator[tuple[str, Identity, tuple[Layer, ...]]]:
+    """Yield, for each layer that no host gets, what to call a host that would, that host, and its layers."""
     some = identities[0] if identities else Identity(host="host")
     for layer in fleet.layers:
         if layer not in given and not layer.by_host:
             identity = _fitting(layer, some)
             rest = fleet.layers_of(identity)
-            yield identity, tuple(one for one in fleet.layers if one is layer or one in rest)
+            yield (
+                f"a host with {layer.path}",
+                identity,
+                tuple(one for one in fleet.layers if one is layer or one in rest),
+            )
 
 
 def _fitting(layer: Layer, some: Identity) -> Identity:

@@ -100,6 +100,13 @@ def test_a_layer_may_be_chosen_by_letters_of_the_host() -> None:
     assert ["thing:a"] == ids(tree(fleet=fleet, hosts__ed__edge_01__x="things: {a: present}"))
 
 
+def test_the_root_of_the_repository_may_be_a_layer() -> None:
+    """Its fleet.yaml is then no state document."""
+    commit = tree(fleet=b"hosts: ['*']\nlayers: ['.']", site="things: {a: present}")
+
+    assert ["thing:a"] == ids(commit)
+
+
 def test_a_host_that_is_not_listed_is_refused() -> None:
     with pytest.raises(RefusedError, match="'web-1' matches none of the hosts listed") as caught:
         loaded(tree(), Identity(host="web-1"))
