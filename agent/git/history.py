@@ -222,5 +222,9 @@ def _unreadable(sha: str, error: str) -> StatusCommit:
 
 @contextmanager
 def _opened(access: Access, limits: Limits) -> Iterator[tuple[Remote, Shelf]]:
-    with closing(open_remote(access, limits)) as remote, Shelf(Path(tempfile.gettempdir())) as shelf:
+    try:
+        shelf = Shelf(Path(tempfile.gettempdir()))
+    except OSError as error:
+        raise SourceError(f"no temporary file can be made: {error.strerror}", hint="set TMPDIR") from error
+    with shelf, closing(open_remote(access, limits)) as remote:
         yield remote, shelf

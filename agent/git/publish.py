@@ -180,8 +180,13 @@ class Publisher:
         from agent.git.history import recent  # noqa: PLC0415
 
         haves = (known.sha,) if known.sha else ()
-        with Shelf(self._folder) as shelf:
-            commits = recent(self._remote, shelf, sha, depth=depth, haves=haves)
+        try:
+            with Shelf(self._folder) as shelf:
+                commits = recent(self._remote, shelf, sha, depth=depth, haves=haves)
+        except OSError as error:
+            raise SourceError(
+                f"{self._folder}: no room to read the branch into: {error.strerror}"
+            ) from error
         if not commits:
             raise SourceError(f"{self._place}: its newest commit {sha} was not sent")
         return commits

@@ -75,7 +75,8 @@ class Spool:
     def _paths(self) -> dict[int, Path]:
         """Return the files of all reports by number, ascending; removes what a crash left half written."""
         for path in self.folder.glob(".*.json.*"):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
         return _numbered(self.folder)
 
     def _drop_oldest(self, paths: Mapping[int, Path]) -> None:

@@ -101,6 +101,24 @@ def test_log_works_where_the_server_cannot_filter(git_server: GitServer, tmp_pat
         ]
 
 
+def test_tips_work_where_the_server_cannot_filter(git_server: GitServer, tmp_path: Path) -> None:
+    plain = git_server.create(allow_filter=False)
+    for host in ("edge-01", "edge-02"):
+        publish(plain, tmp_path, host, 3)
+    garbage(plain, Fleet(tmp_path / "work"), "name")
+    for way in ("https", "ssh"):
+        found = dict(history.tips(places.access(git_server, plain, way)))
+        assert "control character" in found.pop("status/bad").error
+        contents = [report.files["status.json"] for report in found.values()]
+        assert [b'{"host": "edge-01", "n": 2}', b'{"host": "edge-02", "n": 2}'] == contents
+
+
+def test_place_without_temporary_files_is_told(bare: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
+    with pytest.raises(SourceError, match=r"^no temporary file can be made: "):
+        history.log(Access(url=bare.file), "status/edge-01", 1)
+
+
 def test_tips_are_the_newest_report_of_each_branch(access: Access, bare: Bare, tmp_path: Path) -> None:
     for host in ("edge-01", "edge-02", "db.example.com"):
         publish(bare, tmp_path, host, 2)

@@ -15,7 +15,7 @@ from agent.git.address import Access
 from agent.git.limits import Limits
 from agent.git.publish import Publisher
 from tests.git import places
-from tests.git.reports import BRANCH, publishing, put, subjects
+from tests.git.reports import BRANCH, limited_file_size, publishing, put, subjects
 from tests.servers.faults import Fault, FaultProxy
 from tests.servers.git import Bare, GitServer
 from tests.servers.repo import Fleet
@@ -136,6 +136,21 @@ def test_commit_of_somebody_else_is_kept(
         f"{access.url}: {BRANCH}: somebody else wrote to this branch; going on behind that"
         in caplog.messages
     )
+
+
+def test_full_disk_while_the_branch_is_looked_at_is_told_and_loses_nothing(
+    https: Access, guarded: Bare, tmp_path: Path
+) -> None:
+    with publishing(https, tmp_path / "one") as one, publishing(https, tmp_path / "two") as two:
+        put(one, 1)
+        one.push()
+        put(two, 2)
+        two.push()
+        put(one, 3)
+        with limited_file_size(0), pytest.raises(SourceError, match="File too large"):
+            one.push()
+        assert 1 == one.push()
+    assert ["report 1", "report 2", "report 3"] == subjects(guarded)
 
 
 def test_two_publishers_racing_lose_nothing(access: Access, guarded: Bare, tmp_path: Path) -> None:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
-import signal
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +12,7 @@ import pytest
 
 from agent.errors import SourceError
 from agent.git.spool import Spool
+from tests.git.reports import limited_file_size
 
 WHEN = datetime(2026, 11, 23, 1, 2, 3, 456789, UTC)
 
@@ -159,18 +156,3 @@ def test_place_that_is_no_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "status").write_bytes(b"")
     with pytest.raises(SourceError, match=r"a report cannot be kept: (Not a directory|File exists)"):
         put(Spool(tmp_path / "status" / "spool"), "a")
-
-
-@contextmanager
-def limited_file_size(size: int) -> Iterator[None]:
-    """Let the kernel refuse every larger file, as a full disk would."""
-    handler, limits = (
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
-        resource.getrlimit(resource.RLIMIT_FSIZE),
-    )
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
