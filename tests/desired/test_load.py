@@ -13,6 +13,7 @@ from agent.errors import DocumentError, RefusedError
 from agent.model import Drift, Identity, ResourceId, TreePath
 from tests.desired.fleet import EDGE, FLEET, loaded, of, refusal, tree
 from tests.fakes import FakeTree
+from tests.properties import patient
 
 THING = ResourceId.parse("thing:a")
 
@@ -372,6 +373,7 @@ VALUES = st.recursive(
 )
 
 
+@patient
 @given(st.dictionaries(st.just("things") | PIECES, VALUES, max_size=3), VALUES, VALUES)
 def test_any_document_is_loaded_or_refused_with_places(
     base: object, host: object, variables: object

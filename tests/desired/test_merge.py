@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agent.desired.merge import merge
 from agent.documents.nodes import Map, Place, Plain, from_plain, to_plain
 from agent.documents.parse import parse
+from tests.properties import patient
 
 # RFC 7396, appendix A: original, patch, result.
 RFC = [
@@ -61,6 +62,7 @@ VALUES = st.recursive(
 )
 
 
+@patient
 @given(VALUES, VALUES)
 def test_it_does_what_the_rfc_says(below: Plain, above: Plain) -> None:
     merged = merge(from_plain(below, Place("b")), from_plain(above, Place("a")))
@@ -68,6 +70,7 @@ def test_it_does_what_the_rfc_says(below: Plain, above: Plain) -> None:
     assert reference(below, above) == to_plain(merged)
 
 
+@patient
 @given(VALUES)
 def test_every_key_that_is_left_has_a_place(value: Plain) -> None:
     merged = merge(None, from_plain(value, Place("a")))

@@ -14,6 +14,7 @@ from agent.documents.parse import parse
 from agent.documents.problems import Findings
 from agent.model import Identity
 from tests.desired.fleet import EDGE, loaded, of, refusal, tree
+from tests.properties import patient
 
 VARS = """
 site: berlin
@@ -172,6 +173,7 @@ def test_variables_of_variables_are_bounded(first: str, each: str) -> None:
     assert time.monotonic() - started < 5
 
 
+@patient
 @given(st.text())
 def test_any_text_is_replaced_or_refused(text: str) -> None:
     findings = Findings()
@@ -180,11 +182,13 @@ def test_any_text_is_replaced_or_refused(text: str) -> None:
     assert findings or "$" in text or node == text_scalar(Place("f"), text)
 
 
+@patient
 @given(st.text())
 def test_doubled_dollars_give_back_any_text(text: str) -> None:
     assert text == replaced(text.replace("$", "$$"))
 
 
+@patient
 @given(st.dictionaries(st.sampled_from(["a", "b", "c"]), st.text("ab${}:-. ", max_size=12), max_size=3))
 def test_any_variables_are_worked_out_or_refused(values: dict[str, str]) -> None:
     node = from_plain(values, Place("vars.yaml"))

@@ -7,13 +7,14 @@ import time
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.documents import parse as module
 from agent.documents.nodes import Map, Node, Place, Plain, Scalar, Seq, Spelled, from_plain, to_plain
 from agent.documents.parse import MAX_BYTES, MAX_DEPTH, MAX_NODES, parse
 from agent.errors import ConfigError, DocumentError
+from tests.properties import patient, thorough
 
 
 def plain(text: str) -> Plain:
@@ -213,13 +214,13 @@ def test_without_libyaml_it_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> N
     assert refusal("a: 1\na: 2").startswith("f.yaml:2:1: key 'a' is given twice")
 
 
-@settings(max_examples=300, deadline=None)
+@thorough
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
 def test_arbitrary_bytes_are_read_or_refused(data: bytes) -> None:
     assert all(line.startswith("f.yaml:") and line.isprintable() for line in problems(data))
 
 
-@settings(max_examples=300, deadline=None)
+@thorough
 @given(st.lists(st.sampled_from(list("abc:-? [{}]&*!|>'\"%@`#,\n\t~<0.$")), max_size=40).map("".join))
 def test_arbitrary_punctuation_is_read_or_refused(text: str) -> None:
     assert all(line.startswith("f.yaml:") for line in problems(text.encode()))
@@ -235,6 +236,7 @@ VALUES = st.recursive(
 )
 
 
+@patient
 @given(VALUES)
 def test_json_reads_as_json_does(value: Plain) -> None:
     """JSON is YAML (YAML 1.2.2, 1.2), but for control characters that it allows."""
@@ -245,6 +247,7 @@ def test_json_reads_as_json_does(value: Plain) -> None:
     assert json.loads(text) == to_plain(node)
 
 
+@patient
 @given(VALUES)
 def test_plain_data_survives_being_nodes(value: Plain) -> None:
     assert value == to_plain(from_plain(value, Place("facts")))
