@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agent.cli.assemble import assembled
 from agent.cli.screen import Screen
 from agent.cycle import run_cycle
 from agent.host.lock import cycle_lock
-from agent.model import Report, Result
+from agent.model import Report, ResourceId, Result, Standing
 from agent.status.document import RELEASED, UNCHANGED, encode, status_of
-from agent.status.message import because, notable
-from agent.status.text import aligned, visible
+from agent.status.message import cause_and_reason, notable
+from agent.status.text import aligned, footnoted, visible
 
 PATIENCE = 600.0  # seconds to wait for a cycle of the daemon; one may install packages
 
@@ -49,13 +49,24 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
 def lines(report: Report, screen: Screen) -> Iterator[str]:
     """Yield what was done and what was not, and a last line that sums it up."""
     entries = notable(status_of(report))
-    rows = aligned(((line.result, visible(str(rid)), because(line)) for rid, line in entries), gap="  ")
-    for (_, line), row in zip(entries, rows, strict=True):
-        word = line.result
-        yield "  " + screen.paint(_STYLES.get(word, "bold"), word) + row[len(word) :]
+    yield from listed(entries, screen)
     if entries:
         yield ""
     yield f"{screen.paint('bold', visible(report.host))} {summary(report)}"
+
+
+def listed(entries: Sequence[tuple[ResourceId, Standing]], screen: Screen) -> Iterator[str]:
+    """Yield a line for each, result, id, cause and reason in columns; then the notes that they refer to."""
+    reasons, notes = footnoted(cause_and_reason(line) for _, line in entries)
+    rows = (
+        (visible(line.result), visible(str(rid)), reason)
+        for (rid, line), reason in zip(entries, reasons, strict=True)
+    )
+    for (_, line), row in zip(entries, aligned(rows, gap="  ", widest=48), strict=True):
+        word = visible(line.result)
+        yield "  " + screen.paint(_STYLES.get(word, "bold"), word) + row[len(word) :]
+    for note in notes:
+        yield from ("", f"  {note}")
 
 
 def summary(report: Report) -> str:

@@ -11,7 +11,7 @@ from agent.cli.planview import Shown, shown, summary, totals
 from agent.cli.screen import Screen
 from agent.cycle import Preview, preview
 from agent.model import Change
-from agent.status.text import aligned, visible
+from agent.status.text import aligned, footnoted, visible
 
 FOUND_CHANGES = 2
 TROUBLE = 3
@@ -53,12 +53,16 @@ def lines(
     """Yield the plan as a person reads it."""
     yield screen.paint("bold", f"{visible(host)}: {_way(found)}")
     yield ""
-    heads = aligned(((visible(str(entry.id)), _because(entry)) for entry in entries), gap="  ", widest=48)
+    names = [visible(str(entry.id)) for entry in entries]
+    reasons, notes = footnoted((_label(entry), visible(entry.why)) for entry in entries)
+    heads = aligned(zip(names, reasons, strict=True), gap="  ", widest=48)
     for entry, head in zip(entries, heads, strict=True):
         yield f"  {screen.paint(_STYLES[entry.mark], entry.mark)} {head}"
         yield from (f"      {_coloured(line, screen)}" for line in cut(entry.diff, most))
     if entries:
         yield ""
+    for note in notes:
+        yield from (f"  {note}", "")
     yield screen.paint("bold", summary(found.plan, found.desired))
 
 
@@ -69,9 +73,8 @@ def _way(found: Preview) -> str:
     return f"at {held[:7]}" if held == planned else f"from {held[:7]} to {planned[:7]}"
 
 
-def _because(entry: Shown) -> str:
-    label = entry.cause if entry.mark in "+~-" else entry.what
-    return ": ".join(part for part in (label, visible(entry.why)) if part)
+def _label(entry: Shown) -> str:
+    return entry.cause if entry.mark in "+~-" else entry.what
 
 
 def _coloured(line: str, screen: Screen) -> str:

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from agent.cli.apply import listed
 from agent.cli.assemble import settings_of
 from agent.cli.screen import Screen
 from agent.errors import DocumentError, HostError, RefusedError, SourceError
 from agent.model import ResourceId, Result, Standing, Verdict
 from agent.status.document import LIMIT, RELEASED, TROUBLE, UNCHANGED, Status, encode, parse
-from agent.status.message import because, notable
+from agent.status.message import notable
 from agent.status.text import aligned, span, visible
 from agent.telling import last_path
 
@@ -95,10 +96,7 @@ def _listed(title: str, entries: Sequence[tuple[ResourceId, Standing]], screen: 
     if entries:
         yield ""
         yield screen.paint("bold", f"  {title}")
-        rows = aligned(
-            ((visible(line.result), visible(str(rid)), because(line)) for rid, line in entries), gap="  "
-        )
-        yield from (f"    {row}" for row in rows)
+        yield from (f"  {row}" if row else "" for row in listed(entries, screen))
 
 
 def summary(status: Status) -> str:

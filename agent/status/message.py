@@ -14,6 +14,7 @@ LINES = 200
 _WIDEST_ID = 512
 _WIDEST_REASON = 400
 _COUNTED = (Result.FAILED, Result.BLOCKED, Result.HELD, Result.SKIPPED, Result.CHANGED)
+_WORST_FIRST = {result.value: number for number, result in enumerate(_COUNTED)}
 _HOLDING = frozenset({Verdict.INVALID.value, Verdict.REFUSED.value})
 
 
@@ -75,15 +76,19 @@ def shown_id(rid: ResourceId) -> str:
 
 
 def notable(status: Status) -> tuple[tuple[ResourceId, Standing], ...]:
-    """Return what is not unchanged: trouble first, otherwise in the order of the report."""
+    """Return what is not unchanged: the worst first, otherwise in the order of the report."""
     lines = ((rid, line) for rid, line in status.resources.items() if line.result != UNCHANGED)
-    return tuple(sorted(lines, key=lambda line: line[1].result in (Result.CHANGED.value, RELEASED)))
+    return tuple(sorted(lines, key=lambda line: _WORST_FIRST.get(line[1].result, len(_WORST_FIRST))))
 
 
 def because(standing: Standing) -> str:
     """Return `cause: reason`, or the one of them that there is."""
-    reason = clip(visible(standing.reason), _WIDEST_REASON)
-    return ": ".join(part for part in (standing.cause or "", reason) if part)
+    return ": ".join(filter(None, cause_and_reason(standing)))
+
+
+def cause_and_reason(standing: Standing) -> tuple[str, str]:
+    """Return both as they are shown; empty where there is none."""
+    return str(standing.cause or ""), clip(visible(standing.reason), _WIDEST_REASON)
 
 
 def _trailers(status: Status) -> Iterator[str]:

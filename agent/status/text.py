@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 ELLIPSIS = "…"
@@ -65,6 +66,24 @@ def aligned(rows: Iterable[Sequence[str]], *, gap: str = "   ", widest: int = 60
 
 def _padded(row: Sequence[str], columns: Sequence[int]) -> Iterable[str]:
     return (cell + " " * (wide - width(cell)) for cell, wide in zip(row, columns, strict=True))
+
+
+def footnoted(
+    reasons: Iterable[tuple[str, str]], *, short: int = 40
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """
+    Return `label: reason` for each, and the notes below: a long reason that many share is said once, as a note.
+
+    Three hundred held removals are held for one reason, and the way out stands in it.
+    """
+    pairs = tuple(reasons)
+    numbers = Counter(reason for _, reason in pairs if width(reason) > short)
+    notes = {reason: at for at, reason in enumerate((r for r in numbers if numbers[r] > 1), start=1)}
+    texts = tuple(
+        f"{label} [{notes[reason]}]".strip() if reason in notes else ": ".join(filter(None, (label, reason)))
+        for label, reason in pairs
+    )
+    return texts, tuple(f"[{at}] {reason}" for reason, at in notes.items())
 
 
 def span(seconds: float) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.status.text import aligned, clip, span, visible, width
+from agent.status.text import aligned, clip, footnoted, span, visible, width
 
 
 @given(st.text())
@@ -41,3 +41,15 @@ def test_a_cell_that_is_too_wide_pushes_its_own_row_only() -> None:
 )
 def test_a_span_is_said_in_its_largest_unit(seconds: float, said: str) -> None:
     assert said == span(seconds)
+
+
+def test_a_long_reason_that_many_share_is_said_once() -> None:
+    """Three hundred held removals are held for one reason. Short ones, and those of one, stay in their row."""
+    long, lone = "r" * 41, "l" * 41
+
+    assert (
+        ("drift [1]", "short", "[1]", "commit: short", f"commit: {lone}", ""),
+        (f"[1] {long}",),
+    ) == footnoted(
+        [("drift", long), ("", "short"), ("", long), ("commit", "short"), ("commit", lone), ("", "")]
+    )
