@@ -184,7 +184,7 @@ class Source:
         """Bring a commit and, to prove its descent, those between it and the one that is held."""
         if not self._remote.can_filter:
             self._from_store(target, (target,), stock.shelf, commits=True)
-        elif held is None:
+        elif held is None or held == target:
             self._remote.objects((target,), stock.shelf, depth=1)
         else:
             self._remote.objects((target,), stock.shelf, haves=(held,))
@@ -256,7 +256,8 @@ class Source:
                 return
             wants = list(shas)
             for start in range(0, len(wants), WANTS):
-                self._remote.objects(wants[start : start + WANTS], shelf)
+                # A depth says that a commit is wanted by itself; it means nothing for all else.
+                self._remote.objects(wants[start : start + WANTS], shelf, depth=1)
 
         return bring
 
