@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from agent.config import Settings, load_settings, settings_schema
-from agent.documents.decode import Field, fields
+from agent.documents.fields import Field, fields
 from agent.documents.nodes import to_plain
 from agent.documents.parse import parse
 from agent.errors import ConfigError

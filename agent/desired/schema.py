@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.desired.entries import META, Meta
 from agent.desired.fleet import FleetFile, LayerEntry
-from agent.documents.decode import fields
+from agent.documents.fields import fields
 from agent.documents.schema import DIALECT, NULL, TEXT, VARIABLE, Definitions, Json, either, schema
 from agent.kinds import AnyKind
 from agent.model import ResourceId

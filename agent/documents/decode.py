@@ -15,8 +15,9 @@ import functools
 import types
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
-from typing import Any, Final, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
+from agent.documents.fields import fields
 from agent.documents.nodes import Map, Node, Scalar, Seq, to_plain
 from agent.documents.problems import Findings, found, near, without_value
 from agent.errors import ConfigError, DocumentError
@@ -73,37 +74,6 @@ def _value(shape: Any, *, secret: bool) -> Reader:
     if issubclass(shape, PurePath):
         return _parsed(functools.partial(_path_of, shape), secret=secret)
     return _BASIC[shape](secret)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Field:
-    """One key that a record may have."""
-
-    name: str
-    key: str
-    shape: Any
-    required: bool
-    secret: bool
-    doc: str
-
-
-@functools.cache
-def fields(shape: type) -> Mapping[str, Field]:
-    """Return the keys that a document may give for a dataclass, in their order."""
-    hints = get_type_hints(shape)
-    given = (each for each in dataclasses.fields(shape) if each.init and not each.metadata.get("hidden"))
-    return {(one := _field(each, hints[each.name])).key: one for each in given}
-
-
-def _field(field: dataclasses.Field[Any], shape: Any) -> Field:
-    return Field(
-        name=field.name,
-        key=field.name.removesuffix("_"),
-        shape=shape,
-        required=field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
-        secret=bool(field.metadata.get("secret")),
-        doc=field.metadata.get("doc", ""),
-    )
 
 
 class Record:

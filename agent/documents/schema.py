@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin
 
-from agent.documents.decode import Field, fields
+from agent.documents.fields import Field, fields
 from agent.documents.nodes import Map, Scalar, Seq
 
 Json: TypeAlias = dict[str, Any]
