@@ -132,7 +132,8 @@ def run_cycle(
     plan = hold_back(make_plan(situation), situation, agent.policy, allow_removals=allow_removals)
     begin(plan, situation, agent.memory)
     outcomes = tuple(carry_out(agent, plan, situation, pulse))
-    if error is None and all(outcome.result is Result.CHANGED for outcome in outcomes):
+    all_well = error is None and all(outcome.result is Result.CHANGED for outcome in outcomes)
+    if all_well and ledger.good != desired.commit:
         agent.memory.judge(desired.commit)
     report = make_report(
         agent.identity,
@@ -151,26 +152,19 @@ def choose(
     agent: Agent, ledger: Ledger, pulse: Pulse, *, poll: bool = True, allow_rewrite: bool = False
 ) -> tuple[DesiredState | None, TruedError | None]:
     """Return the newest desired state; or the one to stay on, and why it is not the newest."""
+    recall = agent.recall
     try:
+        if not poll and recall.unreachable:
+            raise recall.unreachable
         with pulse.interruptible():
-            return load(agent, newest(agent, ledger, poll=poll, allow_rewrite=allow_rewrite)), None
+            desired = load(agent, agent.source.newest(ledger.held, allow_rewrite=allow_rewrite))
     except (SourceError, RefusedError, DocumentError) as error:
+        recall.unreachable = error if isinstance(error, SourceError) else None
         if ledger.held is None:
             return None, error
         return stay(agent, ledger.held, pulse, error)
-
-
-def newest(agent: Agent, ledger: Ledger, *, poll: bool, allow_rewrite: bool) -> VerifiedCommit:
-    recall = agent.recall
-    if not poll and recall.unreachable:
-        raise recall.unreachable
-    try:
-        commit = agent.source.newest(ledger.held, allow_rewrite=allow_rewrite)
-    except SourceError as error:
-        recall.unreachable = error
-        raise
     recall.unreachable = None
-    return commit
+    return desired, None
 
 
 def load(agent: Agent, commit: VerifiedCommit) -> DesiredState:

@@ -82,7 +82,7 @@ class GitTree:
     def documents(self, folder: TreePath) -> tuple[TreePath, ...] | None:
         if (entries := self._folder(folder)) is None:
             return None
-        files = {Mode.FILE, Mode.SCRIPT}
+        files = {Mode.FILE, Mode.SCRIPT, Mode.LINK}  # a link is no document, which whoever reads it says
         return tuple(
             folder / name
             for name in sorted(entries)

@@ -1,0 +1,39 @@
+"""One real `trued apply` whose process is killed (kill -9) when its n-th step is done: `dying.py CONFIG N`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from agent.cli.assemble import assembled
+from agent.cycle import run_cycle
+from agent.host import Host, Probe
+from agent.model import Step
+
+
+class Dying:
+    """The real host, whose machine has so many steps to live."""
+
+    def __init__(self, host: Host, left: int) -> None:
+        self._host, self._left = host, left
+
+    def probe(self) -> Probe:
+        return self._host.probe()
+
+    def perform(self, step: Step) -> None:
+        self._host.perform(step)
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(config: str, left: str) -> int:
+    with assembled(Path(config)) as parts:
+        return run_cycle(replace(parts.agent, host=Dying(parts.agent.host, int(left)))).exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
