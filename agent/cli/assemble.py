@@ -13,7 +13,7 @@ from agent import kinds
 from agent.config import DEFAULT_PATH, Settings, SourceSettings, StatusSettings, load_settings
 from agent.cycle import Agent
 from agent.desired.load import load
-from agent.errors import ConfigError
+from agent.errors import ConfigError, LedgerError
 from agent.git.address import Access, Ref
 from agent.git.publish import Publisher
 from agent.git.source import Source
@@ -48,7 +48,7 @@ def settings_of(config: Path | None) -> Settings:
 
 @contextmanager
 def assembled(config: Path | None) -> Iterator[Parts]:
-    """Lend an agent for one verb; raises ConfigError."""
+    """Lend an agent for one verb; raises ConfigError and LedgerError."""
     parts = assemble(settings_of(config))
     try:
         yield parts
@@ -57,7 +57,8 @@ def assembled(config: Path | None) -> Iterator[Parts]:
 
 
 def assemble(settings: Settings) -> Parts:
-    """Return an agent as agent.yaml describes it; raises ConfigError."""
+    """Return an agent as agent.yaml describes it; raises ConfigError, or LedgerError for somebody who may not."""
+    _admit(settings.state_dir)
     source = _source(settings)
     publisher = _publisher(settings)
     return Parts(
@@ -69,6 +70,15 @@ def assemble(settings: Settings) -> Parts:
             publisher=publisher, state_dir=settings.state_dir, heartbeat=settings.status.heartbeat, now=now
         ),
     )
+
+
+def _admit(state_dir: Path) -> None:
+    """Say it once and plainly when trued is run by the wrong user; a folder that is not there yet is fine."""
+    missing = not os.path.lexists(state_dir) and os.access(state_dir.parent, os.X_OK)
+    if not missing and not os.access(state_dir, os.R_OK | os.W_OK | os.X_OK):
+        raise LedgerError(
+            f"{state_dir}: what trued remembers is not for this user", hint="run it as root, as with sudo"
+        )
 
 
 def now() -> datetime:

@@ -46,7 +46,9 @@ def last(state_dir: Path) -> tuple[Status, float]:
             f"{path}: there is no report yet", hint="run one cycle with trued apply, or start the service"
         ) from None
     except OSError as error:
-        raise HostError(f"{path}: cannot be read: {error.strerror}") from error
+        raise HostError(
+            f"{path}: cannot be read: {error.strerror}", hint="run it as root, as with sudo"
+        ) from error
     except ValueError as error:
         raise HostError(f"{path}: {error}", hint="the next cycle writes it anew: trued apply") from error
 

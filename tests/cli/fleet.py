@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,10 +93,10 @@ class Box:
         said = self._capsys.readouterr()
         return Said(code, said.out, said.err)
 
-    def process(self, *words: str, **environment: str) -> Said:
+    def process(self, *words: str, python: Sequence[str] = ("-m", "agent")) -> Said:
         """Run the command as a process of its own."""
-        argv = [sys.executable, "-m", "agent", *words]
-        env = os.environ | {"PYTHONPATH": str(TOP), "TRUED_CONFIG": str(self.config)} | environment
+        argv = [sys.executable, *python, *words]
+        env = os.environ | {"PYTHONPATH": str(TOP), "TRUED_CONFIG": str(self.config)}
         answer = subprocess.run(argv, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
         return Said(answer.returncode, answer.stdout, answer.stderr)
 

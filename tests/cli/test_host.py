@@ -330,3 +330,30 @@ def test_json_of_apply_is_the_status_document(box: Box) -> None:
     said = box.trued("--json", "apply")
 
     assert json.loads(box.git("show", "status/edge-01:status.json", cwd=box.remote)) == said.data
+
+
+# What it imports must be there before it is nobody, who perhaps may not read the checkout.
+AS_NOBODY = """
+import os, sys, yaml
+from agent.cli import apply, explain, main, plan, run, status
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+sys.exit(main())
+"""
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("verb", "code"), [("plan", 1), ("apply", 1), ("explain x", 1), ("run", 1), ("status", 3)]
+)
+def test_another_user_is_told_to_be_root(box: Box, verb: str, code: int) -> None:
+    """An ordinary mistake, and no bug: what trued remembers is for root alone."""
+    for folder in (box.folder, *box.folder.parents[:2]):
+        folder.chmod(0o755)
+    box.state.mkdir(mode=0o700)
+
+    said = box.process(*verb.split(), python=("-c", AS_NOBODY))
+
+    assert code == said.code
+    assert "  hint: run it as root, as with sudo" in said.err.splitlines()
