@@ -93,9 +93,9 @@ class Box:
         said = self._capsys.readouterr()
         return Said(code, said.out, said.err)
 
-    def process(self, *words: str, python: Sequence[str] = ("-m", "agent")) -> Said:
-        """Run the command as a process of its own."""
-        argv = [sys.executable, *python, *words]
+    def process(self, *words: str, before: Sequence[str] = ()) -> Said:
+        """Run the command as a process of its own, by way of the command that stands before."""
+        argv = [*before, sys.executable, "-m", "agent", *words]
         env = os.environ | {"PYTHONPATH": str(TOP), "TRUED_CONFIG": str(self.config)}
         answer = subprocess.run(argv, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
         return Said(answer.returncode, answer.stdout, answer.stderr)
