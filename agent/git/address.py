@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from agent.errors import SourceError
 
@@ -64,11 +64,11 @@ class Place:
             case "ssh":
                 if parts.password is not None:
                     raise ValueError("a URL must not hold a password; SSH goes by ssh_key")
-                return cls._ssh(parts.username or "", host, port, path)
+                return cls._ssh(parts.username or "", host, port, unquote(path))
             case "file":
                 if host not in {"", "localhost"} or not path.startswith("/"):
                     raise ValueError("expected file:///absolute/path")
-                return cls(transport=Transport.LOCAL, path=path)
+                return cls(transport=Transport.LOCAL, path=unquote(path))
             case other:
                 raise ValueError(f"unknown scheme {other!r}; expected https, http, ssh or file")
 

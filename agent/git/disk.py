@@ -22,8 +22,8 @@ from agent.errors import SourceError
 from agent.git.limits import MIB, Limits
 from agent.git.objects import Kind, Mode, hasher, parse_commit, parse_tree
 from agent.git.pack import copy_whole
-from agent.git.remote import PushRejectedError
 from agent.git.snapshot import Shelf
+from agent.git.wire import PushRejectedError
 
 
 class Disk:

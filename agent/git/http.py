@@ -6,16 +6,22 @@ Stands on urllib3 alone. An answer is read to its end, so that the connection se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import socket
+import threading
+import weakref
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from agent.errors import SourceError
 from agent.git import wire
 from agent.git.address import Access
-from agent.git.failures import reported
+from agent.git.failures import foreign, reported
 from agent.git.limits import Deadline, Limits
 from agent.git.pack import receive
 from agent.git.snapshot import Shelf
@@ -36,6 +42,7 @@ class HttpRemote:
         self._url = access.url.rstrip("/")
         self._said: wire.Advertisement | None = None
         self._pool: urllib3.PoolManager | None = None
+        self._live: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
 
     @property
     def can_filter(self) -> bool:
@@ -145,6 +152,23 @@ class HttpRemote:
         read: Callable[[wire.Lines, Deadline], T],
     ) -> T:
         deadline = Deadline(self._limits.total)
+        with self._within(deadline):
+            return self._answered(
+                method,
+                target,
+                headers,
+                body,
+                lambda answer: read(wire.Lines(_pieces(answer, deadline)), deadline),
+            )
+
+    def _answered(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        read: Callable[[urllib3.BaseHTTPResponse], T],
+    ) -> T:
         answer = self._connections().request(
             method,
             f"{self._url}/{target}",
@@ -158,11 +182,29 @@ class HttpRemote:
         whole = False
         try:
             _check(answer, self._access)
-            found = read(wire.Lines(_pieces(answer, deadline)), deadline)
+            found = read(answer)
             whole = _at_end(answer)
             return found
         finally:
             _let_go(answer, keep=whole)
+
+    @contextmanager
+    def _within(self, deadline: Deadline) -> Iterator[None]:
+        """
+        End the connection when the total time is over.
+
+        A stall is timed for each read, so headers that come a byte at a time would never end.
+        """
+        timer = threading.Timer(deadline.left(), _cut, (self._live,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except foreign():
+            deadline.left()
+            raise
+        finally:
+            timer.cancel()
 
     def _authorization(self) -> Mapping[str, str]:
         """Read the token anew for each request: it may be renewed under a running daemon."""
@@ -173,6 +215,7 @@ class HttpRemote:
     def _connections(self) -> urllib3.PoolManager:
         if self._pool is None:
             self._pool = _pool(self._access, self._limits)
+            self._pool.pool_classes_by_scheme = _watched(self._live)
         return self._pool
 
 
@@ -194,6 +237,36 @@ def _pool(access: Access, limits: Limits) -> urllib3.PoolManager:
         timeout=timeout,
         maxsize=1,
     )
+
+
+def _watched(live: weakref.WeakSet[HTTPConnection]) -> dict[str, type[HTTPConnectionPool]]:
+    """Return pools whose connections are known from outside, so that they can be cut."""
+
+    class Plain(HTTPConnection):
+        def connect(self) -> None:
+            live.add(self)
+            super().connect()
+
+    class Secure(HTTPSConnection):
+        def connect(self) -> None:
+            live.add(self)
+            super().connect()
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
+
+
+def _cut(live: weakref.WeakSet[HTTPConnection]) -> None:
+    """End the connections from under whoever reads them; past TLS, whose state belongs to the other thread."""
+    for connection in list(live):
+        if (sock := connection.sock) is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def _check(answer: urllib3.BaseHTTPResponse, access: Access) -> None:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from agent.errors import SourceError
 from agent.git.address import Access, Transport
 from agent.git.limits import DEFAULT_LIMITS, Limits
 from agent.git.snapshot import Shelf
+from agent.git.wire import PushRejectedError as PushRejectedError  # noqa: PLC0414  what push raises
 
 if TYPE_CHECKING:
     from dulwich.objects import ShaFile
-
-
-class PushRejectedError(SourceError):
-    """The server did not move the ref: somebody else was first, or a hook said no."""
 
 
 class Remote(Protocol):

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from agent.errors import SourceError
 from agent.git.limits import Deadline, Limits
-from agent.git.remote import PushRejectedError
 
 if TYPE_CHECKING:
     from dulwich.objects import ShaFile
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
 FLUSH, DELIM = b"0000", b"0001"
 ZERO = "0" * 40
 AGENT = b"agent=git/trued"  # some forges answer only what begins with git/
+
+
+class PushRejectedError(SourceError):
+    """The server did not move the ref: somebody else was first, or a hook said no."""
 
 
 class ProtocolError(SourceError):
