@@ -10,8 +10,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import measure
-from agent.cli.assemble import assembled
 
+from agent.cli.assemble import assembled
 from agent.cycle import run_cycle
 
 
