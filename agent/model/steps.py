@@ -1,0 +1,85 @@
+"""Steps: all that can be done to a host. Paths are the host's own, absolute. Doing a step twice does no harm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+from agent.model.tree import Content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteFile:
+    """Put a regular file in place atomically. None for mode: that of the file there, or 0644."""
+
+    path: PurePosixPath
+    content: Content = field(repr=False)
+    mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
+    validate: tuple[str, ...] = ()  # argv in which {} is the temporary file
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeLink:
+    """Put a symbolic link in place atomically."""
+
+    path: PurePosixPath
+    target: str
+    owner: str | None = None
+    group: str | None = None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeDirectory:
+    """Make one directory; its parent is there. None for mode: 0755."""
+
+    path: PurePosixPath
+    mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAttributes:
+    """Set mode and owner of what is there; None leaves as it is."""
+
+    path: PurePosixPath
+    mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remove:
+    """Remove a file, a link, or a directory with nothing in it (one that is not empty stays)."""
+
+    path: PurePosixPath
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepFirst:
+    """Keep a copy, under trued's own folder, of a file or link that was there before trued."""
+
+    path: PurePosixPath
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Run a command: `argv`, then `operands`. Steps that differ only in operands may be joined."""
+
+    argv: tuple[str, ...]
+    operands: tuple[str, ...] = ()
+    stdin: bytes = field(default=b"", repr=False)
+    timeout: float = 300.0  # seconds
+    why: str
+
+
+Step: TypeAlias = WriteFile | MakeLink | MakeDirectory | SetAttributes | Remove | KeepFirst | Run

@@ -1,0 +1,90 @@
+"""Small values that are written as text: ids, modes, durations, shares, paths in the repository. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import ClassVar, Self
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ResourceId:
+    """Names exactly one thing on the host: ``file:/etc/motd``. `str()` and `parse()` are inverse."""
+
+    kind: str
+    name: str
+
+    PATTERN: ClassVar[str] = r"^[a-z]+:.+$"
+
+    def __hash__(self) -> int:
+        return hash(self.name)  # a text remembers its hash, a tuple does not; ids are looked up all the time
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raise ValueError for anything but ``kind:name``."""
+        kind, colon, name = text.partition(":")
+        if not (colon and name and kind.isascii() and kind.isalpha() and kind.islower()):
+            raise ValueError(f"expected kind:name, as in file:/etc/motd, got {text!r}")
+        return cls(kind, name)
+
+
+class Mode(int):
+    """Permission bits, written as three or four octal digits."""
+
+    PATTERN: ClassVar[str] = "^[0-7]{3,4}$"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not re.fullmatch("[0-7]{3,4}", text):
+            raise ValueError(f'expected a mode of three or four octal digits, as in "0644", got {text!r}')
+        return cls(int(text, 8))
+
+    def __str__(self) -> str:
+        return f"{int(self):04o}"
+
+    __repr__ = __str__
+
+
+class Duration(float):
+    """A span of time in seconds, written with a unit: 500ms, 60s, 5m, 2h, 1d."""
+
+    PATTERN: ClassVar[str] = "^[0-9]+(ms|s|m|h|d)$"
+    UNITS: ClassVar[Mapping[str, float]] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not (found := re.fullmatch("([0-9]{1,9})(ms|s|m|h|d)", text)):
+            raise ValueError(f"expected a duration, as in 60s, 5m or 1h, got {text!r}")
+        return cls(int(found[1]) * cls.UNITS[found[2]])
+
+
+class Share(float):
+    """A part of a whole, from 0 to 1, written as a percentage."""
+
+    PATTERN: ClassVar[str] = "^[0-9]{1,3}%$"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not re.fullmatch("[0-9]{1,3}%", text) or int(text[:-1]) > 100:
+            raise ValueError(f'expected a percentage from 0% to 100%, as in "25%", got {text!r}')
+        return cls(int(text[:-1]) / 100)
+
+
+class TreePath(PurePosixPath):
+    """A path in the fleet repository, from its root; written relative to the document that names it."""
+
+    PATTERN: ClassVar[str] = "^[^/].*$"
+
+    @classmethod
+    def beside(cls, document: str, text: str) -> Self:
+        """Return where `text`, written in `document`, points. Raise ValueError outside the folder."""
+        if not text or len(text) > 4096 or "\0" in text:
+            raise ValueError("expected a path of 1 to 4096 characters")
+        if text.startswith("/") or ".." in text.split("/"):
+            raise ValueError(f"expected a path below the document's own folder, without '..', got {text!r}")
+        return cls(PurePosixPath(document).parent / text)
