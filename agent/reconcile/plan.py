@@ -67,12 +67,15 @@ class _Planner:
             return Blocked(id=rid, reason=error.reason)
         if not steps or (cause is Cause.DRIFT and resource.drift is Drift.IGNORE):
             return None
+        needs = resource.needs | resource.restart_on
+        if missing := sorted(need for need in needs if isinstance(entries.get(need), Blocked)):
+            return Blocked(id=rid, reason=f"needs {missing[0]}, which is blocked")
         change = Change(
             id=rid,
             verb=_verb(kind, resource, have),
             cause=cause,
             steps=(*self._first(rid, have), *steps),
-            needs=resource.needs | resource.restart_on,
+            needs=needs,
         )
         if cause is Cause.DRIFT and resource.drift is Drift.REPORT:
             return Held(id=rid, reason=f"drift is only reported: {change.why}", change=change)
