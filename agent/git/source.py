@@ -137,9 +137,15 @@ class Source:
         sha = known.commit.sha
         if (old := self._known.get(sha)) is not None and old is not known:
             old.stock.close()
+        self._let_go()
         self._known[sha], self._refused = known, None
         self._newest = sha, frozenset({sha, held or sha})
         return known.commit
+
+    def _let_go(self) -> None:
+        """Close what was fetched and never kept; who still holds such a commit has it fetched again."""
+        for sha in [sha for sha, known in self._known.items() if not known.kept]:
+            self._known.pop(sha).stock.close()
 
     def _cached(self, target: str, held: str | None, signers: str) -> _Known | None:
         if self._newest is None or (known := self._known.get(self._newest[0])) is None:

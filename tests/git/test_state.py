@@ -19,7 +19,7 @@ import pytest
 from agent.errors import SourceError
 from agent.git.limits import MIB
 from agent.git.shallow import serve
-from agent.model import TreePath
+from agent.model import TreePath, VerifiedCommit
 from tests.git.places import QUICK, access, fleet, read, source
 from tests.servers.git import Bare, GitServer
 from tests.servers.repo import Fleet, git
@@ -124,7 +124,7 @@ import sys
 from pathlib import Path
 from agent.git.address import Access, Ref
 from agent.git.source import Source
-from agent.model import TreePath
+from agent.model import TreePath, VerifiedCommit
 url, token, ca, state, held = sys.argv[1:]
 source = Source(Access(url=url, token_file=Path(token), ca_file=Path(ca)), Ref(branch="main"), Path(state))
 commit = source.newest(held or None)
@@ -168,7 +168,7 @@ from pathlib import Path
 from agent.git.address import Access, Ref
 from agent.git.limits import Limits
 from agent.git.source import Source
-from agent.model import TreePath
+from agent.model import TreePath, VerifiedCommit
 url, token, ca, state = sys.argv[1:]
 source = Source(Access(url=url, token_file=Path(token) if url.startswith("https") else None, ca_file=Path(ca)),
                 Ref(branch="main"), Path(state))
@@ -267,6 +267,25 @@ def test_a_thousand_fetches_into_the_store_stay_bounded(git_server: GitServer, t
             marks.append(footprint(store))
 
     assert_level(marks[0], marks[1], disk=MIB)
+
+
+def test_commits_that_are_never_kept_leave_nothing_open(
+    git_server: GitServer, bare: Bare, tmp_path: Path
+) -> None:
+    """A branch that moves on while every commit is invalid costs no descriptors, and old ones stay readable."""
+    there = source(access(git_server, bare, "https"), tmp_path / "state")
+    marks: list[int] = []
+    seen: list[VerifiedCommit] = []
+    for number, sha in enumerate(commits(bare, 30)):
+        commit = there.newest(seen[0].sha if seen else None)
+        commit.tree.prefetch(frozenset({TreePath("hosts/h01")}))
+        seen.append(commit)
+        if number == 0:
+            there.keep([sha])
+        marks.append(len(os.listdir("/proc/self/fd")))
+
+    assert marks[-1] <= marks[2] + 1
+    assert 20 == len(read(seen[5].tree))
 
 
 def assert_level(early: tuple[int, int, int], late: tuple[int, int, int], *, disk: int) -> None:

@@ -144,7 +144,7 @@ def test_links_and_scripts_are_told_apart(tmp_path: Path) -> None:
     script = tree.entry(TreePath("run"))
     assert isinstance(script, TreeFile)
     assert script.executable
-    assert (TreePath("a.yaml"),) == tree.documents(TreePath("."))
+    assert (TreePath("a.yaml"), TreePath("b.yaml")) == tree.documents(TreePath("."))
     assert tree.entry(TreePath("link/x")) is None
 
 
