@@ -9,12 +9,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from agent.errors import LedgerError
-from agent.files import sync_directory
+from agent.files import make_private, sync_directory
 from agent.model import Ownership, ResourceId
 
 T = TypeVar("T")
@@ -60,7 +60,9 @@ class Memory:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
-        self._seen: tuple[int, Ledger] | None = None
+        self._version = 0  # SQLite's data_version at the last look: it moves when another process writes
+        self._known: Ledger | None = None  # what was read or written last
+        self._finished: dict[ResourceId, Owned | None] = {}  # and what was finished since
 
     def load(self) -> Ledger:
         """Return what is remembered; an empty ledger where none was ever written."""
@@ -79,48 +81,67 @@ class Memory:
         """Write down what is about to be touched, what was found true, and what is no longer ours."""
 
         def write(db: sqlite3.Connection) -> None:
-            with _transaction(db, durable=True):
+            with _durable(db):
                 db.execute("INSERT OR REPLACE INTO commits VALUES ('held', ?)", (held,))
-                db.executemany("DELETE FROM owned WHERE id = ?", ((str(rid),) for rid in gone))
+                db.executemany(_DELETE, ((str(rid),) for rid in gone))
                 db.executemany(_UPSERT, (_row(rid, owned, unfinished=False) for rid, owned in true.items()))
                 db.executemany(
                     _UPSERT, (_row(rid, owned, unfinished=True) for rid, owned in touched.items())
                 )
 
         self._guard(write)
+        if before := self._settled():
+            after = {rid: owned for rid, owned in before.owned.items() if rid not in gone}
+            self._known = replace(
+                before,
+                held=held,
+                owned={**after, **true, **touched},
+                unfinished=before.unfinished.difference(gone, true) | touched.keys(),
+            )
 
     def finish(self, rid: ResourceId, owned: Owned | None) -> None:
         """Record that one thing is now as declared; None: it is gone."""
-
-        def write(db: sqlite3.Connection) -> None:
-            with _transaction(db, durable=False):
-                if owned is None:
-                    db.execute("DELETE FROM owned WHERE id = ?", (str(rid),))
-                else:
-                    db.execute(_UPSERT, _row(rid, owned, unfinished=False))
-
-        self._guard(write)
+        if owned is None:
+            self._guard(lambda db: db.execute(_DELETE, (str(rid),)))
+        else:
+            self._guard(lambda db: db.execute(_UPSERT, _row(rid, owned, unfinished=False)))
+        self._finished[rid] = owned
 
     def judge(self, good: str) -> None:
         """Record a commit under which all was as declared."""
 
         def write(db: sqlite3.Connection) -> None:
-            with _transaction(db, durable=True):
+            with _durable(db):
                 db.execute("INSERT OR REPLACE INTO commits VALUES ('good', ?)", (good,))
 
         self._guard(write)
+        if before := self._settled():
+            self._known = replace(before, good=good)
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection = self._known = None
 
     def _load(self, db: sqlite3.Connection) -> Ledger:
-        # data_version moves when another process writes, total_changes when we do.
-        stamp = hash((db.execute("PRAGMA data_version").fetchone()[0], db.total_changes))
-        if self._seen is None or self._seen[0] != stamp:
-            self._seen = (stamp, _read(db))
-        return self._seen[1]
+        version = db.execute("PRAGMA data_version").fetchone()[0]
+        known = self._settled()
+        if known is None or version != self._version:
+            self._version, self._known = version, _read(db)
+            return self._known
+        return known
+
+    def _settled(self) -> Ledger | None:
+        """Return what is known with all that was finished since in it: one copy for many small writes."""
+        if self._known is not None and self._finished:
+            owned = {**self._known.owned, **self._finished}
+            self._known = replace(
+                self._known,
+                owned={rid: thing for rid, thing in owned.items() if thing is not None},
+                unfinished=self._known.unfinished.difference(self._finished),
+            )
+        self._finished = {}
+        return self._known
 
     def _guard(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
@@ -128,6 +149,7 @@ class Memory:
                 self._connection = _open(self._path)
             return work(self._connection)
         except (sqlite3.Error, OSError, ValueError) as error:
+            self._known = None  # whether it was written is for the file to say
             raise LedgerError(
                 f"{self._path}: the ledger cannot be used: {error}",
                 hint="free the disk or restore the file; if it is lost, move it away: what trued finds is then"
@@ -135,6 +157,7 @@ class Memory:
             ) from error
 
 
+_DELETE = "DELETE FROM owned WHERE id = ?"
 _UPSERT = "INSERT OR REPLACE INTO owned VALUES (?, ?, ?, ?, ?, ?)"
 
 
@@ -171,6 +194,7 @@ def _open(path: Path) -> sqlite3.Connection:
         if version != VERSION:
             raise sqlite3.DatabaseError(f"it has version {version}, this trued reads version {VERSION}")
         db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
     except BaseException:
         db.close()
         raise
@@ -179,11 +203,11 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _create(path: Path) -> None:
     """Make it whole under another name first: an empty file at `path` is then always damage, never a beginning."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
     new.touch(mode=0o600)  # before SQLite makes it with the umask's mode; its -wal and -shm take it over
-    with closing(sqlite3.connect(new, isolation_level=None)) as db, _transaction(db, durable=True):
+    with closing(sqlite3.connect(new, isolation_level=None)) as db, _durable(db):
         for statement in SCHEMA.strip().split(";\n"):
             db.execute(statement.rstrip(";"))
         db.execute(f"PRAGMA user_version = {VERSION}")
@@ -192,13 +216,17 @@ def _create(path: Path) -> None:
 
 
 @contextmanager
-def _transaction(db: sqlite3.Connection, *, durable: bool) -> Iterator[None]:
-    db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-    db.execute("BEGIN IMMEDIATE")
+def _durable(db: sqlite3.Connection) -> Iterator[None]:
+    """Make one transaction of what is written, which has reached the disk at the end."""
+    db.execute("PRAGMA synchronous=FULL")
     try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    finally:
+        db.execute("PRAGMA synchronous=NORMAL")

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,7 @@ def test_what_was_begun_and_finished_survives_a_kill(path: Path) -> None:
     """A kill -9 loses nothing that a method has returned from."""
     program = f"""
 import os, signal
+from collections.abc import Callable
 from pathlib import Path
 from agent.model import *
 from agent.reconcile.ledger import *
@@ -122,6 +124,7 @@ def test_a_full_disk_is_an_error_that_leaves_the_ledger_as_it_was(path: Path) ->
     memory.close()
     program = f"""
 import resource, signal
+from collections.abc import Callable
 from pathlib import Path
 from agent.errors import LedgerError
 from agent.model import *
@@ -140,3 +143,33 @@ except LedgerError as error:
     assert "the ledger cannot be used" in child.stdout
 
     assert Ledger(held="c1", owned={MOTD: OWNED}) == Memory(path).load()
+
+
+def test_what_is_known_is_what_anybody_else_would_read(path: Path) -> None:
+    """Two that write in turn both know all of it after each write, though neither reads its own words again."""
+    memory, other = Memory(path), Memory(path)
+    later = Owned(digest="d2", ownership=Ownership.ADOPTED)
+    writes: list[Callable[[Memory], None]] = [
+        lambda one: one.begin("c1", touched={ODD: OWNED, MOTD: later}, true={}, gone=()),
+        lambda one: one.finish(ODD, later),
+        lambda one: one.finish(MOTD, None),
+        lambda one: one.begin("c2", touched={MOTD: OWNED}, true={}, gone=(ODD,)),
+        lambda one: one.finish(MOTD, OWNED),
+        lambda one: one.judge("c2"),
+        lambda one: one.begin("c3", touched={ODD: OWNED}, true={MOTD: later}, gone=()),
+    ]
+    for turn, write in enumerate(writes * 2):
+        write(other if turn % 3 == 1 else memory)
+        if turn % 2:
+            assert Memory(path).load() == memory.load() == other.load()
+
+
+def test_a_ledger_in_hand_stays_as_it_is(path: Path) -> None:
+    memory = Memory(path)
+    memory.begin("c1", touched={ODD: OWNED}, true={}, gone=())
+    before = memory.load()
+    memory.finish(ODD, None)
+    memory.begin("c2", touched={}, true={MOTD: OWNED}, gone=())
+
+    assert Ledger(held="c1", owned={ODD: OWNED}, unfinished=frozenset({ODD})) == before
+    assert Ledger(held="c2", owned={MOTD: OWNED}) == memory.load()
