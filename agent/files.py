@@ -1,4 +1,4 @@
-"""Writes trued's own small files, whole or not at all. Touches only the path it is given."""
+"""Writes trued's own small files, whole or not at all, and makes its own folders. Touches only the path it is given."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def atomic_write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     The folder is made if it is missing. Both the file and its folder are on disk when this returns (fsync(2):
     a rename is durable only when the directory is).
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -29,6 +29,27 @@ def atomic_write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             os.unlink(temporary)
         raise
     sync_directory(path.parent)
+
+
+def make_private(folder: Path) -> None:
+    """
+    Make a folder, and all that is missing above it, each for its owner alone and on the disk; raises OSError.
+
+    What is there already stays as it is. `mkdir(parents=True)` would give its mode to the last folder only.
+    """
+    try:
+        folder.mkdir(mode=0o700)
+    except FileNotFoundError:
+        if folder.parent == folder:
+            raise
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError:
+        # A read-only file system may say so before it says that the folder is there.
+        if not folder.is_dir():
+            raise
+        return
+    sync_directory(folder.parent)
 
 
 def sync_directory(folder: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import SourceError
+from agent.files import make_private
 from agent.git.address import Access
 from agent.git.layers import Layers
 from agent.git.limits import Limits
@@ -105,7 +106,7 @@ def serve(access: Access, limits: Limits, folder: Path, want: str) -> None:
             _update(remote, limits, folder, want)
         except DamagedError as error:
             move_away(folder, error)
-            folder.mkdir(mode=0o700)
+            make_private(folder)
             _update(remote, limits, folder, want)
         finally:
             remote.close()
@@ -114,7 +115,7 @@ def serve(access: Access, limits: Limits, folder: Path, want: str) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other processes out of the store, and sweep what a killed one left; the kernel frees the lock."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     descriptor = os.open(
         folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
     )

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, Self
 
 from agent.errors import SourceError
+from agent.files import make_private, sync_directory
 from agent.git.limits import MIB
 from agent.git.objects import Kind, hasher, object_id
 
@@ -128,7 +129,7 @@ class Shelf(_File):
     """Objects as they come, in a file without a name: nothing is left of it, whatever ends the process."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         with tempfile.TemporaryFile(dir=folder) as file:
             super().__init__(os.dup(file.fileno()))
         self.folder = folder
@@ -231,7 +232,7 @@ class Snapshot(_File):
 
 def save(path: Path, objects: Iterable[tuple[str, Record, Holding]], note: Mapping[str, str]) -> None:
     """Write a snapshot: after a crash at any point there is the file from before, or this one. Raises OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     temporary = path.with_name(f"{path.name}.tmp")
     with suppress(FileNotFoundError):
         temporary.unlink()
@@ -241,7 +242,7 @@ def save(path: Path, objects: Iterable[tuple[str, Record, Holding]], note: Mappi
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    sync_folder(path.parent)
+    sync_directory(path.parent)
 
 
 def _write(file: BinaryIO, objects: Iterable[tuple[str, Record, Holding]], note: Mapping[str, str]) -> None:
@@ -255,12 +256,3 @@ def _write(file: BinaryIO, objects: Iterable[tuple[str, Record, Holding]], note:
     text = json.dumps(note, sort_keys=True).encode()
     file.write(index + text)
     file.write(TAIL.pack(place, len(entries), len(text), hashlib.sha256(index + text).digest()))
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,11 +13,12 @@ from functools import partial
 from pathlib import Path
 
 from agent.errors import RefusedError, SourceError
+from agent.files import sync_directory
 from agent.git.address import Access, Ref
 from agent.git.limits import DEFAULT_LIMITS, Limits
 from agent.git.objects import Kind, parse_tag
 from agent.git.remote import open_remote
-from agent.git.snapshot import DamagedError, Shelf, Snapshot, sync_folder
+from agent.git.snapshot import DamagedError, Shelf, Snapshot
 from agent.git.stock import Bring, Stock, move_away
 from agent.git.tree import GitTree
 from agent.git.verify import ancestor, check_descent, check_signature, digest_of, verified
@@ -95,6 +96,14 @@ class Source:
         finally:
             self._remote.rest()
 
+    def close(self) -> None:
+        """Let go of files and connections; what is asked for again opens them again."""
+        for known in self._known.values():
+            known.stock.close()
+        self._known.clear()
+        self._newest = None
+        self._remote.close()
+
     def _keep(self, sha: str) -> None:
         known = self._known.get(sha)
         if known is None:
@@ -120,7 +129,7 @@ class Source:
             if not path.name.startswith("damaged-"):
                 path.unlink(missing_ok=True)
         if gone:
-            sync_folder(self._folder)
+            sync_directory(self._folder)
 
     def _followed(self, target: str, held: str | None) -> VerifiedCommit:
         signers = digest_of(self._allowed_signers)

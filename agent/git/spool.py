@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.errors import SourceError
-from agent.files import atomic_write, sync_directory
+from agent.files import atomic_write, make_private, sync_directory
 from agent.git.limits import MIB
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class Spool:
         log.warning("%s: a report that waits is damaged, moved to damaged/: %s", path, words)
         folder = self.folder / DAMAGED
         with suppress(OSError):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_private(folder)
             path.replace(folder / path.name)
             for old in sorted(folder.iterdir())[:-DAMAGED_KEPT]:
                 old.unlink()

@@ -14,6 +14,7 @@ import stat
 from pathlib import Path, PurePosixPath
 
 from agent.errors import HostError
+from agent.files import make_private, sync_directory
 from agent.host.files import PIECE, UnsteadyError, open_regular
 from agent.host.walk import folder_there, parent_of, standing, trouble
 from agent.model import KeepFirst
@@ -66,7 +67,7 @@ def _is_kept(place: Path) -> bool:
 
 def _make_folders(tree: Path, below: PurePosixPath) -> None:
     """Make what is missing, each entry on the disk. A link that was kept is never a way: NotADirectoryError."""
-    tree.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(tree.parent)
     for folder in (tree, *(tree.joinpath(*below.parts[:depth]) for depth in range(1, len(below.parts) + 1))):
         try:
             folder.mkdir(mode=0o700)
@@ -74,7 +75,7 @@ def _make_folders(tree: Path, below: PurePosixPath) -> None:
             if folder.is_symlink() or not folder.is_dir():
                 raise NotADirectoryError(str(folder)) from None
         else:
-            _make_durable(folder.parent)
+            sync_directory(folder.parent)
 
 
 def _note(state_dir: Path, path: PurePosixPath, found: os.stat_result) -> None:
@@ -107,7 +108,7 @@ def _copy(fd: int, name: str, found: os.stat_result, place: Path) -> None:
         else:
             _copy_content(fd, name, temporary)
         temporary.rename(place)
-        _make_durable(place.parent)
+        sync_directory(place.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -123,14 +124,6 @@ def _copy_content(fd: int, name: str, to: Path) -> None:
         os.fsync(out)
     finally:
         os.close(out)
-
-
-def _make_durable(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _unkept(path: PurePosixPath, state_dir: Path, error: OSError | UnsteadyError) -> HostError:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import BusyError, LedgerError
+from agent.files import make_private
 
 FIRST_NAP, LONGEST_NAP = 0.02, 1.0  # seconds between two tries
 
@@ -28,7 +29,7 @@ class Lock:
     @contextmanager
     def held(self, *, wait: float = 0.0, tick: Callable[[], object] = _nothing) -> Iterator[None]:
         """
-        Hold the lock; the folder is made (0700) if it is missing.
+        Hold the lock; its folder is made if it is missing.
 
         `wait`: seconds to wait for another holder, `tick` is called at least once a second meanwhile. Raises
         BusyError with the holder's process id when that is over, LedgerError when there can be no such file.
@@ -47,7 +48,7 @@ class Lock:
 
     def _open(self) -> int:
         try:
-            os.makedirs(self._path.parent, mode=0o700, exist_ok=True)
+            make_private(self._path.parent)
             # Close-on-exec: flock(2) belongs to the open file, and a command that inherits it would hold the lock on.
             return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:

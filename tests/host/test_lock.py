@@ -132,9 +132,10 @@ def test_the_state_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     """What trued remembers is nobody else's business."""
     state = tmp_path / "new" / "state"
     with daemon_lock(state).held():
-        modes = stat.S_IMODE(state.stat().st_mode), stat.S_IMODE((state / "daemon.lock").stat().st_mode)
+        paths = (state.parent, state, state / "daemon.lock")
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in paths]
 
-    assert (0o700, 0o600) == modes
+    assert [0o700, 0o700, 0o600] == modes
 
 
 def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""trued's own files and folders: for its owner alone, whole or not there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from agent.files import atomic_write, make_private
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_every_folder_that_is_made_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Also those on the way to the one that was asked for."""
+    make_private(tmp_path / "a/b/c")
+
+    assert [0o700] * 3 == [mode_of(tmp_path / name) for name in ("a", "a/b", "a/b/c")]
+
+
+def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir(mode=0o750)
+    make_private(tmp_path / "a")
+    make_private(tmp_path / "a/b")
+
+    assert (0o750, 0o700) == (mode_of(tmp_path / "a"), mode_of(tmp_path / "a/b"))
+
+
+@pytest.mark.parametrize("path", ["file", "file/below", "dangling", "dangling/below"])
+def test_what_stands_in_the_place_of_a_folder_is_an_error(tmp_path: Path, path: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+
+    with pytest.raises(OSError):
+        make_private(tmp_path / path)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_file_is_written_whole_with_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "new/folder/x.json"
+    for data in (b"one", b"two"):
+        atomic_write(path, data)
+
+    assert (b"two", 0o600, 0o700) == (path.read_bytes(), mode_of(path), mode_of(path.parent.parent))
+    assert ["x.json"] == os.listdir(path.parent)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.json"
+    atomic_write(path, b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        atomic_write(path, b"new")
+
+    assert (b"old", ["x.json"]) == (path.read_bytes(), os.listdir(tmp_path))
