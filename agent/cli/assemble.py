@@ -74,8 +74,10 @@ def assemble(settings: Settings) -> Parts:
 
 def _admit(state_dir: Path) -> None:
     """Say it once and plainly when trued is run by the wrong user; a folder that is not there yet is fine."""
-    missing = not os.path.lexists(state_dir) and os.access(state_dir.parent, os.X_OK)
-    if not missing and not os.access(state_dir, os.R_OK | os.W_OK | os.X_OK):
+    # What is not there under a folder that one may look into will be made; of any other, one cannot even tell.
+    known = next(path for path in (state_dir, *state_dir.parents) if os.path.lexists(path))
+    wanted = os.X_OK if known != state_dir else os.R_OK | os.W_OK | os.X_OK
+    if not os.access(known, wanted):
         raise LedgerError(
             f"{state_dir}: what trued remembers is not for this user", hint="run it as root, as with sudo"
         )
