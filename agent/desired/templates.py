@@ -2,16 +2,18 @@
 Jinja2 templates of a commit, filled in for one host. The only importer of Jinja2, when the first one is rendered.
 
 Sandboxed (https://jinja.palletsprojects.com/en/stable/sandbox/), undefined names are errors, and what comes out
-is bounded in size and time: a template is a mistake away from an endless loop.
+is bounded in size, time and memory: a template is a mistake away from an endless loop.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from agent.desired.bounds import OutOfTimeError, at_most, unbounded
 from agent.documents.nodes import Plain
 from agent.documents.problems import LONGEST_MESSAGE
 from agent.errors import DocumentError, TruedError
@@ -23,8 +25,11 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 MAX_OUTPUT: Final = 8 << 20  # characters
-MAX_SECONDS: Final = 10.0
-MAX_FACTOR: Final = 1 << 20  # of a repetition or a power
+MAX_SECONDS: Final = 10.0  # of the processor's time, for one template
+MAX_TOTAL: Final = 60.0  # the same, for all templates of a host
+MAX_MEMORY: Final = 128 << 20  # bytes, for one template
+MAX_FACTOR: Final = 1 << 20  # of a repetition
+MAX_BITS: Final = 1 << 16  # of a whole number: no signal breaks off the multiplication of two long ones
 
 
 class Templates:
@@ -36,6 +41,7 @@ class Templates:
         self._read = read
         self._names = names
         self._seen: set[str] = set()
+        self._left = MAX_TOTAL
 
     @cached_property
     def _environment(self) -> Environment:
@@ -43,7 +49,8 @@ class Templates:
 
     def _source(self, name: str) -> tuple[str, str, None] | None:
         self._seen.add(name)
-        text = self._read(TreePath(name))
+        with unbounded():
+            text = self._read(TreePath(name))
         return None if text is None else (text, name, None)
 
     @cached_property
@@ -53,17 +60,28 @@ class Templates:
     def render(self, path: TreePath) -> str:
         """Return the template filled in; raises DocumentError with file and line."""
         try:
-            pieces = self._environment.get_template(str(path)).generate(self._context)
-            return _bounded(pieces)
+            environment, context = self._environment, self._context
+            with at_most(
+                seconds=MAX_SECONDS, memory=MAX_MEMORY
+            ):  # reading one already works out what is constant
+                return _bounded(environment.get_template(str(path)).generate(context))
         except TruedError:
             raise
         except Exception as error:  # noqa: BLE001 # a template may raise anything that Python can
             place, message = _explained(error, str(path), self._seen)
             raise DocumentError(f"{place}: template: {message[:LONGEST_MESSAGE]}") from None
 
+    @contextmanager
+    def _bounds(self) -> Iterator[None]:
+        seconds, begun = min(MAX_SECONDS, self._left), time.process_time()
+        try:
+            with at_most(seconds=seconds, memory=MAX_MEMORY):
+                yield
+        finally:
+            self._left = max(0.001, self._left - (time.process_time() - begun))  # setitimer(2): 0 is "never"
+
 
 def _bounded(pieces: Iterable[str]) -> str:
-    until = time.monotonic() + MAX_SECONDS
     whole: list[str] = []
     size = 0
     for piece in pieces:
@@ -71,8 +89,6 @@ def _bounded(pieces: Iterable[str]) -> str:
         size += len(piece)
         if size > MAX_OUTPUT:
             raise _TooMuchError(f"expected at most {MAX_OUTPUT >> 20} MiB to come out")
-        if time.monotonic() > until:
-            raise _TooMuchError(f"expected it to be done in {MAX_SECONDS:.0f} s")
     return "".join(whole)
 
 
@@ -96,10 +112,7 @@ def _make_environment(source: Callable[[str], tuple[str, str, None] | None]) -> 
                 raise _TooMuchError(str(error)) from None
 
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            if any(isinstance(side, int) and abs(side) > MAX_FACTOR for side in (left, right)) and (
-                operator == "**" or not (isinstance(left, int | float) and isinstance(right, int | float))
-            ):
-                raise _TooMuchError(f"expected factors of at most {MAX_FACTOR}")
+            _check_factors(operator, left, right)
             return super().call_binop(context, operator, left, right)
 
     return Sandbox(
@@ -109,6 +122,17 @@ def _make_environment(source: Callable[[str], tuple[str, str, None] | None]) -> 
         autoescape=False,  # what comes out is a file of the host, not HTML
         auto_reload=False,
     )
+
+
+def _check_factors(operator: str, left: Any, right: Any) -> None:
+    if isinstance(left, int) and isinstance(right, int):
+        bits = left.bit_length() * abs(right) if operator == "**" else left.bit_length() + right.bit_length()
+        if bits > MAX_BITS:
+            raise _TooMuchError(f"expected numbers of at most {MAX_BITS} bits")
+    elif isinstance(left, float) or isinstance(right, float):
+        return
+    elif any(isinstance(side, int) and side > MAX_FACTOR for side in (left, right)):
+        raise _TooMuchError(f"expected factors of at most {MAX_FACTOR}")
 
 
 def _explained(error: Exception, file: str, names: Collection[str]) -> tuple[str, str]:
@@ -124,6 +148,11 @@ def _explained(error: Exception, file: str, names: Collection[str]) -> tuple[str
             place,
             f"there is no {error.name} in the commit" if error.name else "there is no such template",
         )
+    if isinstance(error, OutOfTimeError):
+        times = f"{MAX_SECONDS:.0f} s of the processor's time, and all templates in {MAX_TOTAL:.0f} s"
+        return place, f"expected it to be done in {times}"
+    if isinstance(error, MemoryError):
+        return place, f"expected it to take at most {MAX_MEMORY >> 20} MiB of memory"
     if isinstance(error, TemplateError | _TooMuchError | ZeroDivisionError):
         return place, str(error)
     return place, f"{type(error).__name__}{f': {error}' if isinstance(error, TypeError) else ''}"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -77,11 +81,85 @@ def test_what_comes_out_is_bounded(text: str) -> None:
     assert problem(text).startswith("base/t.j2:1: template: ")
 
 
-def test_the_time_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("inside", ["{{ '' }}", "", "{% set x = [i, j] | sort | join %}"])
+def test_the_time_is_bounded(monkeypatch: pytest.MonkeyPatch, inside: str) -> None:
+    """Also of a loop that puts out nothing, for there is no piece of output to stop at."""
     monkeypatch.setattr(module, "MAX_SECONDS", 0.1)
-    text = "{% for i in range(90000) %}{% for j in range(90000) %}{{ '' }}{% endfor %}{% endfor %}"
+    text = "{% for i in range(90000) %}{% for j in range(90000) %}" + inside + "{% endfor %}{% endfor %}"
 
-    assert "base/t.j2:1: template: expected it to be done in 0 s" == problem(text)
+    assert problem(text).startswith(
+        "base/t.j2:1: template: expected it to be done in 0 s of the processor's time"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'a' | center(2000000000) }}",
+        "{{ '%2000000000d' | format(1) }}",
+        "{{ 'a'.ljust(2000000000) }}",
+        "{% set n = namespace(x='ab') %}{% for i in range(40) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+        "{% set n = namespace(x=[1]) %}{% for i in range(40) %}{% set n.x = n.x + n.x %}{% endfor %}",
+    ],
+)
+def test_the_memory_is_bounded(text: str) -> None:
+    assert "base/t.j2:1: template: expected it to take at most 128 MiB of memory" == problem(text)
+
+
+def test_the_time_of_all_templates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TOTAL", 0.3)
+    monkeypatch.setattr(module, "MAX_SECONDS", 0.2)
+    endless = "{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}"
+    templates = Templates(lambda _: endless, lambda: NAMES)
+    spent = []
+    for name in "abcd":
+        begun = time.process_time()
+        with pytest.raises(DocumentError, match="expected it to be done in"):
+            templates.render(TreePath(name))
+        spent.append(time.process_time() - begun)
+
+    assert spent[3] < 0.15
+
+
+def test_numbers_stay_short_enough_to_be_multiplied() -> None:
+    text = "{% set n = namespace(x=10) %}{% for i in range(60) %}{% set n.x = n.x * n.x %}{% endfor %}"
+
+    assert "base/t.j2:1: template: expected numbers of at most 65536 bits" == problem(text)
+
+
+def test_the_bounds_are_given_back() -> None:
+    before = (
+        signal.getsignal(signal.SIGVTALRM),
+        signal.getitimer(signal.ITIMER_VIRTUAL),
+        resource.getrlimit(resource.RLIMIT_AS),
+    )
+    rendered("{{ host }}")
+    problem("{{ nope }}")
+    problem("{{ 'a' | center(2000000000) }}")
+
+    assert before == (
+        signal.getsignal(signal.SIGVTALRM),
+        signal.getitimer(signal.ITIMER_VIRTUAL),
+        resource.getrlimit(resource.RLIMIT_AS),
+    )
+
+
+def test_reading_an_include_takes_none_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_SECONDS", 0.2)
+
+    def read(path: TreePath) -> str:
+        until = time.process_time() + 0.4
+        while path.name == "part" and time.process_time() < until:
+            pass
+        return "{{ site }}" if path.name == "part" else "{% include 'part' %}"
+
+    assert "berlin" == Templates(read, lambda: NAMES).render(TreePath("base/t.j2"))
+
+
+def test_away_from_the_main_thread_memory_is_still_bounded() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert "berlin" == pool.submit(rendered, "{% include 'part' %}", part="{{ site }}").result()
+        assert "128 MiB of memory" in pool.submit(problem, "{{ 'a' | center(2000000000) }}").result()
 
 
 def test_jinja_is_imported_only_when_a_template_is_rendered() -> None:
