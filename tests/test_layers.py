@@ -56,12 +56,11 @@ PRIVATE: Mapping[str, frozenset[str]] = {
         "urllib3": "git",
         "yaml": "documents",
         "jinja2": "desired",
-        "psutil": "desired host.*",
         "rich": "cli",
     }.items()
 }
 NOWHERE = frozenset({"asyncio", "paramiko", "pydantic", "requests", "httpx", "dulwich.porcelain"})
-LATE = ("dulwich", "jinja2", "psutil", "rich", "urllib3", "yaml")  # not before somebody needs them
+LATE = ("dulwich", "jinja2", "rich", "urllib3", "yaml")  # not before somebody needs them
 
 MODULES = {
     ".".join(path.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__"): path

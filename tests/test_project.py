@@ -200,6 +200,16 @@ def test_every_dependency_has_its_reason() -> None:
     assert [] == [name for name in names if name not in text]
 
 
+def test_every_dependency_is_imported() -> None:
+    """What is declared is installed on every host: nothing is there for nothing."""
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    text = "\n".join(path.read_text("utf-8") for path in (TOP / "agent").rglob("*.py"))
+    imported = set(re.findall(r"^ *(?:import|from) (\w+)", text, re.MULTILINE))
+    names = {re.split(r"[<>=]", line)[0] for line in project["dependencies"]}
+
+    assert set() == {{"pyyaml": "yaml"}.get(name, name) for name in names} - imported
+
+
 def test_no_file_names_a_place_that_only_its_authors_can_reach() -> None:
     """What is here stands alone: no path of somebody's machine, no index of packages."""
     this = Path(__file__).resolve()

@@ -1,7 +1,7 @@
 """
 What kind of machine this is: the facts that layers, variables and templates may name. Only reads.
 
-From /proc, /sys and /etc, without a process and without psutil, whose import alone takes longer than all of this.
+From /proc, /sys and /etc, without a process and without a library (docs/decisions/0001-dependencies.md).
 A fact that cannot be had is absent or empty; gathering never fails.
 """
 
