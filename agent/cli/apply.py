@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from agent.cli.assemble import assembled
@@ -11,8 +10,8 @@ from agent.cli.screen import Screen
 from agent.cycle import run_cycle
 from agent.host.lock import cycle_lock
 from agent.model import Report, ResourceId, Result, Standing
-from agent.status.document import RELEASED, UNCHANGED, encode, status_of
-from agent.status.message import cause_and_reason, notable
+from agent.status.document import RELEASED, encode, status_of
+from agent.status.message import cause_and_reason, notable, tally
 from agent.status.text import aligned, footnoted, visible
 
 PATIENCE = 600.0  # seconds to wait for a cycle of the daemon; one may install packages
@@ -70,9 +69,6 @@ def listed(entries: Sequence[tuple[ResourceId, Standing]], screen: Screen) -> It
 
 
 def summary(report: Report) -> str:
-    """Return `converged at 1a2b3c4: 3 changed, 997 as declared`."""
-    numbers = Counter(str(line.result) for line in report.resources.values())
+    """Return `converged at 1a2b3c4: 3 changed, 997 unchanged`."""
     where = f"{report.result} at {report.commit[:7]}" if report.commit else f"{report.result}, no commit yet"
-    words = [*(result.value for result in Result), RELEASED]
-    parts = [f"{numbers[word]} {word}" for word in words if numbers[word]]
-    return f"{where}: " + ", ".join([*parts, f"{numbers[UNCHANGED]} as declared"])
+    return f"{where}: {tally(status_of(report))}"

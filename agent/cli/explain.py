@@ -105,7 +105,11 @@ def find(text: str, known: Iterable[ResourceId]) -> ResourceId:
         difflib.get_close_matches(text, names, n=3, cutoff=0.5)
         or [name for name in names if text in name][:3]
     )
-    hint = f"did you mean {', '.join(near)}?" if near else "trued render lists what is declared"
+    hint = (
+        f"did you mean {', '.join(near)}?"
+        if near
+        else "an id is as file:/etc/motd; trued status --json has them all"
+    )
     raise UsageError(f"{text}: neither declared nor owned on this host", hint=hint)
 
 
@@ -154,7 +158,7 @@ def _ownership(owned: Owned | None, *, unfinished: bool) -> str:
     if owned is None:
         return "no"
     end = {
-        "created": "trued made it, and removes it when it is no longer declared",
+        "created": "nothing was there before trued, and it is removed when it is no longer declared",
         "adopted": "it was there before trued, and is let go when it is no longer declared",
     }[owned.ownership]
     return f"{owned.ownership}: {end}" + ("; the last attempt did not finish" if unfinished else "")

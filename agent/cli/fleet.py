@@ -93,7 +93,7 @@ def fine(row: Row) -> bool:
 def lines(table: Sequence[Row], screen: Screen) -> Iterator[str]:
     """Yield the table and a line that sums it up."""
     if table:
-        head = ("HOST", "RESULT", "COMMIT", "SEEN", "FAILING", "TRUED")
+        head = ("HOST", "RESULT", "COMMIT", "REPORTED", "FAILING", "TRUED")
         first, *rest = aligned((head, *map(_cells, table)), gap="  ")
         yield screen.paint("bold", first)
         yield from (

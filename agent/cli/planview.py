@@ -106,11 +106,12 @@ def summary(plan: Plan, desired: DesiredState) -> str:
             ("remove", "to remove"),
             ("blocked", "blocked"),
             ("held", "held"),
-            ("released", "let go"),
+            ("released", "released"),
         )
         if numbers[key]
     ]
-    return ", ".join([*(parts or ["nothing to do"]), f"{numbers['settled']} as declared"])
+    settled = [f"{numbers['settled']} as declared"] if numbers["settled"] or not parts else []
+    return ", ".join([*(parts or ["nothing to do"]), *settled])
 
 
 def totals(plan: Plan, desired: DesiredState) -> dict[str, int]:

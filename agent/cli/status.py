@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,9 +11,9 @@ from agent.cli.apply import listed
 from agent.cli.assemble import settings_of
 from agent.cli.screen import Screen
 from agent.errors import DocumentError, HostError, RefusedError, SourceError
-from agent.model import ResourceId, Result, Standing, Verdict
-from agent.status.document import LIMIT, RELEASED, TROUBLE, UNCHANGED, Status, encode, parse
-from agent.status.message import notable
+from agent.model import ResourceId, Standing, Verdict
+from agent.status.document import LIMIT, TROUBLE, Status, encode, parse
+from agent.status.message import notable, tally
 from agent.status.text import aligned, span, visible
 from agent.telling import last_path
 
@@ -91,7 +90,7 @@ def lines(status: Status, age: float, screen: Screen) -> Iterator[str]:
     yield from _listed("not as declared", trouble, screen)
     yield from _listed("changed by the last cycle", others, screen)
     yield ""
-    yield summary(status)
+    yield tally(status)
 
 
 def _listed(title: str, entries: Sequence[tuple[ResourceId, Standing]], screen: Screen) -> Iterator[str]:
@@ -99,13 +98,3 @@ def _listed(title: str, entries: Sequence[tuple[ResourceId, Standing]], screen: 
         yield ""
         yield screen.paint("bold", f"  {title}")
         yield from (f"  {row}" if row else "" for row in listed(entries, screen))
-
-
-def summary(status: Status) -> str:
-    """Return how many resources there are of each result, as in `1 failed, 997 as declared`."""
-    lines = status.resources.values()
-    numbers = Counter(str(line.result) for line in lines)
-    # What was changed is as declared, but what was removed is declared no more: it has no digest.
-    true = numbers[UNCHANGED] + sum(line.result == Result.CHANGED and bool(line.digest) for line in lines)
-    parts = [f"{numbers[word]} {word}" for word in (*TROUBLE, RELEASED) if numbers[word]]
-    return ", ".join([*parts, f"{true} as declared"])

@@ -54,6 +54,15 @@ def counts(status: Status) -> tuple[str, ...]:
     return tuple(f"{numbers[word]} {word}" for word in words if numbers[word])
 
 
+def tally(status: Status) -> str:
+    """Return `1 failed, 3 changed, 996 unchanged`, or what a host of which nothing else is to be said has."""
+    told = counts(status)
+    unchanged = sum(standing.result == UNCHANGED for standing in status.resources.values())
+    if not told:
+        return f"{unchanged} as declared"
+    return ", ".join([*told, *([f"{unchanged} unchanged"] if unchanged else [])])
+
+
 def _body(status: Status) -> Iterator[str]:
     rows = [
         ("error", clip(visible(line), _WIDEST_ID), "") for line in status.error.splitlines() if line.strip()

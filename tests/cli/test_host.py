@@ -26,12 +26,12 @@ def test_a_plan_says_what_and_why_and_changes_nothing(box: Box) -> None:
     assert [
         f"edge-01: to {commit[:7]}, its first commit",
         "",
-        "  + file:/etc       commit: missing",
-        "  + file:/etc/motd  commit: missing",
+        "  + file:/etc       commit: folder is missing",
+        "  + file:/etc/motd  commit: file is missing",
         "      @@ -0,0 +1 @@",
         "      +hello",
         "",
-        "2 to create, 0 as declared",
+        "2 to create",
     ] == said.out.splitlines()
     assert [] == list(box.root.iterdir())
     assert not (box.state / "ledger.db").exists()
@@ -53,11 +53,11 @@ def test_apply_says_what_became_of_each(box: Box) -> None:
     commit = box.push(motd="hello\n", issue="x\n")
 
     assert [
-        "  changed  file:/etc        commit: missing",
-        "  changed  file:/etc/issue  commit: missing",
-        "  changed  file:/etc/motd   commit: missing",
+        "  changed  file:/etc        commit: folder is missing",
+        "  changed  file:/etc/issue  commit: file is missing",
+        "  changed  file:/etc/motd   commit: file is missing",
         "",
-        f"edge-01 converged at {commit[:7]}: 3 changed, 0 as declared",
+        f"edge-01 converged at {commit[:7]}: 3 changed",
     ] == box.trued("apply").out.splitlines()
 
 
@@ -81,7 +81,7 @@ def test_a_changed_file_shows_its_difference(box: Box) -> None:
         "      -two",
         "      +2",
         "",
-        "2 to change, 0 as declared",
+        "2 to change",
     ] == box.trued("plan").out.splitlines()[2:]
 
 
@@ -130,11 +130,11 @@ def test_odd_names_stay_on_their_line(box: Box) -> None:
     said = box.trued("plan")
 
     assert [
-        "  + file:/etc            commit: missing",
-        "  + file:/etc/\\u202eabc  commit: missing",
+        "  + file:/etc            commit: folder is missing",
+        "  + file:/etc/\\u202eabc  commit: file is missing",
         "      @@ -0,0 +1 @@",
         "      +\\x1b[2J",
-        "  + file:/etc/日本       commit: missing",
+        "  + file:/etc/日本       commit: file is missing",
     ] == said.out.splitlines()[2:7]
 
 
@@ -152,9 +152,9 @@ def test_a_plan_for_a_program(box: Box) -> None:
         "id": "file:/etc/motd",
         "what": "create",
         "cause": "commit",
-        "why": "missing",
+        "why": "file is missing",
         "origin": "base/base.yaml:2",
-        "steps": [{"step": "WriteFile", "why": "missing"}],
+        "steps": [{"step": "WriteFile", "why": "file is missing"}],
         "diff": ["@@ -0,0 +1 @@", "+hello"],
     } == said.data["entries"][1]
     assert 2 == said.data["totals"]["create"]

@@ -65,8 +65,8 @@ def test_explain_says_all_that_is_known(box: Box) -> None:
     assert (0, "") == (said.code, said.err)
     assert f"  declared      base/base.yaml:2, commit {commit[:7]}" in said.out.splitlines()
     assert "  needs         file:/etc" in said.out.splitlines()
-    assert "  owned         created: trued made it" in said.out
-    assert ("changed", "commit", "missing") == (data["last_result"], data["cause"], data["reason"])
+    assert "  owned         created: nothing was there before trued" in said.out
+    assert ("changed", "commit", "file is missing") == (data["last_result"], data["cause"], data["reason"])
 
 
 def test_explain_says_when_it_was_changed_last(box: Box) -> None:
@@ -85,7 +85,7 @@ def test_explain_says_when_it_was_changed_last(box: Box) -> None:
 
     assert [
         f"{second[:7]} (commit: content differs)",
-        f"{first[:7]} (commit: missing)",
+        f"{first[:7]} (commit: file is missing)",
     ] == changes
     assert (0, "trued: when it was changed is not known: ") == (said.code, said.err[:41])
     assert "last change" not in said.out

@@ -162,7 +162,7 @@ def test_with_git_gone_drift_is_repaired_and_reports_wait(host: Sandbox, remote:
     remote.with_suffix(".away").rename(remote)
     host.trued("apply", code=0)
     assert 2 <= len(host.status_log(remote))
-    assert any("drift: missing" in message for message in host.status_log(remote))
+    assert any("drift: file is missing" in message for message in host.status_log(remote))
 
 
 @pytest.mark.servers

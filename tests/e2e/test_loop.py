@@ -145,7 +145,7 @@ def test_reports_wait_while_the_status_remote_is_away_and_go_in_order(
     (host.root / "etc/motd").unlink()
     host.trued("apply", code=0)
 
-    causes = ["drift: missing", "drift: content differs", "commit: missing"]
+    causes = ["drift: file is missing", "drift: content differs", "commit: file is missing"]
     messages = host.status_log(away)
     assert 3 == len(messages)
     assert all(cause in message for cause, message in zip(causes, messages, strict=True))

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from agent.model import Report, Standing, Verdict
 from agent.status.document import status_of
-from agent.status.message import LINES, message, subject
+from agent.status.message import LINES, message, subject, tally
 from agent.status.text import width
 from tests.status.reports import BLOCKED, CHANGED, COMMIT, FAILED, HELD, RELEASED, UNCHANGED, failing, report
 
@@ -147,3 +148,17 @@ def test_columns_are_those_of_a_terminal() -> None:
         "changed   file:/abcd   commit: content differs",
         f"changed   file:{'/x' * 200}   commit: content differs",
     ] == lines
+
+
+@pytest.mark.parametrize(
+    ("resources", "says"),
+    [
+        (RESOURCES, "1 failed, 1 blocked, 1 changed, 1 unchanged"),
+        ({"/a": CHANGED}, "1 changed"),
+        ({"/a": UNCHANGED, "/b": UNCHANGED}, "2 as declared"),
+        ({}, "0 as declared"),
+    ],
+)
+def test_a_tally_counts_each_once(resources: Mapping[str, Standing], says: str) -> None:
+    """What was changed is as declared too; so that word is kept for when there is nothing else to say."""
+    assert says == tally(status_of(report(resources)))

@@ -16,6 +16,7 @@ _CALLED = {
     FileType.DIRECTORY: "a folder",
     FileType.OTHER: "a socket, a FIFO or a device",
 }
+_NAMES = {FileType.FILE: "file", FileType.DIRECTORY: "folder", FileType.LINK: "link"}
 
 
 def steps(name: str, want: FileSpec | None, have: Entry | None) -> tuple[Step, ...]:
@@ -166,7 +167,7 @@ def _why_link(want: FileSpec, have: Entry | None) -> str:
 def _why(want: FileSpec, have: Entry | None, wanted: FileType, differs: str) -> str:
     """Return the reason in words: nothing there, something else there, or what differs."""
     if have is None:
-        return "missing"
+        return f"{_NAMES[wanted]} is missing"  # with its name, or `commit: missing` would miss a commit
     if have.type is not wanted:
         return f"is {_called(have)}"
     if wanted is FileType.LINK:
