@@ -61,9 +61,7 @@ class Templates:
         """Return the template filled in; raises DocumentError with file and line."""
         try:
             environment, context = self._environment, self._context
-            with at_most(
-                seconds=MAX_SECONDS, memory=MAX_MEMORY
-            ):  # reading one already works out what is constant
+            with self._bounds():  # reading one already works out what is constant
                 return _bounded(environment.get_template(str(path)).generate(context))
         except TruedError:
             raise
