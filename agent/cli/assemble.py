@@ -39,6 +39,7 @@ class Parts:
         """Let go of files and connections; what is used again opens them again."""
         self.agent.memory.close()
         self.publisher.close()
+        self.source.close()
 
 
 def settings_of(config: Path | None) -> Settings:

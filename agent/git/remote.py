@@ -49,7 +49,7 @@ class Remote(Protocol):
         """
 
     def rest(self) -> None:
-        """Let go of what is not worth holding until the next poll."""
+        """Let go of what is not worth holding until the next poll, and would answer it with what was then."""
 
     def close(self) -> None:
         """Let go of connections; the next request opens a new one."""

@@ -59,6 +59,22 @@ def test_a_server_that_cannot_filter_serves_as_well(
 
 
 @EVERY_ROAD
+def test_the_next_poll_sees_the_next_commit_though_nothing_was_kept(
+    git_server: GitServer, bare: Bare, road: str, tmp_path: Path
+) -> None:
+    """A commit that turned out to be invalid is not kept; its cure must be seen all the same."""
+    work = fleet(tmp_path / "work", FILES)
+    work.push(bare.file)
+    from_there = source(access(git_server, bare, road), tmp_path / "state")
+    read(from_there.newest(None).tree)
+
+    work.write({"base/new": "new\n"}).commit()
+    sha = work.push(bare.file)
+
+    assert sha == from_there.newest(None).sha
+
+
+@EVERY_ROAD
 @EVERY_MODE
 def test_what_is_kept_is_read_without_the_network(
     git_server: GitServer, road: str, filtered: bool, tmp_path: Path

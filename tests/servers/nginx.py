@@ -29,7 +29,7 @@ http {
     location /sync/ { return 404; }
     location ~ ^/.*\\.git/ {
       auth_basic "git"; auth_basic_user_file $folder/htpasswd;
-      gzip off; fastcgi_buffering off; fastcgi_request_buffering off;
+      gzip off; fastcgi_buffering off;
       fastcgi_param SCRIPT_FILENAME $backend;
       fastcgi_param GIT_PROJECT_ROOT $repositories; fastcgi_param GIT_HTTP_EXPORT_ALL 1;
       fastcgi_param PATH_INFO $$uri; fastcgi_param QUERY_STRING $$query_string;
