@@ -21,7 +21,7 @@ from agent.model import Report
 from agent.status.document import LIMIT, Status, encode, parse, status_of
 from agent.status.message import message
 from agent.status.readme import readme
-from agent.status.tell import News, news, same_but_time
+from agent.status.tell import News, news, newsworthy, same_but_time
 
 log = logging.getLogger(__name__)
 
@@ -84,32 +84,34 @@ class Teller:
         """
         status = status_of(report)
         before = self._last.read()
-        self._remember(status, before)
-        self._queue(status)
+        what = news(status, self._told.read(), heartbeat=self._heartbeat, now=self._now())
+        as_before = before is not None and same_but_time(status, before)
+        document = b"" if as_before and what is News.NOTHING else encode(status)
+        self._remember(status, None if as_before else document)
+        if what is not News.NOTHING:
+            self._queue(status, document, heartbeat=what is News.HEARTBEAT)
         cured = before is not None and bool(before.error) and not status.error
         if self._waiting and (cured or self._due()):
             with interruptible():
                 self._push()
 
-    def _remember(self, status: Status, before: Status | None) -> None:
+    def _remember(self, status: Status, document: bytes | None) -> None:
         try:
-            if before is not None and same_but_time(status, before):
+            if document is None:
                 self._last.touch()
             else:
-                self._last.write(status)
+                self._last.write(status, document)
         except OSError as error:
             log.error("%s: the last report cannot be kept: %s", self._last.path, error.strerror)  # noqa: TRY400
 
-    def _queue(self, status: Status) -> None:
-        what = news(status, self._told.read(), heartbeat=self._heartbeat, now=self._now())
-        if what is News.NOTHING:
-            return
-        files = {"status.json": encode(status), "README.md": readme(status).encode("utf-8", "replace")}
+    def _queue(self, status: Status, document: bytes, *, heartbeat: bool) -> None:
+        files = {"status.json": document, "README.md": readme(status).encode("utf-8", "replace")}
+        told = newsworthy(status)
         try:
-            self._publisher.put(files, message(status, heartbeat=what is News.HEARTBEAT), status.finished)
+            self._publisher.put(files, message(status, heartbeat=heartbeat), status.finished)
             self._waiting = True
             # Only now: a report that could not be queued is news again in the next cycle.
-            self._told.write(status)
+            self._told.write(told, encode(told))
         except SourceError as error:
             log.error("status: a report cannot be queued: %s", error)  # noqa: TRY400
         except OSError as error:
@@ -160,8 +162,9 @@ class _Kept:
             return None
         return self._seen[1]
 
-    def write(self, status: Status) -> None:
-        atomic_write(self.path, encode(status))
+    def write(self, status: Status, document: bytes) -> None:
+        """Keep a status, given with the text of it."""
+        atomic_write(self.path, document)
         self._seen = self._stamp(), status
 
     def touch(self) -> None:

@@ -77,10 +77,8 @@ def _members(status: Status) -> Iterator[str]:
         "facts": status.facts,
     }
     yield from (f"  {_json(key)}: {_json(value)}" for key, value in plain.items())
-    lines = ",\n".join(
-        f"    {_json(str(rid))}: {_json(_standing(status.resources[rid]))}"
-        for rid in sorted(status.resources)
-    )
+    by_id = {str(rid): standing for rid, standing in status.resources.items()}
+    lines = ",\n".join(f"    {_json(id_)}: {_json(_standing(by_id[id_]))}" for id_ in sorted(by_id))
     yield f'  "resources": {{\n{lines}\n  }}' if lines else '  "resources": {}'
 
 
@@ -94,12 +92,11 @@ def _standing(standing: Standing) -> Mapping[str, str | None]:
     }
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_plain)
-
-
 def _plain(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+_json = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
 
 
 def timestamp(moment: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from agent.model import ResourceId, Result
@@ -29,6 +30,13 @@ def news(status: Status, told: Status | None, *, heartbeat: float, now: datetime
     age = (now - told.finished).total_seconds()
     # A negative age: the clock was ahead when it was told. Waiting for it to catch up could take years.
     return News.NOTHING if 0 <= age < heartbeat else News.HEARTBEAT
+
+
+def newsworthy(status: Status) -> Status:
+    """Return what `news` will ask of a status once it has been told: a few lines where all is well."""
+    kept = (*TROUBLE, RELEASED)
+    lines = {rid: line for rid, line in status.resources.items() if line.result in kept}
+    return replace(status, resources=lines)
 
 
 def same_but_time(status: Status, other: Status) -> bool:
