@@ -23,7 +23,6 @@ class TruedError(Exception):
     """Base of every error that trued raises on purpose. `hint` is the way out, or empty."""
 
     exit_code: ClassVar[int] = 1
-    transient: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -51,7 +50,6 @@ class SourceError(TruedError):
     """The repository cannot be reached, answers nonsense, or lacks what was asked for."""
 
     exit_code = 6
-    transient = True
 
 
 class RefusedError(TruedError):
@@ -70,7 +68,6 @@ class HostError(TruedError):
     """The host would not answer a question, or would not carry out a step."""
 
     exit_code = 3
-    transient = True
 
 
 class LedgerError(TruedError):
@@ -79,5 +76,3 @@ class LedgerError(TruedError):
 
 class BusyError(TruedError):
     """Another process of trued holds the lock."""
-
-    transient = True
