@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from agent.errors import HostError
 from agent.files import make_private, sync_directory
+from agent.host import shown
 from agent.host.files import PIECE, UnsteadyError, open_regular
 from agent.host.walk import folder_there, parent_of, standing, trouble
 from agent.model import KeepFirst
@@ -55,7 +56,7 @@ def _place(state_dir: Path, path: PurePosixPath) -> Path | None:
             continue
         if not (tree / below).is_dir():
             return tree / below
-    raise HostError(f"{path}: cannot be kept: {state_dir}/first has something else in its place")
+    raise HostError(f"{shown(path)}: cannot be kept: {state_dir}/first has something else in its place")
 
 
 def _is_kept(place: Path) -> bool:
@@ -130,4 +131,4 @@ def _unkept(path: PurePosixPath, state_dir: Path, error: OSError | UnsteadyError
     doing = f"be kept in {state_dir}/first, and is therefore not touched"
     if isinstance(error, OSError):
         return trouble(path, doing, error)
-    return HostError(f"{path}: cannot {doing}: it was replaced meanwhile")
+    return HostError(f"{shown(path)}: cannot {doing}: it was replaced meanwhile")
