@@ -56,7 +56,9 @@ class _Walk:
         if isinstance(entry, Blocked):
             return Outcome(id=entry.id, result=Result.BLOCKED, reason=entry.reason)
         if missing := sorted(entry.needs & self.broken.keys()):
-            return _outcome(entry, Result.BLOCKED, f"needs {missing[0]}, which is {self.broken[missing[0]]}")
+            return _outcome(
+                entry, Result.BLOCKED, f"needs {missing[0]}, which {_words(self.broken[missing[0]])}"
+            )
         return self._perform(entry)
 
     def joined(self, entries: Sequence[Entry], at: int) -> Sequence[Change]:
@@ -144,6 +146,10 @@ def _breaks(outcome: Outcome) -> bool:
 
 def _outcome(change: Change, result: Result, reason: str) -> Outcome:
     return Outcome(id=change.id, result=result, verb=change.verb, cause=change.cause, reason=reason)
+
+
+def _words(result: Result) -> str:
+    return "failed" if result is Result.FAILED else f"is {result}"
 
 
 def _skipped(entry: Entry) -> Outcome:

@@ -138,7 +138,7 @@ def test_a_failure_stops_only_those_that_need_it(cycle: Cycle, world: World) -> 
 
     assert Result.FAILED is outcomes["a"].result
     assert "a: exit 1" == outcomes["a"].reason
-    assert "needs thing:a, which is failed" == outcomes["b"].reason
+    assert "needs thing:a, which failed" == outcomes["b"].reason
     assert Result.CHANGED is outcomes["c"].result
 
 
