@@ -173,8 +173,11 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file", hint=_WAY_OUT) from None
+    except PermissionError as error:
+        raise ConfigError(f"{path}: is not for this user", hint="run it as root, as with sudo") from error
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}", hint=_WAY_OUT) from error
+        hint = "name another with --config FILE"
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}", hint=hint) from error
 
 
 _WAY_OUT: Final = "write it (docs/agent-yaml.md shows how), or name another with --config FILE"

@@ -24,6 +24,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Never:
         raise UsageError(message, hint=f"{self.prog} --help")
 
+    def refuse(self, word: str) -> Never:
+        """Raise UsageError for a word that this verb takes no notice of; argparse would blame the command."""
+        if not word.startswith("-"):
+            self.error(f"unexpected argument {word!r}")
+        name = word.partition("=")[0]
+        self.error(f"unknown option {name!r}{_near(name, [*self._option_string_actions])}")
+
     def _check_value(self, action: argparse.Action, value: object) -> None:
         # Each version of Python words this in its own way, and none before 3.14 suggests anything.
         if action.choices is None or value in action.choices:
@@ -33,13 +40,20 @@ class Parser(argparse.ArgumentParser):
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:
+    return _near(word, known) or f", expected one of {', '.join(known)}"
+
+
+def _near(word: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(word, known, n=1)
-    return f", did you mean {near[0]!r}?" if near else f", expected one of {', '.join(known)}"
+    return f", did you mean {near[0]!r}?" if near else ""
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Return what was asked for; raises UsageError. `verb` is the dotted name of its module in this package."""
-    return build().parse_args(arguments)
+    args, rest = build().parse_known_args(arguments)
+    if rest:
+        args.parser.refuse(rest[0])
+    return args
 
 
 def build() -> Parser:
@@ -52,7 +66,7 @@ def build() -> Parser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"trued {agent.__version__}")
-    top.set_defaults(config=None, json=False, verbose=False, module=None)
+    top.set_defaults(config=None, json=False, verbose=False, module=None, parser=top)
     _common(top)
     verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=Parser)
     _offline(verbs)
@@ -93,7 +107,7 @@ def _verb(
     parser = verbs.add_parser(
         name, help=says, description=f"{says[0].upper()}{says[1:]}.", allow_abbrev=False
     )
-    parser.set_defaults(module=module)
+    parser.set_defaults(module=module, parser=parser)
     _common(parser)
     return parser
 

@@ -57,9 +57,10 @@ Next:
   trued validate {folder}
   cd {folder} && git init -b main && git add --all && git commit -m "Start the fleet"
   git remote add origin URL && git push -u origin main
-On the host, /etc/trued/agent.yaml:
+On the host, write /etc/trued/agent.yaml:
+  host: {host}
   source: {{url: URL}}
-and then:
+and then, as root:
   trued plan
   trued apply"""
 
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     if screen.json:
         screen.document({"folder": str(folder), "files": sorted(written)})
     else:
-        screen.line(NEXT.format(folder=visible(str(folder))))
+        screen.line(NEXT.format(folder=visible(str(folder)), host=host or EXAMPLE))
     return 0
 
 

@@ -350,3 +350,17 @@ def test_another_user_is_told_to_be_root(box: Box, verb: str, code: int) -> None
 
     assert code == said.code
     assert "  hint: run it as root, as with sudo" in said.err.splitlines()
+
+
+@pytest.mark.root
+def test_a_config_that_is_for_root_alone_is_no_missing_one(box: Box) -> None:
+    """Exit code 78, with the way out that helps; not the advice to write it."""
+    box.config.chmod(0o600)
+    os.chown(box.config, 65534, 65534)
+
+    said = box.process("plan", before=POWERLESS)
+
+    assert (78, [f"trued: {box.config}: is not for this user", "  hint: run it as root, as with sudo"]) == (
+        said.code,
+        said.err.splitlines(),
+    )
