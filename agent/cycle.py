@@ -194,14 +194,17 @@ def stay(agent: Agent, held: str, pulse: Pulse, error: TruedError) -> tuple[Desi
         return None, type(error)(message, hint=error.hint)
 
 
-def keep(agent: Agent, desired: DesiredState, ledger: Ledger) -> SourceError | None:
+def keep(agent: Agent, desired: DesiredState, ledger: Ledger) -> TruedError | None:
     """Have the commits that matter readable without Git; return what stood in the way."""
     newest_of_all = agent.recall.unloadable[0] if agent.recall.unloadable else None
     wanted = frozenset(sha for sha in (desired.commit, ledger.good, newest_of_all) if sha)
     if wanted != agent.recall.kept:
         try:
             agent.source.keep(wanted)
-        except SourceError as error:
+        except (
+            SourceError,
+            RefusedError,
+        ) as error:  # refused: one had to be fetched anew, and is not trusted now
             return error
         agent.recall.kept = wanted
     return None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.cycle import Agent, preview, run_cycle
-from agent.errors import DocumentError, RefusedError, SourceError
+from agent.errors import DocumentError, RefusedError, SourceError, TruedError
 from agent.model import DesiredState, Identity, Resource, Verdict, VerifiedCommit
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy
@@ -26,7 +26,8 @@ class Repository:
         self.kept: frozenset[str] = frozenset()
         self.head = ""
         self.polls = self.loads = 0
-        self.down = self.rewritten = self.full = False
+        self.down = self.rewritten = False
+        self.full: TruedError | None = None  # why nothing can be kept
 
     def commit(self, sha: str, *resources: Resource) -> None:
         self.states[sha], self.head = desired(*resources, commit=sha), sha
@@ -46,7 +47,7 @@ class Repository:
 
     def keep(self, commits: Collection[str]) -> None:
         if self.full:
-            raise SourceError("no space left on device")
+            raise self.full
         self.kept = frozenset(commits)
 
     def load(self, commit: VerifiedCommit) -> DesiredState:
@@ -214,14 +215,15 @@ def test_a_commit_under_which_something_failed_is_held_and_not_good(
     assert (Verdict.FAILED, "c2", "c1", 3) == (report.result, report.commit, report.good, report.exit_code)
 
 
+@pytest.mark.parametrize("error", [SourceError("no space left on device"), RefusedError("not signed")])
 def test_when_nothing_can_be_kept_the_cycle_goes_on_and_says_so(
-    agent: Agent, repository: Repository, world: World
+    agent: Agent, repository: Repository, world: World, error: TruedError
 ) -> None:
     repository.commit("c1", resource("a"))
-    repository.full = True
+    repository.full = error
     report = run_cycle(agent)
 
-    assert "no space left on device" == report.error
+    assert str(error) == report.error
     assert {"a": "1"} == world.values
 
 
