@@ -42,7 +42,7 @@ class Publisher(Protocol):
 class Nobody:
     """Where reports go when agent.yaml says that none are to be pushed."""
 
-    def put(self, files: Mapping[str, bytes], message: str, when: datetime) -> None:  # noqa: ARG002 - as above
+    def put(self, files: Mapping[str, bytes], message: str, when: datetime) -> None:  # noqa: ARG002 - a Publisher
         return
 
     def push(self) -> int:
@@ -102,7 +102,7 @@ class Teller:
             else:
                 self._last.write(status, document)
         except OSError as error:
-            log.error("%s: the last report cannot be kept: %s", self._last.path, error.strerror)  # noqa: TRY400
+            log.error("%s: the last report cannot be kept: %s", self._last.path, error.strerror)  # noqa: TRY400 - meant for a person
 
     def _queue(self, status: Status, document: bytes, *, heartbeat: bool) -> None:
         files = {"status.json": document, "README.md": readme(status).encode("utf-8", "replace")}
@@ -113,9 +113,9 @@ class Teller:
             # Only now: a report that could not be queued is news again in the next cycle.
             self._told.write(told, encode(told))
         except SourceError as error:
-            log.error("status: a report cannot be queued: %s", error)  # noqa: TRY400
+            log.error("status: a report cannot be queued: %s", error)  # noqa: TRY400 - as above
         except OSError as error:
-            log.error("%s: what was told cannot be kept: %s", self._told.path, error.strerror)  # noqa: TRY400
+            log.error("%s: what was told cannot be kept: %s", self._told.path, error.strerror)  # noqa: TRY400 - as above
 
     def _due(self) -> bool:
         if self._tried is None or not self._failed:

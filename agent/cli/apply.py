@@ -9,8 +9,8 @@ from agent.cli.assemble import assembled
 from agent.cli.screen import Screen
 from agent.cycle import run_cycle
 from agent.host.lock import cycle_lock
-from agent.model import Report, ResourceId, Result, Standing
-from agent.status.document import RELEASED, encode, status_of
+from agent.model import RELEASED, Report, ResourceId, Result, Standing
+from agent.status.document import encode, status_of
 from agent.status.message import cause_and_reason, notable, tally
 from agent.status.text import aligned, footnoted, visible
 

@@ -16,9 +16,9 @@ from agent.cli.status import last
 from agent.config import Settings
 from agent.errors import HostError, SourceError, TruedError, UsageError
 from agent.git import history
-from agent.model import DesiredState, Resource, ResourceId, Standing
+from agent.model import UNCHANGED, DesiredState, Resource, ResourceId, Standing
 from agent.reconcile.ledger import Ledger, Owned
-from agent.status.document import TROUBLE, UNCHANGED, Status, timestamp
+from agent.status.document import TROUBLE, Status, timestamp
 from agent.status.history import last_change
 from agent.status.text import aligned, visible
 

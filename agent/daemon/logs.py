@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 
-from agent.model import Report, ResourceId, Result, Standing
+from agent.model import UNCHANGED, Report, ResourceId, Result, Standing
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def _news(report: Report, last: Report | None) -> Iterator[tuple[ResourceId, Sta
         before = last.resources.get(rid) if last else None
         if standing.result in TROUBLE:
             new = before is None or (before.result, before.reason) != (standing.result, standing.reason)
-        elif standing.result == "unchanged":
+        elif standing.result == UNCHANGED:
             new = before is not None and before.result in TROUBLE
         else:
             new = standing.result == Result.CHANGED or before != standing
@@ -65,7 +65,7 @@ def _news(report: Report, last: Report | None) -> Iterator[tuple[ResourceId, Sta
 
 
 def _told(standing: Standing) -> str:
-    if standing.result == "unchanged":
+    if standing.result == UNCHANGED:
         return "well again"
     reason = ": ".join(text for text in (standing.cause, standing.reason) if text)
     return f"{standing.result}, {reason}" if reason else str(standing.result)

@@ -14,7 +14,7 @@ from agent.model.plan import (
     Result,
     Verb,
 )
-from agent.model.report import Ownership, Report, Standing, Verdict
+from agent.model.report import RELEASED, UNCHANGED, Ownership, Report, Standing, Verdict
 from agent.model.steps import KeepFirst, MakeDirectory, MakeLink, Remove, Run, SetAttributes, Step, WriteFile
 from agent.model.tree import (
     Content,
@@ -30,6 +30,8 @@ from agent.model.tree import (
 from agent.model.words import Duration, Mode, ResourceId, Share, TreePath
 
 __all__ = [
+    "RELEASED",
+    "UNCHANGED",
     "Blocked",
     "Cause",
     "Change",

@@ -28,11 +28,16 @@ class Ownership(enum.StrEnum):
     ADOPTED = enum.auto()  # it was there already, and is let go when Git stops declaring it
 
 
+# What becomes of a resource about which nothing was planned; beside these, a standing's result is a `Result`.
+UNCHANGED = "unchanged"
+RELEASED = "released"  # no longer declared, left in place
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How one resource stands at the end of a cycle: a line of status.json."""
 
-    result: str  # a Result, "unchanged", or "released" (no longer declared, left in place)
+    result: str  # a Result, UNCHANGED or RELEASED
     cause: Cause | None = None
     reason: str = ""
     digest: str = ""

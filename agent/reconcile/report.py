@@ -8,6 +8,8 @@ from datetime import datetime
 
 from agent.errors import DocumentError, HostError, RefusedError, TruedError
 from agent.model import (
+    RELEASED,
+    UNCHANGED,
     DesiredState,
     Identity,
     Outcome,
@@ -95,13 +97,11 @@ def _standings(ended: Ended, ledger: Ledger) -> Iterator[tuple[ResourceId, Stand
             ),
         )
     for rid, reason in ended.plan.released.items():
-        yield rid, Standing(result="released", reason=reason)
+        yield rid, Standing(result=RELEASED, reason=reason)
     for rid, resource in resources.items():
         if rid in ended.plan.settled and not resource.implied:
             owned = ledger.owned.get(rid)
             yield (
                 rid,
-                Standing(
-                    result="unchanged", digest=resource.digest, owned=owned.ownership if owned else None
-                ),
+                Standing(result=UNCHANGED, digest=resource.digest, owned=owned.ownership if owned else None),
             )

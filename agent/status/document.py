@@ -13,8 +13,6 @@ from agent.model import Cause, Ownership, Report, ResourceId, Result, Standing
 SCHEMA = 1
 LIMIT = 32 * 1024 * 1024  # bytes; 100,000 resources are about 15 MB
 
-UNCHANGED = "unchanged"
-RELEASED = "released"
 TROUBLE = (Result.FAILED.value, Result.BLOCKED.value, Result.HELD.value, Result.SKIPPED.value)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from agent.model import ResourceId, Result, Standing, Verdict
-from agent.status.document import RELEASED, UNCHANGED, Status
+from agent.model import RELEASED, UNCHANGED, ResourceId, Result, Standing, Verdict
+from agent.status.document import Status
 from agent.status.text import aligned, clip, visible
 
 SUBJECT = 100  # columns

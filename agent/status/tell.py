@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from agent.model import ResourceId, Result
-from agent.status.document import RELEASED, TROUBLE, Status
+from agent.model import RELEASED, ResourceId, Result
+from agent.status.document import TROUBLE, Status
 
 
 class News(enum.StrEnum):
