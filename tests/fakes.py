@@ -167,9 +167,9 @@ class FakeProbe:
     host: FakeHost
 
     def entries(
-        self, paths: Collection[PurePosixPath], *, digests: Collection[PurePosixPath] = ()
-    ) -> Mapping[PurePosixPath, Entry | HostError | None]:
-        return {path: self._entry(path, deep=path in digests) for path in paths}
+        self, paths: Collection[str], *, digests: Collection[str] = ()
+    ) -> Mapping[str, Entry | HostError | None]:
+        return {path: self._entry(PurePosixPath(path), deep=path in digests) for path in paths}
 
     def names(self, directory: PurePosixPath) -> tuple[str, ...]:
         if words := self.host.unreadable.get(directory):

@@ -68,7 +68,7 @@ def _change(change: Change, probe: Probe, origin: str, *, private: bool) -> Show
 
 
 def _diff(step: WriteFile, probe: Probe, *, private: bool) -> Sequence[str]:
-    there = probe.entries((step.path,)).get(step.path)
+    there = probe.entries((str(step.path),)).get(str(step.path))
     modes = {step.mode} if step.mode is not None else set()
     if isinstance(there, Entry):
         modes.add(there.mode)

@@ -72,10 +72,10 @@ class Probe(Protocol):
     """Reads the host. Equal questions get one answer for the probe's lifetime."""
 
     def entries(
-        self, paths: Collection[PurePosixPath], *, digests: Collection[PurePosixPath] = ()
-    ) -> Mapping[PurePosixPath, Entry | HostError | None]:
+        self, paths: Collection[str], *, digests: Collection[str] = ()
+    ) -> Mapping[str, Entry | HostError | None]:
         """
-        Return what stands at each path; the content of those in `digests` is read as well.
+        Return what stands at each path, as in "/etc/motd"; the content of those in `digests` is read as well.
 
         None: nothing is there, or a component of the way is missing or no directory. HostError: it cannot be
         read, or the way goes through a symbolic link (never followed).

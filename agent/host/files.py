@@ -46,11 +46,11 @@ class Sight:
     clock: Callable[[], int] = time.time_ns
     uptime: Callable[[], float] = time.monotonic
     now: float = 0.0  # uptime of the present look
-    _known: dict[PurePosixPath, tuple[int, int, int, int, float, Entry]] = field(default_factory=dict)
+    _known: dict[str, tuple[int, int, int, int, float, Entry]] = field(default_factory=dict)
     _devices: dict[int, int] = field(default_factory=dict)  # one object for each number, not one a file
     _swept: float = 0.0
 
-    def recall(self, path: PurePosixPath, found: os.stat_result) -> Entry | None:
+    def recall(self, path: str, found: os.stat_result) -> Entry | None:
         """Return what was seen there, if the stat proves that nothing has changed since."""
         known = self._known.get(path)
         if (
@@ -65,7 +65,7 @@ class Sight:
             return None
         return known[5]
 
-    def remember(self, path: PurePosixPath, found: os.stat_result, entry: Entry, looked: int) -> None:
+    def remember(self, path: str, found: os.stat_result, entry: Entry, looked: int) -> None:
         """Keep what was seen at `looked` (ns since the epoch), unless a later change might not show."""
         if max(found.st_mtime_ns, found.st_ctime_ns) + RACY > looked:
             self._known.pop(path, None)
@@ -83,11 +83,9 @@ class Sight:
             }
 
 
-def look(
-    root: Path, paths: Iterable[PurePosixPath], digests: Collection[PurePosixPath], sight: Sight
-) -> Mapping[PurePosixPath, Seen]:
+def look(root: Path, paths: Iterable[str], digests: Collection[str], sight: Sight) -> Mapping[str, Seen]:
     """Return what stands at each path; see `Probe.entries`."""
-    seen: dict[PurePosixPath, Seen] = {}
+    seen: dict[str, Seen] = {}
     with Walk(root) as walk:
         for folder, names in sorted(_by_folder(paths).items()):
             try:
@@ -179,17 +177,17 @@ class Reading:
         return sha.hexdigest()
 
 
-def _by_folder(paths: Iterable[PurePosixPath]) -> Mapping[str, list[tuple[str, PurePosixPath]]]:
-    folders: dict[str, list[tuple[str, PurePosixPath]]] = {}
+def _by_folder(paths: Iterable[str]) -> Mapping[str, list[tuple[str, str]]]:
+    folders: dict[str, list[tuple[str, str]]] = {}
     for path in paths:
-        folder, _, name = str(path).rpartition("/")
+        folder, _, name = path.rpartition("/")
         if (inside := folders.get(folder)) is None:
             inside = folders[folder] = []
         inside.append((name or ".", path))
     return folders
 
 
-def _look_at(fd: int, name: str, path: PurePosixPath, deep: bool, sight: Sight) -> Seen:  # noqa: FBT001
+def _look_at(fd: int, name: str, path: str, deep: bool, sight: Sight) -> Seen:  # noqa: FBT001
     try:
         found = os.stat(name, dir_fd=fd, follow_symlinks=False)
         if (entry := sight.recall(path, found)) and (
@@ -205,7 +203,7 @@ def _look_at(fd: int, name: str, path: PurePosixPath, deep: bool, sight: Sight) 
         return _unreadable(path, error)
 
 
-def _look_closely(fd: int, name: str, path: PurePosixPath, deep: bool, sight: Sight) -> Entry:  # noqa: FBT001
+def _look_closely(fd: int, name: str, path: str, deep: bool, sight: Sight) -> Entry:  # noqa: FBT001
     """Return what stands there, its content read; once more if it moved meanwhile. Raises OSError, UnsteadyError."""
     for last in (False, True):
         looked = sight.clock()
@@ -246,7 +244,7 @@ def _entry(found: os.stat_result, digest: str, target: str) -> Entry:
     )
 
 
-def _unreadable(path: PurePosixPath, error: OSError | UnsteadyError) -> HostError:
+def _unreadable(path: PurePosixPath | str, error: OSError | UnsteadyError) -> HostError:
     if isinstance(error, OSError):
         return trouble(path, "be read", error)
     return HostError(

@@ -69,19 +69,16 @@ class LocalProbe:
 
     _root: Path
     _sight: Sight
-    _seen: dict[PurePosixPath, Seen] = field(default_factory=dict)
+    _seen: dict[str, Seen] = field(default_factory=dict)
     _numbers: dict[tuple[Callable[[str], int | None], str], int | None] = field(default_factory=dict)
     _mounts: frozenset[PurePosixPath] | None = None
 
     def entries(
-        self, paths: Collection[PurePosixPath], *, digests: Collection[PurePosixPath] = ()
-    ) -> Mapping[PurePosixPath, Entry | None | HostError]:
+        self, paths: Collection[str], *, digests: Collection[str] = ()
+    ) -> Mapping[str, Entry | None | HostError]:
         digests = digests if isinstance(digests, set | frozenset) else frozenset(digests)
-        if not self._seen:
-            self._seen = dict(look(self._root, paths, digests, self._sight))
-            return self._seen
-        fresh = [path for path in paths if self._unknown(path, path in digests)]
-        self._seen = {**self._seen, **look(self._root, fresh, digests, self._sight)}
+        fresh = [path for path in paths if self._unknown(path, path in digests)] if self._seen else paths
+        self._seen |= look(self._root, fresh, digests, self._sight)
         return {path: self._seen[path] for path in paths}
 
     def names(self, directory: PurePosixPath) -> tuple[str, ...]:
@@ -110,7 +107,7 @@ class LocalProbe:
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
         return commands.ask(argv, stdin=stdin, ok=ok)
 
-    def _unknown(self, path: PurePosixPath, deep: bool) -> bool:  # noqa: FBT001
+    def _unknown(self, path: str, deep: bool) -> bool:  # noqa: FBT001
         if path not in self._seen:
             return True
         seen = self._seen[path]

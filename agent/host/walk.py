@@ -34,7 +34,7 @@ _HINTS = {
 }
 
 
-def trouble(path: PurePosixPath, doing: str, error: OSError) -> HostError:
+def trouble(path: PurePosixPath | str, doing: str, error: OSError) -> HostError:
     """Return what to say of a system call about `path` that failed: place, what was tried, reason, way out."""
     return HostError(
         f"{shown(path)}: cannot {doing}: {_words(error)}", hint=_HINTS.get(error.errno or 0, "")

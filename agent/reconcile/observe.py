@@ -26,15 +26,15 @@ def observe(
     desired: DesiredState, owned: Iterable[ResourceId], kinds: Mapping[str, AnyKind], probe: Probe
 ) -> Observed:
     """Return the state of all that is declared or owned, and of strays; a failed read is a value."""
-    wants: dict[str, dict[str, object | None]] = {}
-    for rid, resource in desired.resources.items():
-        wants.setdefault(rid.kind, {})[rid.name] = resource.spec
-    for rid in owned:
-        wants.setdefault(rid.kind, {}).setdefault(rid.name, None)
+    asked: dict[str, dict[str, ResourceId]] = {}
+    for rid in (*desired.resources, *owned):
+        asked.setdefault(rid.kind, {}).setdefault(rid.name, rid)
     observed: dict[ResourceId, object | HostError | None] = {}
-    for kind, named in wants.items():
-        have = look(kinds, kind, probe, named)
-        observed |= {ResourceId(kind, name): state for name, state in have.items()}
+    for kind, ids in asked.items():
+        declared = ((name, desired.resources.get(rid)) for name, rid in ids.items())
+        wants = {name: resource.spec if resource else None for name, resource in declared}
+        for name, state in look(kinds, kind, probe, wants).items():
+            observed[ids.get(name) or ResourceId(kind, name)] = state
     return observed
 
 

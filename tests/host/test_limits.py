@@ -116,7 +116,8 @@ class Large:
 root, path = Path(sys.argv[1]), PurePosixPath("/etc/large")
 local = Local(root, root / "state")
 local.perform(WriteFile(path=path, content=Large(), why=""))
-assert local.probe().entries([path], digests=[path])[path].size == 100 << 20
+name = str(path)
+assert local.probe().entries([name], digests=[name])[name].size == 100 << 20
 print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
     said = run_child(code, root)

@@ -28,22 +28,9 @@ class Found(Entry):
     foreign_count: int = 0
 
 
-_PATHS: dict[str, PurePosixPath] = {}
-_MOST = 1 << 17
-
-
-def at(name: str) -> PurePosixPath:
-    """Return the path that a name stands for; the same object each time, for it remembers its hash."""
-    if (path := _PATHS.get(name)) is None:
-        if len(_PATHS) >= _MOST:
-            _PATHS.clear()
-        path = _PATHS[name] = PurePosixPath(name)
-    return path
-
-
 def where(name: str, have: Entry) -> PurePosixPath:
     """Return the path of something that was observed under a name."""
-    return have.path if isinstance(have, Found) and have.path is not None else at(name)
+    return have.path if isinstance(have, Found) and have.path is not None else PurePosixPath(name)
 
 
 def observe(probe: Probe, wants: Wants) -> Mapping[str, Entry | HostError | None]:
@@ -52,15 +39,12 @@ def observe(probe: Probe, wants: Wants) -> Mapping[str, Entry | HostError | None
 
     What `wants` does not name counts as not declared: hand in all of the kind, or ignore strays.
     """
-    paths = {name: at(name) for name in wants}
-    deep = frozenset(
-        paths[name] for name, want in wants.items() if want is not None and want.data is not None
-    )
-    seen = probe.entries(paths.values(), digests=deep)
+    deep = frozenset(name for name, want in wants.items() if want is not None and want.data is not None)
+    seen = probe.entries(wants.keys(), digests=deep)
     looking = _Looking(probe, wants)
     states: dict[str, Entry | HostError | None] = {}
     for name, want in wants.items():
-        states[name] = looking.at(name, want, seen[paths[name]])
+        states[name] = looking.at(name, want, seen[name])
     for name, want in wants.items():
         if want is not None and want.purge and _is_folder(states[name]):
             states |= looking.strays(name)
@@ -86,7 +70,7 @@ class _Looking:
     def strays(self, name: str) -> Mapping[str, Entry | HostError]:
         """Return what is below a purged folder and not declared; what cannot be read is said of the folder."""
         try:
-            return dict(self._undeclared(at(name)))
+            return dict(self._undeclared(PurePosixPath(name)))
         except HostError as error:
             return {name: error}
 
@@ -118,7 +102,7 @@ class _Looking:
 
     def _folder_that_goes(self, name: str, seen: Entry) -> Entry | HostError:
         try:
-            inside, foreign = self._contents(at(name))
+            inside, foreign = self._contents(PurePosixPath(name))
         except HostError as error:
             return error
         if not inside and not foreign:
@@ -168,7 +152,9 @@ class _Looking:
     def _children(self, folder: PurePosixPath) -> Iterator[tuple[PurePosixPath, Entry]]:
         """Yield what is directly in a folder, but for temporaries of our own; raises HostError."""
         paths = [folder / name for name in self.probe.names(folder) if not name.startswith(OURS)]
-        for path, entry in self.probe.entries(paths).items():
+        seen = self.probe.entries([str(path) for path in paths])
+        for path in paths:
+            entry = seen[str(path)]
             if isinstance(entry, HostError):
                 raise entry
             if entry is not None:
