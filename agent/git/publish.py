@@ -6,7 +6,6 @@ Keeps the spool and what it knows of the branch below `state/status`; no clone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
@@ -34,31 +33,6 @@ SLACK = 20  # commits of others on top of ours among which ours are still found
 LIMITS = Limits(pack=256 * MIB, object=16 * MIB, delta=16 * MIB, inflated=512 * MIB)
 
 
-def status_branch(pattern: str, host: str) -> str:
-    """
-    Return the branch of a host, as in "status/{host}"; raises ValueError if the pattern makes no branch.
-
-    A host name that Git would not take (git-check-ref-format(1)) is made one that it takes; a part of its digest
-    keeps two such hosts apart.
-    """
-    branch = pattern.replace("{host}", _safe(host))
-    if not ref_is_sound(f"refs/heads/{branch}") or branch.startswith("-"):
-        raise ValueError(f"not a branch name that Git allows: {branch!r}")
-    return branch
-
-
-def _safe(host: str) -> str:
-    safe = re.sub(r"[\x00-\x20\x7f~^:?*\[\\/\ud800-\udfff]+|\.\.+|@\{", "-", host)
-    # A branch is a file on the server, and the names of files are bounded.
-    safe = safe.encode("utf-8")[:100].decode("utf-8", "ignore").lstrip(".-").rstrip(".")
-    if safe.endswith(".lock"):
-        safe = f"{safe.removesuffix('.lock')}-lock"
-    if safe and safe == host:
-        return host
-    digest = hashlib.sha256(host.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{safe}-{digest}" if safe else digest
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     """What was true after the last push: the branch's tip, and the number of the last report on it."""
@@ -81,7 +55,8 @@ class Publisher:
     def __init__(
         self, access: Access, branch: str, state: Path, *, host: str = "", limits: Limits = LIMITS
     ) -> None:
-        if not ref_is_sound(f"refs/heads/{branch}"):
+        # Git takes no branch with a dash in front: it would be an option of its commands.
+        if not ref_is_sound(f"refs/heads/{branch}") or branch.startswith("-"):
             raise ValueError(f"not a branch name that Git allows: {branch!r}")
         self._access = access
         self._branch = branch
