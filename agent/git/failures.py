@@ -104,9 +104,9 @@ def _cause(access: Access, error: BaseException) -> tuple[str, str]:
             words in text for words in ("Connection broken", "IncompleteRead", "closed connection")
         ):
             return "the server broke off the connection", ""
-        case _ if "407" in text:
+        case _ if "failed: 407" in text:  # http.client: "Tunnel connection failed: 407 …"
             return "the proxy wants credentials (407)", "write the proxy as http://user:password@host:port"
-        case _ if "Read timed out" in text or "timed out" in text:
+        case _ if "timed out" in text:
             return "the server does not answer in time", ""
         case OSError() if error.errno == errno.ENOSPC:
             return "no space left on this host's disk", "free some space below state_dir"

@@ -8,7 +8,7 @@ whole cut and what follows it is the store, wherever a crash left off.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -79,7 +79,7 @@ class Layers:
     def replace(self, shelf: Shelf, *, tip: str) -> None:
         """Put one layer in the place of all; raises OSError."""
         items = ((sha, record, shelf) for sha, record in sorted(shelf.records.items()))
-        self._cut(save, items, tip)
+        self._cut(items, tip)
 
     def grown(self) -> bool:
         """Return whether it is time to cut."""
@@ -93,16 +93,11 @@ class Layers:
             for sha in (*_below(self, self.tip, limit), *_commits(self, self.tip, limit))
         }
         items = ((sha, found[0], found[1]) for sha, found in sorted(needed.items()) if found)
-        self._cut(save, items, self.tip)
+        self._cut(items, self.tip)
 
-    def _cut(
-        self,
-        write: Callable[[Path, Iterator[tuple[str, Record, Holding]], dict[str, str]], None],
-        items: Iterator[tuple[str, Record, Holding]],
-        tip: str,
-    ) -> None:
+    def _cut(self, items: Iterator[tuple[str, Record, Holding]], tip: str) -> None:
         path = self._next()
-        write(path, items, {"tip": tip, "base": tip, "cut": "yes"})
+        save(path, items, {"tip": tip, "base": tip, "cut": "yes"})
         for old in self.folder.glob("[0-9]*.objects"):
             if old.name < path.name:
                 old.unlink(missing_ok=True)

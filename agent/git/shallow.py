@@ -12,11 +12,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agent.errors import SourceError
 from agent.files import make_private
@@ -27,9 +26,6 @@ from agent.git.objects import Kind, parse_commit, parse_tag
 from agent.git.remote import Remote, open_remote
 from agent.git.snapshot import DamagedError, Shelf, read
 from agent.git.stock import move_away
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 GRACE = 30.0  # seconds, beside the total time, in which the child may cut the store
 
@@ -174,11 +170,11 @@ def _stands_on(shelf: Shelf, limits: Limits, want: str, tip: str) -> bool:
     return False
 
 
-def _before(kind: Kind, data: bytes) -> Mapping[str, None]:
+def _before(kind: Kind, data: bytes) -> tuple[str, ...]:
     try:
         if kind is Kind.TAG:
-            return {parse_tag(data): None}
-        return dict.fromkeys(parse_commit(data).parents if kind is Kind.COMMIT else ())
+            return (parse_tag(data),)
+        return parse_commit(data).parents if kind is Kind.COMMIT else ()
     except ValueError as error:
         raise SourceError(f"the server sends a commit that is none: {error}") from error
 
