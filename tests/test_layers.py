@@ -59,7 +59,9 @@ PRIVATE: Mapping[str, frozenset[str]] = {
         "rich": "cli",
     }.items()
 }
-NOWHERE = frozenset({"asyncio", "paramiko", "pydantic", "requests", "httpx", "dulwich.porcelain"})
+NOWHERE = frozenset(
+    {"asyncio", "paramiko", "pydantic", "requests", "httpx", "dulwich.porcelain", "dulwich.client"}
+)
 LATE = ("dulwich", "jinja2", "rich", "urllib3", "yaml")  # not before somebody needs them
 
 MODULES = {
