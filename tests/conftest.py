@@ -60,7 +60,7 @@ def guarded(git_server: GitServer) -> Bare:
 
 @pytest.fixture
 def faulty_https(git_server: GitServer) -> Iterator[FaultProxy]:
-    """A proxy before the web server that fails as told; say `https://127.0.0.1:<its port>/<name>.git`."""
+    """A proxy before the web server that fails as told; `faulty_https.url(bare.https)` leads through it."""
     with FaultProxy(git_server.https_port) as proxy:
         yield proxy
 

@@ -197,10 +197,10 @@ def test_a_server_that_cannot_be_trusted_or_does_not_trust(
 
 
 @pytest.mark.servers
-def test_a_stalled_server_does_not_hold_up_repair_for_ever(
+def test_a_server_that_breaks_off_does_not_hold_up_repair(
     git_server: GitServer, faulty_https: FaultProxy, tmp_path: Path, bare: Bare
 ) -> None:
-    url = bare.https.replace(f":{git_server.https_port}/", f":{faulty_https.port}/")
+    url = faulty_https.url(bare.https)
     access = {"token_file": str(git_server.token_file), "ca_file": str(git_server.tls.ca)}
     host = Sandbox(tmp_path / "host", url, push_url=bare.file, access=access)
     host.push({"base/base.yaml": MOTD})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from agent.git.address import Access, Ref
 from agent.git.limits import Limits
 from agent.git.source import Source
 from agent.model import Tree, TreeFile, TreeLink, TreePath
+from tests.servers.faults import FaultProxy
 from tests.servers.git import Bare, GitServer
 from tests.servers.repo import Fleet
 
@@ -27,6 +29,11 @@ def access(server: GitServer, bare: Bare, road: str) -> Access:
         case "path":
             return Access(url=str(bare.path))
     return Access(url=bare.file)
+
+
+def through(proxy: FaultProxy, server: GitServer, bare: Bare) -> Access:
+    """Return how a host reaches a repository over https, by way of what fails as told."""
+    return replace(access(server, bare, "https"), url=proxy.url(bare.https))
 
 
 def read(tree: Tree, folder: str = ".") -> dict[str, str]:

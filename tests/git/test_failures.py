@@ -22,7 +22,7 @@ from agent.git.failures import foreign, reported
 from agent.git.limits import Limits
 from agent.git.remote import PushRejectedError, open_remote
 from agent.model import TreePath
-from tests.git.places import fleet, source
+from tests.git.places import fleet, source, through
 from tests.servers.faults import Fault, FaultProxy
 from tests.servers.git import Bare, GitServer
 from tests.servers.repo import bare as make_bare
@@ -47,14 +47,6 @@ def failure(at: Access, state: Path, limits: Limits = SHORT) -> SourceError:
     return caught.value
 
 
-def through(server: GitServer, filled: Bare, port: int) -> Access:
-    return Access(
-        url=f"https://127.0.0.1:{port}/{filled.name}.git",
-        token_file=server.token_file,
-        ca_file=server.tls.ca,
-    )
-
-
 @pytest.mark.servers
 @pytest.mark.parametrize(
     ("fault", "words"),
@@ -74,7 +66,7 @@ def test_a_network_fault_ends_in_time(
 ) -> None:
     """Whatever the network does, within the limits there is a message that begins with the URL."""
     faulty_https.fault = fault
-    at = through(git_server, filled, faulty_https.port)
+    at = through(faulty_https, git_server, filled)
     begun = time.monotonic()
 
     error = failure(at, tmp_path / "state")
@@ -90,7 +82,7 @@ def test_a_fault_leaves_nothing_behind_and_passes(
     git_server: GitServer, filled: Bare, faulty_https: FaultProxy, tmp_path: Path
 ) -> None:
     """After a broken fetch the same source succeeds, once the network does."""
-    at = through(git_server, filled, faulty_https.port)
+    at = through(faulty_https, git_server, filled)
     there = source(at, tmp_path / "state", limits=SHORT)
     commit = there.newest(None)
     faulty_https.fault = Fault(cut_after=60_000)

@@ -29,11 +29,6 @@ def access(request: pytest.FixtureRequest, git_server: GitServer, bare: Bare) ->
     return places.access(git_server, bare, request.param)
 
 
-@pytest.fixture
-def https(git_server: GitServer, bare: Bare) -> Access:
-    return places.access(git_server, bare, "https")
-
-
 def publish(bare: Bare, state: Path, host: str, count: int = 1) -> None:
     publisher = Publisher(Access(url=bare.file), f"status/{host}", state / host)
     for number in range(count):
@@ -229,10 +224,9 @@ def test_contents_are_bounded_together(bare: Bare, tmp_path: Path, monkeypatch: 
 
 
 def test_repository_that_is_away_is_an_error(
-    git_server: GitServer, bare: Bare, https: Access, faulty_https: FaultProxy
+    git_server: GitServer, bare: Bare, faulty_https: FaultProxy
 ) -> None:
-    url = bare.https.replace(f":{git_server.https_port}/", f":{faulty_https.port}/")
-    access = Access(url=url, token_file=https.token_file, ca_file=https.ca_file)
+    access = places.through(faulty_https, git_server, bare)
     faulty_https.fault = Fault(refuse=True)
     asks: tuple[Callable[[], object], ...] = (
         lambda: history.tips(access),
@@ -241,15 +235,14 @@ def test_repository_that_is_away_is_an_error(
     for ask in asks:
         with pytest.raises(SourceError) as error:
             ask()
-        assert url in str(error.value)
+        assert access.url in str(error.value)
 
 
 def test_repository_that_goes_away_while_it_is_read_is_given_up_soon(
-    git_server: GitServer, bare: Bare, https: Access, faulty_https: FaultProxy
+    git_server: GitServer, bare: Bare, faulty_https: FaultProxy
 ) -> None:
     import_branches(bare, 300)
-    url = bare.https.replace(f":{git_server.https_port}/", f":{faulty_https.port}/")
-    access = Access(url=url, token_file=https.token_file, ca_file=https.ca_file)
+    access = places.through(faulty_https, git_server, bare)
     faulty_https.fault = Fault(blackhole_after=30_000)
     begin = time.monotonic()
     with pytest.raises(SourceError):

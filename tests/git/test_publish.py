@@ -20,16 +20,6 @@ from tests.servers.git import Bare, GitServer
 pytestmark = pytest.mark.servers
 
 
-@pytest.fixture(params=["https", "ssh", "file"])
-def access(request: pytest.FixtureRequest, git_server: GitServer, guarded: Bare) -> Access:
-    return places.access(git_server, guarded, request.param)
-
-
-@pytest.fixture
-def https(git_server: GitServer, guarded: Bare) -> Access:
-    return places.access(git_server, guarded, "https")
-
-
 def test_report_is_read_back_by_git(access: Access, guarded: Bare, tmp_path: Path) -> None:
     with publishing(access, tmp_path) as publisher:
         put(publisher, 1, 2)

@@ -23,21 +23,10 @@ from tests.servers.repo import Fleet
 pytestmark = pytest.mark.servers
 
 
-@pytest.fixture(params=["https", "ssh", "file"])
-def access(request: pytest.FixtureRequest, git_server: GitServer, guarded: Bare) -> Access:
-    return places.access(git_server, guarded, request.param)
-
-
-@pytest.fixture
-def https(git_server: GitServer, guarded: Bare) -> Access:
-    return places.access(git_server, guarded, "https")
-
-
 def test_reports_wait_while_the_remote_is_away_and_go_in_order(
     git_server: GitServer, guarded: Bare, faulty_https: FaultProxy, tmp_path: Path
 ) -> None:
-    url = guarded.https.replace(f":{git_server.https_port}/", f":{faulty_https.port}/")
-    access = Access(url=url, token_file=git_server.token_file, ca_file=git_server.tls.ca)
+    access = places.through(faulty_https, git_server, guarded)
     with publishing(access, tmp_path) as publisher:
         put(publisher, 1)
         publisher.push()
@@ -47,7 +36,7 @@ def test_reports_wait_while_the_remote_is_away_and_go_in_order(
             put(publisher, number)
             with pytest.raises(SourceError) as error:
                 publisher.push()
-            assert url in str(error.value)
+            assert access.url in str(error.value)
         faulty_https.fault = Fault()
         assert 3 == publisher.push()
     assert ["report 1", "report 2", "report 3", "report 4"] == subjects(guarded)
@@ -60,8 +49,7 @@ def test_lost_answer_does_not_make_a_report_appear_twice(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    url = guarded.https.replace(f":{git_server.https_port}/", f":{faulty_https.port}/")
-    access = Access(url=url, token_file=git_server.token_file, ca_file=git_server.tls.ca)
+    access = places.through(faulty_https, git_server, guarded)
     caplog.set_level(logging.INFO)
     with publishing(access, tmp_path) as publisher:
         put(publisher, 1)
@@ -76,7 +64,7 @@ def test_lost_answer_does_not_make_a_report_appear_twice(
         assert 1 == publisher.push()
     assert ["report 1", "report 2", "report 3", "report 4"] == subjects(guarded)
     assert (
-        f"{url}: {BRANCH}: 2 reports are there already: the answer to an earlier push was lost"
+        f"{access.url}: {BRANCH}: 2 reports are there already: the answer to an earlier push was lost"
         in caplog.messages
     )
 
@@ -222,8 +210,7 @@ def test_hosts_with_branches_of_their_own_never_race(https: Access, guarded: Bar
 def test_stalling_server_is_given_up(
     git_server: GitServer, guarded: Bare, faulty_https: FaultProxy, tmp_path: Path
 ) -> None:
-    url = guarded.https.replace(f":{git_server.https_port}/", f":{faulty_https.port}/")
-    access = Access(url=url, token_file=git_server.token_file, ca_file=git_server.tls.ca)
+    access = places.through(faulty_https, git_server, guarded)
     limits = Limits(connect=0.3, stall=0.3, total=2)
     publisher = Publisher(access, BRANCH, tmp_path, limits=limits)
     put(publisher, 1)

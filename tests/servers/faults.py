@@ -47,6 +47,10 @@ class FaultProxy:
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="faults", daemon=True)
 
+    def url(self, url: str) -> str:
+        """Return the URL that leads here instead of to `upstream`."""
+        return url.replace(f":{self.upstream[1]}/", f":{self.port}/")
+
     def __enter__(self) -> Self:
         self._thread.start()
         if not self._ready.wait(5):
