@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 
 from agent.kinds import AnyKind
@@ -20,18 +19,28 @@ def ordered(desired: DesiredState, kinds: Mapping[str, AnyKind]) -> DesiredState
 def in_order(
     graph: Mapping[ResourceId, Iterable[ResourceId]], kinds: Mapping[str, AnyKind]
 ) -> Iterator[ResourceId]:
-    """Yield each id after those it needs; among those that could go next, by rank, then by name."""
-    sorter = TopologicalSorter(
-        {rid: [need for need in needs if need in graph] for rid, needs in graph.items()}
-    )
-    sorter.prepare()
-    ready: list[tuple[int, ResourceId]] = []
-    while sorter.is_active():
-        for rid in sorter.get_ready():
-            heappush(ready, (rank(rid, kinds), rid))
+    """
+    Yield each id after those it needs; among those that could go next, by rank, then by name.
+
+    What waits for itself comes last: no commit declares a circle, but what is remembered is of several commits.
+    """
+    followers: dict[ResourceId, list[ResourceId]] = {rid: [] for rid in graph}
+    missing = dict.fromkeys(graph, 0)
+    for rid, needs in graph.items():
+        for need in needs:
+            if need in followers:
+                followers[need].append(rid)
+                missing[rid] += 1
+    ready = sorted((rank(rid, kinds), rid) for rid, count in missing.items() if not count)
+    while ready:
         _, rid = heappop(ready)
         yield rid
-        sorter.done(rid)
+        del missing[rid]
+        for follower in followers[rid]:
+            missing[follower] -= 1
+            if not missing[follower]:
+                heappush(ready, (rank(follower, kinds), follower))
+    yield from sorted(missing)
 
 
 def rank(rid: ResourceId, kinds: Mapping[str, AnyKind]) -> int:
