@@ -126,16 +126,15 @@ def _targets(
 
 
 def _digest(fingerprint: object) -> str:
-    text = (
-        fingerprint
-        if isinstance(fingerprint, str)
-        else json.dumps(fingerprint, sort_keys=True, default=_plain)
-    )
+    text = fingerprint if isinstance(fingerprint, str) else _FINGERPRINTS.encode(fingerprint)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _plain(value: object) -> object:
     return sorted(map(str, value)) if isinstance(value, frozenset | set) else str(value)
+
+
+_FINGERPRINTS: Final = json.JSONEncoder(sort_keys=True, default=_plain)
 
 
 def _check_circles(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from agent.host import shown
 from agent.kinds.file.names import checked_name
@@ -83,7 +82,7 @@ def _from_folder(
 def _below(name: str, source: TreePath, path: TreePath) -> str:
     """Return where a file of the folder goes; raises ValueError for a name that cannot be declared."""
     try:
-        return checked_name(f"{name}/{PurePosixPath(path).relative_to(source)}")
+        return checked_name(f"{name}/{str(path).removeprefix(f'{source}/')}")
     except ValueError as error:
         raise ValueError(f"source {shown(path)}: {error}") from None
 

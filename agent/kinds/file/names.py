@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from agent.host import shown
 
 LONGEST_PATH = 4095  # bytes, without the NUL: PATH_MAX of limits.h
 LONGEST_NAME = 255  # bytes: NAME_MAX
 OURS = ".trued-"
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def checked_name(written: str) -> str:
@@ -16,7 +20,7 @@ def checked_name(written: str) -> str:
         raise ValueError(f"expected an absolute path, as in /etc/motd, got {_short(written)}")
     if len(encoded) > LONGEST_PATH:
         raise ValueError(f"a path has at most {LONGEST_PATH} bytes, this one has {len(encoded)}")
-    if any(ord(char) < 32 or ord(char) == 127 for char in written):
+    if _CONTROL.search(written):
         raise ValueError(f"a path has no control characters, got {_short(written)}")
     if written == "/":
         raise ValueError("the root folder itself cannot be declared, only what is below it")
