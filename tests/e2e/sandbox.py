@@ -29,7 +29,7 @@ class Sandbox:
     more: Mapping[str, Any] = field(default_factory=dict)  # other keys of agent.yaml
 
     def __post_init__(self) -> None:
-        (self.path / "root").mkdir(parents=True)
+        (self.path / "root").mkdir(parents=True, exist_ok=True)
         self.configure()
 
     @property
@@ -118,8 +118,9 @@ class Sandbox:
         return (self.path / "daemon.log").read_text()
 
     def status_log(self, bare: Path, branch: str = "status/edge-01") -> list[str]:
-        """Return the messages of the status branch, newest first, as the real git prints them."""
-        return git("log", "--format=%B%x00", branch, cwd=bare).strip("\0\n").split("\0\n")
+        """Return the messages of the status branch, newest first, as the real git prints them; none without one."""
+        said = git("log", "--format=%B%x00", f"--branches={branch}*", cwd=bare).strip("\0\n")
+        return said.split("\0\n") if said else []
 
     def status(self, bare: Path, branch: str = "status/edge-01") -> Any:
         return json.loads(git("show", f"{branch}:status.json", cwd=bare))

@@ -297,9 +297,10 @@ def test_an_empty_state_removes_nothing(host: Sandbox, remote: Path) -> None:
 
 def test_wrong_agent_yaml(host: Sandbox) -> None:
     host.config.write_text("host: edge-01\nsorce: {url: /x}\n")
-    said = host.trued("plan", code=78)
 
-    assert f"{host.config}:2:1: sorce: unknown key; did you mean 'source'?" in said
+    for verb in ("plan", "run"):  # 78 tells systemd, too, that the file is to be mended first
+        said = host.trued(verb, code=78)
+        assert f"{host.config}:2:1: sorce: unknown key; did you mean 'source'?" in said
 
 
 def test_usage_errors(host: Sandbox) -> None:

@@ -70,10 +70,7 @@ def again(template: Sandbox, path: Path) -> Sandbox:
     """Return a fresh copy of the host as it stood before."""
     shutil.rmtree(path, ignore_errors=True)
     shutil.copytree(template.path, path, symlinks=True)
-    host = Sandbox.__new__(Sandbox)
-    host.path, host.url, host.push_url, host.access, host.more = path, template.url, "", {}, template.more
-    host.configure()
-    return host
+    return Sandbox(path, template.url, more=template.more)
 
 
 def tree_of(root: Path) -> dict[str, tuple[str, int, str]]:

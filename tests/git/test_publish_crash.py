@@ -16,6 +16,7 @@ import pytest
 from agent.git.address import Access
 from agent.git.publish import Publisher
 from tests.servers.git import Bare, GitServer
+from tests.waiting import until
 
 pytestmark = pytest.mark.servers
 
@@ -68,8 +69,5 @@ def test_kills_at_any_time_lose_and_repeat_nothing(
 
 def wait_for_growth(path: Path, lines: int) -> None:
     """Wait until a file has so many lines more than now."""
-    end = time.monotonic() + 30
     goal = lines + path.read_text().count("\n") if path.exists() else lines
-    while not path.exists() or path.read_text().count("\n") < goal:
-        assert time.monotonic() < end, "it does not get on"
-        time.sleep(0.005)
+    until(lambda: path.exists() and path.read_text().count("\n") >= goal, 30)

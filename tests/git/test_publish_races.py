@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from tests.git.reports import BRANCH, limited_file_size, publishing, put, subjec
 from tests.servers.faults import Fault, FaultProxy
 from tests.servers.git import Bare, GitServer
 from tests.servers.repo import Fleet
+from tests.waiting import until
 
 pytestmark = pytest.mark.servers
 
@@ -58,7 +58,7 @@ def test_lost_answer_does_not_make_a_report_appear_twice(
         faulty_https.fault = Fault(cut_after=0)  # the server does it, and nobody hears
         with pytest.raises(SourceError):
             publisher.push()
-        wait_for(lambda: ["report 1", "report 2", "report 3"] == subjects(guarded))
+        until(lambda: ["report 1", "report 2", "report 3"] == subjects(guarded))
         faulty_https.fault = Fault()
         put(publisher, 4)
         assert 1 == publisher.push()
@@ -67,15 +67,6 @@ def test_lost_answer_does_not_make_a_report_appear_twice(
         f"{access.url}: {BRANCH}: 2 reports are there already: the answer to an earlier push was lost"
         in caplog.messages
     )
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(200):
-        if condition():
-            return
-        pause.wait(0.02)
-    raise AssertionError("it did not come true")
 
 
 def test_branch_that_was_deleted_starts_anew(
