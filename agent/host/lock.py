@@ -22,9 +22,10 @@ def _nothing() -> None:
 class Lock:
     """A lock file. It stays when it is let go: removing it would let two holders in, each on a file of its own."""
 
-    def __init__(self, path: Path, *, holder: str) -> None:
+    def __init__(self, path: Path, *, holder: str, way_out: str = "wait for it to end") -> None:
         self._path = path
         self._holder = holder  # how the message calls whoever has it
+        self._way_out = way_out
 
     @contextmanager
     def held(self, *, wait: float = 0.0, tick: Callable[[], object] = _nothing) -> Iterator[None]:
@@ -59,9 +60,7 @@ class Lock:
         while not self._try(fd):
             left = deadline - time.monotonic()
             if left <= 0:
-                raise BusyError(
-                    f"{self._path}: {self._holder} runs here{_pid(fd)}", hint="wait for it to end"
-                )
+                raise BusyError(f"{self._path}: {self._holder} runs here{_pid(fd)}", hint=self._way_out)
             tick()
             time.sleep(min(nap, left))
             nap = min(nap * 2, LONGEST_NAP)
@@ -87,7 +86,8 @@ class Lock:
 
 def daemon_lock(state_dir: Path) -> Lock:
     """Return what a daemon holds for as long as it runs."""
-    return Lock(state_dir / "daemon.lock", holder="another trued")
+    way_out = "one is enough: for a cycle now, run trued apply"
+    return Lock(state_dir / "daemon.lock", holder="another trued", way_out=way_out)
 
 
 def cycle_lock(state_dir: Path) -> Lock:

@@ -46,6 +46,7 @@ def test_another_holder_is_named(tmp_path: Path) -> None:
         pass
 
     assert f"{tmp_path}/daemon.lock: another trued runs here (pid {process.pid})" == str(caught.value)
+    assert "one is enough: for a cycle now, run trued apply" == caught.value.hint
     assert 1 == caught.value.exit_code
 
 
