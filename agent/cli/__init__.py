@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from agent.cli.arguments import build, parse
 from agent.cli.screen import Screen, prepare
@@ -23,6 +24,13 @@ from agent.errors import TruedError, UsageError
 BUG = 1
 INTERRUPTED = 130  # 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE
+
+
+def process() -> NoReturn:
+    """Be the process `trued`. All is closed when `main` returns: what Python would tidy, the kernel takes back."""
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
