@@ -13,6 +13,7 @@ import os
 import re
 import socket
 import struct
+from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -81,20 +82,14 @@ def _ipv4() -> Iterator[bytes]:
     size = 24 + 2 * struct.calcsize(
         "l"
     )  # of struct ifreq: a name of 16 bytes, and a union as large as ifmap
-    room = bytearray(size * 512)
+    room = array("B", bytes(size * 512))
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
-            answer = fcntl.ioctl(door, 0x8912, struct.pack("iP", len(room), _address_of(room)))
+            answer = fcntl.ioctl(door, 0x8912, struct.pack("iP", len(room), room.buffer_info()[0]))
     except OSError:
         return
     for start in range(0, struct.unpack_from("i", answer)[0], size):
         yield bytes(room[start + 20 : start + 24])
-
-
-def _address_of(room: bytearray) -> int:
-    import ctypes  # noqa: PLC0415 # nobody else needs it
-
-    return ctypes.addressof(ctypes.c_char.from_buffer(room))
 
 
 def _ipv6(root: Path) -> Iterator[bytes]:
