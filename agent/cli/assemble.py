@@ -122,28 +122,38 @@ def policy(settings: Settings) -> Policy:
 
 
 def _source(settings: Settings) -> Source:
-    try:
+    with _blamed_on("source"):
         ref = Ref(branch=settings.source.branch, tag=settings.source.tag, commit=settings.source.commit)
         verify = settings.source.verify
         signers = verify.allowed_signers if verify else None
-        return Source(access(settings.source), ref, settings.state_dir, allowed_signers=signers)
-    except ValueError as error:
-        raise ConfigError(f"source: {error}") from error
+        return Source(_access(settings.source), ref, settings.state_dir, allowed_signers=signers)
 
 
 def _publisher(settings: Settings) -> Publisher | Nobody:
     if not settings.status.enabled:
         return Nobody()
-    try:
+    with _blamed_on("status"):
         return Publisher(
-            access(settings.status), settings.status.branch, settings.state_dir, host=settings.host
+            _access(settings.status), settings.status.branch, settings.state_dir, host=settings.host
         )
+
+
+def status_access(settings: Settings) -> Access:
+    """Return how the repository of the reports is reached; raises ConfigError."""
+    with _blamed_on("status"):
+        return _access(settings.status)
+
+
+@contextmanager
+def _blamed_on(key: str) -> Iterator[None]:
+    """Say of what cannot be which key of agent.yaml says it."""
+    try:
+        yield
     except ValueError as error:
-        raise ConfigError(f"status: {error}") from error
+        raise ConfigError(f"{key}: {error}") from error
 
 
-def access(way: SourceSettings | StatusSettings) -> Access:
-    """Return how a repository is reached; raises ValueError for what cannot be a URL."""
+def _access(way: SourceSettings | StatusSettings) -> Access:
     return Access(
         url=way.url or "",
         token_file=way.token_file,

@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from agent.cli.assemble import Parts, access, assembled
+from agent.cli.assemble import Parts, assembled, status_access
 from agent.cli.screen import Screen
 from agent.cli.status import last
 from agent.config import Settings
@@ -66,9 +66,9 @@ def _history(rid: ResourceId, settings: Settings, screen: Screen) -> Iterator[tu
     try:
         with screen.waiting("reading the status branch"):
             reports = history.log(
-                access(settings.status), settings.status.branch, REPORTS, names=(), limits=PATIENCE
+                status_access(settings), settings.status.branch, REPORTS, names=(), limits=PATIENCE
             )
-    except (SourceError, ValueError) as error:
+    except SourceError as error:
         screen.note(f"trued: when it was changed is not known: {visible(str(error))}")
         return
     found = last_change(((report.when, report.message) for report in reports), rid)

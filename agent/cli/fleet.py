@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 
-from agent.cli.assemble import access, now, settings_of
+from agent.cli.assemble import now, settings_of, status_access
 from agent.cli.screen import Screen
 from agent.config import Settings
-from agent.errors import ConfigError, HostError, UsageError
+from agent.errors import HostError, UsageError
 from agent.git.address import Access
 from agent.git.history import StatusCommit, tips
 from agent.model import Duration, Verdict
@@ -47,10 +47,7 @@ def _place(args: argparse.Namespace) -> tuple[Access, str]:
     """Return the repository of the status branches, and how their names begin."""
     if not args.url:
         settings = settings_of(args.config)
-        try:
-            return access(settings.status), _prefix(settings)
-        except ValueError as error:
-            raise ConfigError(f"status: {error}") from error
+        return status_access(settings), _prefix(settings)
     try:
         return Access(
             url=args.url,

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from agent.cli.assemble import access, settings_of
+from agent.cli.assemble import settings_of, status_access
 from agent.cli.screen import Screen
 from agent.cli.status import last
 from agent.config import Settings
-from agent.errors import ConfigError, HostError, SourceError
-from agent.git.address import Access
+from agent.errors import HostError, SourceError
 from agent.git.history import StatusCommit
 from agent.git.history import log as history
 from agent.status.document import timestamp
@@ -23,7 +22,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     settings = settings_of(args.config)
     try:
         with screen.waiting("reading the status branch"):
-            commits = history(_access(settings), settings.status.branch, args.number, names=())
+            commits = history(status_access(settings), settings.status.branch, args.number, names=())
     except SourceError as error:
         return _offline(settings, error, screen)
     if screen.json:
@@ -33,13 +32,6 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     else:
         screen.line("\n\n".join("\n".join(lines(commit, screen)) for commit in commits))
     return 0
-
-
-def _access(settings: Settings) -> Access:
-    try:
-        return access(settings.status)
-    except ValueError as error:
-        raise ConfigError(f"status: {error}") from error
 
 
 def _offline(settings: Settings, error: SourceError, screen: Screen) -> int:

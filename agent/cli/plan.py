@@ -10,11 +10,11 @@ from agent.cli.diff import cut
 from agent.cli.planview import Shown, shown, summary, totals
 from agent.cli.screen import Screen
 from agent.cycle import Preview, preview
+from agent.errors import HostError
 from agent.model import Change
 from agent.status.text import aligned, footnoted, visible
 
 FOUND_CHANGES = 2
-TROUBLE = 3
 DIFF_LINES = 60  # for one resource; --full shows all
 
 _STYLES = {"+": "green", "~": "yellow", "-": "red", "!": "red", "=": "cyan", ".": "dim"}
@@ -43,7 +43,7 @@ def exit_code(found: Preview) -> int:
     if found.error:
         return found.error.exit_code
     if any(not isinstance(entry, Change) for entry in found.plan.entries):
-        return TROUBLE
+        return HostError.exit_code
     return FOUND_CHANGES if found.plan.entries else 0
 
 

@@ -287,14 +287,15 @@ def test_what_a_host_allows_is_held_against_the_kinds(box: Box) -> None:
     assert "unknown section 'fiels'" in said.err
 
 
+@pytest.mark.parametrize("verb", ["plan", "log", "fleet status", "explain x"])
 @pytest.mark.parametrize("source", ["ftp://x/y", "https://user:pass@x/y", "http://x"])
-def test_a_url_that_is_none_ends_with_78(box: Box, source: str) -> None:
+def test_a_url_that_is_none_ends_with_78(box: Box, source: str, verb: str) -> None:
     """Before anything is tried; a password in it is not repeated."""
     box.config.write_text(
         f"host: edge-01\nsource: {{url: {source!r}, token_file: /x}}\nstate_dir: {box.state}\n"
     )
 
-    said = box.trued("plan")
+    said = box.trued(*verb.split())
 
     assert 78 == said.code
     assert "pass@" not in said.err
