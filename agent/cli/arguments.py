@@ -49,7 +49,7 @@ def _near(word: str, known: Sequence[str]) -> str:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return what was asked for; raises UsageError. `verb` is the dotted name of its module in this package."""
+    """Return what was asked for; raises UsageError. `module` is the verb's, in this package; None without one."""
     args, rest = build().parse_known_args(arguments)
     if rest:
         args.parser.refuse(rest[0])

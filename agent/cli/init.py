@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """Write the repository, and say what comes next."""
     folder: Path = args.folder
     try:
-        host = HostName.parse(args.host) if args.host else None
+        host = None if args.host is None else HostName.parse(args.host)
     except ValueError as error:
         raise UsageError(f"--host: {error}") from error
     written = files(host)
