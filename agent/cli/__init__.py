@@ -28,9 +28,7 @@ PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 def process() -> NoReturn:
     """Be the process `trued`. All is closed when `main` returns: what Python would tidy, the kernel takes back."""
-    code = main()
-    sys.stderr.flush()
-    os._exit(code)
+    os._exit(main())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
