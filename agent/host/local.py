@@ -121,8 +121,6 @@ class LocalProbe:
 
 def _validate(step: WriteFile, temporary: Path) -> None:
     """Run the file's own check on the temporary file; raises HostError if it says no."""
-    if not step.validate:
-        return
     argv = tuple(part.replace("{}", str(temporary)) for part in step.validate)
     try:
         answer = commands.ask(argv, ok=ANY_CODE, timeout=VALIDATION)
