@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from agent.git.address import Access
 from agent.git.publish import Publisher
 from agent.model import Report, Standing, Verdict
 from agent.telling import Nobody, Teller, last_path
+from tests.servers.repo import bare, git
 from tests.status.reports import CHANGED, FAILED, NOON, UNCHANGED, report
 
 FINE = report({"/a": UNCHANGED})
@@ -41,7 +41,7 @@ class World:
         if self.remote.with_suffix(".away").exists():
             self.remote.with_suffix(".away").rename(self.remote)
         else:
-            subprocess.run(["git", "init", "-q", "--bare", self.remote], check=True)
+            bare(self.remote)
 
     def detach(self) -> None:
         self.remote.rename(self.remote.with_suffix(".away"))
@@ -52,9 +52,8 @@ class World:
 
     def subjects(self) -> list[str]:
         """Return what stands on the branch, oldest first."""
-        argv = ["git", "-C", self.remote, "log", "--reverse", "--format=%s", "status/edge-01", "--"]
-        answer = subprocess.run(argv, capture_output=True, text=True, check=False)
-        return answer.stdout.splitlines()
+        said = git("log", "--reverse", "--format=%s", "--branches=status/edge-01*", cwd=self.remote)
+        return said.splitlines()
 
 
 @pytest.fixture
@@ -82,13 +81,13 @@ def test_only_news_become_commits(world: World) -> None:
 def test_a_commit_holds_both_files(world: World) -> None:
     """For a program, and for a person."""
     world.tell(report({"/a": CHANGED}))
-    show = ["git", "-C", world.remote, "show"]
 
-    document = subprocess.run([*show, "status/edge-01:status.json"], capture_output=True, check=True).stdout
-    page = subprocess.run([*show, "status/edge-01:README.md"], capture_output=True, check=True).stdout
+    document, page = (
+        git("show", f"status/edge-01:{name}", cwd=world.remote) for name in ("status.json", "README.md")
+    )
 
     assert "changed" == json.loads(document)["resources"]["file:/a"]["result"]
-    assert page.startswith(b"# edge-01: converged\n")
+    assert page.startswith("# edge-01: converged\n")
 
 
 def test_the_last_report_is_kept_here_too(world: World) -> None:

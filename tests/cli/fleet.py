@@ -14,16 +14,9 @@ from typing import Any
 import pytest
 
 from agent.cli import main
+from tests.servers.repo import git
 
 TOP = Path(__file__).parents[2]
-GIT = {
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_AUTHOR_NAME": "you",
-    "GIT_AUTHOR_EMAIL": "you@example.com",
-    "GIT_COMMITTER_NAME": "you",
-    "GIT_COMMITTER_EMAIL": "you@example.com",
-}
 
 
 @dataclass(frozen=True)
@@ -61,11 +54,7 @@ class Box:
 
     def git(self, *words: str, cwd: Path | None = None) -> str:
         """Run the real git; in the fleet repository unless said."""
-        argv = ["git", *words]
-        answer = subprocess.run(
-            argv, cwd=cwd or self.fleet, env=os.environ | GIT, check=True, capture_output=True, text=True
-        )
-        return answer.stdout
+        return git(*words, cwd=cwd or self.fleet)
 
     def write(self, path: str, text: str) -> None:
         target = self.fleet / path

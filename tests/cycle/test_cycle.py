@@ -32,6 +32,10 @@ class Repository:
     def commit(self, sha: str, *resources: Resource) -> None:
         self.states[sha], self.head = desired(*resources, commit=sha), sha
 
+    def spoil(self, sha: str, error: DocumentError | RefusedError) -> None:
+        """Commit something that cannot be loaded."""
+        self.states[sha], self.head = error, sha
+
     def newest(self, held: str | None, *, allow_rewrite: bool = False) -> VerifiedCommit:
         self.polls += 1
         if self.down:
@@ -135,8 +139,7 @@ def test_an_invalid_commit_leaves_the_host_on_the_one_it_holds(
 ) -> None:
     repository.commit("c1", resource("a"))
     run_cycle(agent)
-    repository.commit("c2")
-    repository.states["c2"] = DocumentError("base/base.yaml:3:1: unknown key 'fils'")
+    repository.spoil("c2", DocumentError("base/base.yaml:3:1: unknown key 'fils'"))
     world.values.clear()
     report = run_cycle(agent)
 
@@ -146,8 +149,7 @@ def test_an_invalid_commit_leaves_the_host_on_the_one_it_holds(
 
 
 def test_an_invalid_commit_is_loaded_once(agent: Agent, repository: Repository) -> None:
-    repository.commit("c1")
-    repository.states["c1"] = DocumentError("base/base.yaml:3:1: no")
+    repository.spoil("c1", DocumentError("base/base.yaml:3:1: no"))
     run_cycle(agent)
     run_cycle(agent)
 
@@ -155,8 +157,7 @@ def test_an_invalid_commit_is_loaded_once(agent: Agent, repository: Repository) 
 
 
 def test_a_fix_is_taken_up_at_once(agent: Agent, repository: Repository, world: World) -> None:
-    repository.commit("c1")
-    repository.states["c1"] = DocumentError("no")
+    repository.spoil("c1", DocumentError("no"))
     run_cycle(agent)
     repository.commit("c2", resource("a"))
 
@@ -181,8 +182,7 @@ def test_a_host_that_is_not_listed_any_more_stays_as_it_is(
 ) -> None:
     repository.commit("c1", resource("a"))
     run_cycle(agent)
-    repository.commit("c2")
-    repository.states["c2"] = RefusedError("fleet.yaml:1:1: edge-01 is not listed")
+    repository.spoil("c2", RefusedError("fleet.yaml:1:1: edge-01 is not listed"))
 
     assert Verdict.REFUSED is run_cycle(agent).result
     assert {"a": "1"} == world.values
@@ -196,8 +196,7 @@ def test_the_held_the_good_and_the_newest_commit_are_kept(
     world.broken.add("a")
     repository.commit("c2", resource("a", "2"))
     run_cycle(agent)
-    repository.commit("c3")
-    repository.states["c3"] = DocumentError("no")
+    repository.spoil("c3", DocumentError("no"))
     run_cycle(agent)
 
     assert {"c1", "c2", "c3"} == repository.kept
@@ -287,8 +286,8 @@ def test_a_host_that_can_follow_no_commit_says_why_of_both(
     repository.commit("c1", resource("a"))
     memory = Memory(tmp_path / "ledger.db")
     run_cycle(make_agent(repository, world, memory))
-    repository.commit("c2")
-    repository.states["c2"], repository.kept = DocumentError("no"), frozenset()
+    repository.spoil("c2", DocumentError("no"))
+    repository.kept = frozenset()
     report = run_cycle(make_agent(repository, world, memory))
 
     assert (Verdict.INVALID, 4) == (report.result, report.exit_code)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from agent.model import Report, Standing, Verdict
 from agent.status.document import status_of
 from agent.status.message import LINES, message, subject, tally
 from agent.status.text import width
+from tests.servers.repo import git
 from tests.status.reports import BLOCKED, CHANGED, COMMIT, FAILED, HELD, RELEASED, UNCHANGED, failing, report
 
 RESOURCES = {"/a": CHANGED, "/b": FAILED, "/c": BLOCKED, "/d": UNCHANGED}
@@ -105,20 +105,13 @@ def test_git_reads_the_trailers(tmp_path) -> None:
     odd = {"/a": Standing(result="failed", reason="---"), "---": CHANGED}
     told = replace(failing("---\nTrued-Result: converged", Verdict.INVALID), resources=report(odd).resources)
 
-    answer = subprocess.run(
-        ["git", "interpret-trailers", "--parse"],
-        input=message(status_of(told)),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    said = git("interpret-trailers", "--parse", cwd=tmp_path, stdin=message(status_of(told)).encode())
 
     assert [
         "Trued-Host: edge-01",
         f"Trued-Commit: {COMMIT}",
         "Trued-Result: invalid",
-    ] == answer.stdout.splitlines()
+    ] == said.splitlines()
 
 
 def test_a_message_is_bounded() -> None:
