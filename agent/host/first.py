@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from agent.errors import HostError
 from agent.files import make_private, sync_directory
 from agent.host import shown
-from agent.host.files import PIECE, UnsteadyError, open_regular
+from agent.host.files import PIECE, READ, Reading, UnsteadyError, open_regular
 from agent.host.walk import folder_there, parent_of, standing, trouble
 from agent.model import KeepFirst
 
@@ -24,7 +24,7 @@ TREES = 10
 
 
 def keep_first(root: Path, state_dir: Path, step: KeepFirst) -> None:
-    """Copy the file or link at a path, unless one from there was kept before; raises HostError."""
+    """Copy the file or link at a path, unless it, or (not `anew`) any from there, was kept before; raises HostError."""
     if not folder_there(root, step.path.parent):
         return
     with parent_of(root, step.path, "be kept") as (fd, name):
@@ -32,31 +32,52 @@ def keep_first(root: Path, state_dir: Path, step: KeepFirst) -> None:
             found = standing(fd, name)
             if found is None or not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
                 return
-            if (place := _place(state_dir, step.path)) is not None:
+            kept = [place for place in _places(state_dir, step.path) if _is_kept(place)]
+            if not (any(_same(fd, name, found, place) for place in kept) if step.anew else kept):
+                place = _place(state_dir, step.path)
                 _note(state_dir, step.path, found)
                 _copy(fd, name, found, place)
         except (OSError, UnsteadyError) as error:
             raise _unkept(step.path, state_dir, error) from error
 
 
-def _place(state_dir: Path, path: PurePosixPath) -> Path | None:
+def _trees(state_dir: Path) -> list[Path]:
+    return [state_dir / ("first" if n == 0 else f"first.{n}") for n in range(TREES)]
+
+
+def _places(state_dir: Path, path: PurePosixPath) -> list[Path]:
+    return [tree / path.relative_to("/") for tree in _trees(state_dir)]
+
+
+def _place(state_dir: Path, path: PurePosixPath) -> Path:
     """
-    Return where to keep it; None if it was kept before.
+    Return where to keep it.
 
     A path that was a file once and is a folder now fits in no tree with both: there is a second tree then.
     """
     below = path.relative_to("/")
-    trees = [state_dir / ("first" if n == 0 else f"first.{n}") for n in range(TREES)]
-    if any(_is_kept(tree / below) for tree in trees):
-        return None
-    for tree in trees:
+    for tree in _trees(state_dir):
         try:
             _make_folders(tree, below.parent)
         except NotADirectoryError:
             continue
-        if not (tree / below).is_dir():
+        if not os.path.lexists(tree / below):
             return tree / below
-    raise HostError(f"{shown(path)}: cannot be kept: {state_dir}/first has something else in its place")
+    raise HostError(
+        f"{shown(path)}: cannot be kept, and is therefore not touched: all {TREES} folders have something in its place",
+        hint=f"look through {state_dir}/first and those beside it, and move away what nobody needs",
+    )
+
+
+def _same(fd: int, name: str, found: os.stat_result, place: Path) -> bool:
+    """Return whether what stands there is what is kept; raises OSError, UnsteadyError."""
+    kept = place.lstat()
+    if stat.S_IFMT(kept.st_mode) != stat.S_IFMT(found.st_mode) or kept.st_size != found.st_size:
+        return False
+    if stat.S_ISLNK(found.st_mode):
+        return os.readlink(name, dir_fd=fd) == os.readlink(place)
+    with open_regular(fd, name) as there, Reading(os.open(place, READ)) as here:
+        return there.digest() == here.digest()
 
 
 def _is_kept(place: Path) -> bool:

@@ -61,7 +61,7 @@ class Kind(ABC, Generic[S, T]):
     @abstractmethod
     def observe(self, probe: Probe, wants: Mapping[str, S | None]) -> Mapping[str, T | HostError | None]:
         """
-        Return the state of all `wants` in one reading. A want of None: owned, and no longer declared.
+        Return the state of all `wants` in one reading. A want of None: trued made it, and it is to go.
 
         May answer more names than were asked: strays, which are removed because a want claims all of a place.
         """
@@ -82,6 +82,10 @@ class Kind(ABC, Generic[S, T]):
     def leaves(self, name: str, have: T) -> str:
         """Return why something of ours that Git stopped declaring has to stay, or nothing."""
         return ""
+
+    def claimed(self, have: T) -> bool:
+        """Return whether this is a stray: a want claims the place, so it goes, whoever put it there."""
+        return False
 
     def health(self, name: str, want: S, have: T | None) -> str:
         """Return what is wrong with something that is as declared, or nothing. Pure."""

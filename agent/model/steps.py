@@ -68,6 +68,7 @@ class KeepFirst:
     """Keep a copy, under trued's own folder, of a file or link that was there before trued."""
 
     path: PurePosixPath
+    anew: bool = False  # also if something else from there was kept before: it was let go in between
     why: str
 
 

@@ -38,6 +38,16 @@ class Owned:
     keep: bool = False
     needs: tuple[ResourceId, ...] = ()
 
+    @property
+    def made(self) -> bool:
+        """Whether trued made what is there. Where it was never seen to be as declared, somebody else may have."""
+        return self.ownership is Ownership.CREATED and bool(self.digest)
+
+    @property
+    def goes(self) -> bool:
+        """Whether it is to go without further ado when it is no longer declared."""
+        return self.made and not self.keep
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
@@ -168,20 +178,23 @@ def _row(rid: ResourceId, owned: Owned, *, unfinished: bool) -> tuple[str, str, 
 
 def _read(db: sqlite3.Connection) -> Ledger:
     rows = db.execute("SELECT id, digest, ownership, keep, needs, unfinished FROM owned").fetchall()
+    ids = {row[0]: ResourceId.parse(row[0]) for row in rows}
     commits = dict(db.execute("SELECT role, sha FROM commits").fetchall())
     return Ledger(
         held=commits.get("held"),
         good=commits.get("good"),
         owned={
-            ResourceId.parse(rid): Owned(
+            ids[rid]: Owned(
                 digest=digest,
                 ownership=Ownership(ownership),
                 keep=bool(keep),
-                needs=tuple(map(ResourceId.parse, needs.split("\n"))) if needs else (),
+                needs=tuple(ids.get(need) or ResourceId.parse(need) for need in needs.split("\n"))
+                if needs
+                else (),
             )
             for rid, digest, ownership, keep, needs, _ in rows
         },
-        unfinished=frozenset(ResourceId.parse(row[0]) for row in rows if row[5]),
+        unfinished=frozenset(ids[row[0]] for row in rows if row[5]),
     )
 
 

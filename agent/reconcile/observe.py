@@ -9,7 +9,7 @@ from agent.errors import HostError
 from agent.host import Probe
 from agent.kinds import AnyKind
 from agent.model import DesiredState, Observed, ResourceId
-from agent.reconcile.ledger import Ledger
+from agent.reconcile.ledger import Ledger, Owned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +23,23 @@ class Situation:
 
 
 def observe(
-    desired: DesiredState, owned: Iterable[ResourceId], kinds: Mapping[str, AnyKind], probe: Probe
+    desired: DesiredState, owned: Mapping[ResourceId, Owned], kinds: Mapping[str, AnyKind], probe: Probe
 ) -> Observed:
     """Return the state of all that is declared or owned, and of strays; a failed read is a value."""
+    undeclared = [rid for rid in owned if rid not in desired.resources]
+    observed = _observed(desired, [rid for rid in undeclared if owned[rid].goes], kinds, probe)
+    if left := [rid for rid in undeclared if rid not in observed]:
+        # A kind that knew of these as well would clear them away, where they stand in the way of something.
+        every = _observed(desired, undeclared, kinds, probe)
+        observed |= {rid: every[rid] for rid in left}
+    return observed
+
+
+def _observed(
+    desired: DesiredState, going: Iterable[ResourceId], kinds: Mapping[str, AnyKind], probe: Probe
+) -> dict[ResourceId, object | HostError | None]:
     asked: dict[str, dict[str, ResourceId]] = {}
-    for rid in (*desired.resources, *owned):
+    for rid in (*desired.resources, *going):
         asked.setdefault(rid.kind, {}).setdefault(rid.name, rid)
     observed: dict[ResourceId, object | HostError | None] = {}
     for kind, ids in asked.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from agent.errors import HostError
 from agent.kinds import AnyKind
@@ -12,6 +13,7 @@ from agent.model import (
     Change,
     Drift,
     Held,
+    KeepFirst,
     Ownership,
     Plan,
     Resource,
@@ -91,9 +93,10 @@ class _Planner:
         owned, have = self.ledger.owned.get(rid), self.observed[rid]
         if owned is None or have is None or isinstance(have, HostError):
             return ""
-        if owned.keep:
+        claimed = self.kinds[rid.kind].claimed(have)
+        if owned.keep and not claimed:
             return "no longer declared, kept as it was declared to be"
-        if owned.ownership is Ownership.ADOPTED:
+        if owned.ownership is Ownership.ADOPTED and not claimed:
             return "no longer declared, left as it is: it was there before trued"
         if reason := self.kinds[rid.kind].leaves(rid.name, have):
             return f"no longer declared, left in place: {reason}"
@@ -124,13 +127,18 @@ class _Planner:
         return Cause.DRIFT if owned and owned.digest == resource.digest else Cause.COMMIT
 
     def _first(self, rid: ResourceId, have: object | None) -> tuple[Step, ...]:
-        """Return what keeps something that trued did not make, before it is touched for the first time."""
+        """
+        Return what keeps something that trued did not make, before it is touched for the first time.
+
+        What is kept already stays as it is; so this may be asked for more often than needed: something adopted
+        may have been as declared until now, and what could not be made may have been made by hand meanwhile.
+        """
         owned = self.ledger.owned.get(rid)
-        # Unfinished and adopted: a kill may have come between writing that down and keeping it.
-        met = owned is not None and (
-            owned.ownership is Ownership.CREATED or rid not in self.ledger.unfinished
-        )
-        return () if have is None or met else tuple(self.kinds[rid.kind].first(rid.name, have))
+        if have is None or (owned is not None and owned.made):
+            return ()
+        anew = rid in self.desired.resources and (owned is None or not owned.digest)
+        steps = self.kinds[rid.kind].first(rid.name, have)
+        return tuple(replace(step, anew=anew) if isinstance(step, KeepFirst) else step for step in steps)
 
 
 def _verb(kind: AnyKind, resource: Resource, have: object | None) -> Verb:

@@ -17,8 +17,8 @@ from agent.model import KeepFirst
 P = PurePosixPath
 
 
-def keep(local: Local, path: str) -> None:
-    local.perform(KeepFirst(path=P(path), why=""))
+def keep(local: Local, path: str, *, anew: bool = False) -> None:
+    local.perform(KeepFirst(path=P(path), anew=anew, why=""))
 
 
 def test_a_file_is_kept_at_its_path_for_trued_alone(local: Local, root: Path, tmp_path: Path) -> None:
@@ -37,6 +37,28 @@ def test_what_is_kept_is_never_overwritten(local: Local, root: Path, tmp_path: P
         (root / "etc/motd").write_bytes(content)
         keep(local, "/etc/motd")
     assert b"first" == (tmp_path / "state/first/etc/motd").read_bytes()
+
+
+def test_what_was_let_go_and_is_met_anew_is_kept_as_well(local: Local, root: Path, tmp_path: Path) -> None:
+    for content in (b"first", b"second", b"second", b"first", b"third"):
+        (root / "etc/motd").write_bytes(content)
+        keep(local, "/etc/motd", anew=True)
+    kept = [(tmp_path / f"state/{tree}/etc/motd").read_bytes() for tree in ("first", "first.1", "first.2")]
+    assert [b"first", b"second", b"third"] == kept
+    assert not (tmp_path / "state/first.3").exists()
+
+
+def test_when_there_is_no_place_left_nothing_is_kept_and_the_way_out_is_said(
+    local: Local, root: Path, tmp_path: Path
+) -> None:
+    for number in range(10):
+        (root / "etc/motd").write_text(f"{number}")
+        keep(local, "/etc/motd", anew=True)
+    (root / "etc/motd").write_text("10")
+    with pytest.raises(HostError) as caught:
+        keep(local, "/etc/motd", anew=True)
+    assert "/etc/motd: cannot be kept, and is therefore not touched: all 10 folders" in str(caught.value)
+    assert f"{tmp_path}/state/first" in caught.value.hint
 
 
 def test_a_link_is_kept_as_a_link(local: Local, root: Path, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def _told(step: Any) -> Mapping[str, Any]:
         value = getattr(step, field.name)
         if field.name == "content":
             told["content"] = b"".join(value.chunks()).decode()
-        elif value not in (None, (), ""):
+        elif value not in (None, (), "") and value is not False:
             told[field.name] = _plain(value)
     return told
 

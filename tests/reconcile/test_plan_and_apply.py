@@ -69,10 +69,40 @@ def test_the_first_state_of_what_was_there_is_kept_before_it_is_changed(cycle: C
 def test_only_the_first_state_is_kept(cycle: Cycle, world: World) -> None:
     world.values["a"] = "old"
     cycle.run(desired(resource("a", "new")))
-    world.performed.clear()
     cycle.run(desired(resource("a", "newer"), commit="c2"))
 
-    assert [("set", "a=newer")] == world.performed
+    assert ({"a": "newer"}, {"a": "old"}) == (world.values, world.kept)
+
+
+def test_what_was_as_declared_when_it_was_met_is_kept_before_it_is_changed(
+    cycle: Cycle, world: World
+) -> None:
+    world.values["a"] = "theirs"
+    cycle.run(desired(resource("a", "theirs")))
+    cycle.run(desired(resource("a", "new"), commit="c2"))
+
+    assert ({"a": "new"}, {"a": "theirs"}) == (world.values, world.kept)
+
+
+def test_what_was_made_by_hand_because_trued_could_not_is_kept_before_it_is_changed(
+    cycle: Cycle, world: World
+) -> None:
+    world.broken.add("a")
+    cycle.run(desired(resource("a", "new")))
+    world.broken.clear()
+    world.values["a"] = "by hand"
+    cycle.run(desired(resource("a", "new")))
+
+    assert ({"a": "new"}, {"a": "by hand"}) == (world.values, world.kept)
+
+
+def test_what_comes_back_although_declared_absent_is_kept_before_it_goes(cycle: Cycle, world: World) -> None:
+    want = desired(resource("a", absent=True))
+    cycle.run(want)
+    world.values["a"] = "theirs"
+    cycle.run(want)
+
+    assert ({}, {"a": "theirs"}) == (world.values, world.kept)
 
 
 def test_keep_leaves_in_place_what_trued_made(cycle: Cycle, world: World) -> None:

@@ -10,7 +10,7 @@ from agent.host import Entry, FileType, Probe
 from agent.kinds import Kind
 from agent.kinds.file.expand import expand
 from agent.kinds.file.names import checked_name
-from agent.kinds.file.observe import observe, where
+from agent.kinds.file.observe import Found, observe, where
 from agent.kinds.file.spec import FileSpec
 from agent.kinds.file.steps import steps, stuck
 from agent.model import KeepFirst, ResourceId, Sources, Step
@@ -56,6 +56,9 @@ class File(Kind[FileSpec, Entry]):
     def first(self, name: str, have: Entry) -> Iterable[Step]:
         if have.type in {FileType.FILE, FileType.LINK}:
             yield KeepFirst(path=where(name, have), why="")
+
+    def claimed(self, have: Entry) -> bool:
+        return isinstance(have, Found) and have.path is not None
 
     def leaves(self, name: str, have: Entry) -> str:
         return stuck(have)

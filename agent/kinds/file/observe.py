@@ -24,6 +24,7 @@ class Found(Entry):
     owner: str = ""  # who it belongs to, if that is not who is wanted
     group: str = ""
     inside: tuple[PurePosixPath, ...] = ()  # of a folder that goes: what goes with it, deepest first
+    theirs: frozenset[PurePosixPath] = frozenset()  # of these, files and links that trued may not have made
     foreign: tuple[str, ...] = ()  # and some of what is in it and not trued's
     foreign_count: int = 0
 
@@ -102,18 +103,23 @@ class _Looking:
 
     def _folder_that_goes(self, name: str, seen: Entry) -> Entry | HostError:
         try:
-            inside, foreign = self._contents(PurePosixPath(name))
+            inside, theirs, foreign = self._contents(PurePosixPath(name))
         except HostError as error:
             return error
         if not inside and not foreign:
             return seen
-        return _found(seen, inside=inside, foreign=foreign)
+        return _found(seen, inside=inside, theirs=theirs, foreign=foreign)
 
     def _contents(
         self, folder: PurePosixPath
-    ) -> tuple[tuple[PurePosixPath, ...], tuple[PurePosixPath, ...]]:
-        """Return what is in a folder: what goes with it, deepest first, and what is not trued's to remove."""
+    ) -> tuple[tuple[PurePosixPath, ...], frozenset[PurePosixPath], tuple[PurePosixPath, ...]]:
+        """
+        Return what is in a folder: what goes with it, deepest first, and what is not trued's to remove.
+
+        Between the two, what of the first goes because it is declared absent: it may be anybody's.
+        """
         inside: list[PurePosixPath] = []
+        theirs: set[PurePosixPath] = set()
         foreign: list[PurePosixPath] = []
         waiting = [folder]
         while waiting:
@@ -124,7 +130,9 @@ class _Looking:
                 inside.append(path)
                 if entry.type is FileType.DIRECTORY:
                     waiting.append(path)
-        return tuple(reversed(inside)), tuple(foreign)
+                elif self.wants[str(path)] is not None:
+                    theirs.add(path)
+        return tuple(reversed(inside)), frozenset(theirs), tuple(foreign)
 
     def _goes(self, path: PurePosixPath) -> bool:
         name = str(path)
@@ -168,6 +176,7 @@ def _found(
     owner: str = "",
     group: str = "",
     inside: tuple[PurePosixPath, ...] = (),
+    theirs: frozenset[PurePosixPath] = frozenset(),
     foreign: tuple[PurePosixPath, ...] = (),
 ) -> Found:
     return Found(
@@ -182,6 +191,7 @@ def _found(
         owner=owner,
         group=group,
         inside=inside,
+        theirs=theirs,
         foreign=tuple(shown(other) for other in foreign[:NAMED]),
         foreign_count=len(foreign),
     )

@@ -9,7 +9,17 @@ from agent.errors import HostError
 from agent.host import Entry, FileType, shown
 from agent.kinds.file.observe import Found, where
 from agent.kinds.file.spec import FileSpec
-from agent.model import Content, MakeDirectory, MakeLink, Mode, Remove, SetAttributes, Step, WriteFile
+from agent.model import (
+    Content,
+    KeepFirst,
+    MakeDirectory,
+    MakeLink,
+    Mode,
+    Remove,
+    SetAttributes,
+    Step,
+    WriteFile,
+)
 
 _CALLED = {
     FileType.FILE: "a file",
@@ -147,6 +157,8 @@ def _emptying(path: PurePosixPath, have: Entry) -> Iterator[Step]:
             hint="move what is in it away, or declare another path",
         )
     for inner in have.inside:
+        if inner in have.theirs:
+            yield KeepFirst(path=inner, why="")
         yield Remove(path=inner, why="")
 
 
