@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -31,6 +32,23 @@ def output(box: Path) -> str:
     assert 0 == answer.returncode, answer.stdout + answer.stderr
     assert before == checkout_state()
     return answer.stdout
+
+
+def test_without_an_index_it_says_what_to_do(tmp_path: Path) -> None:
+    """pip's own words, and the way out."""
+    environment = os.environ | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path / "nothing")}
+    answer = subprocess.run(
+        (TOP / "scripts/demo", tmp_path / "box"),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert 1 == answer.returncode
+    assert "pip could not install what requirements.lock names" in answer.stderr
+    assert "No matching distribution found" in answer.stderr
 
 
 def test_it_ends_with_the_history_of_the_host(output: str) -> None:
