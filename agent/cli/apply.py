@@ -11,7 +11,7 @@ from agent.cycle import run_cycle
 from agent.host.lock import cycle_lock
 from agent.model import RELEASED, Report, ResourceId, Result, Standing
 from agent.status.document import encode, status_of
-from agent.status.message import cause_and_reason, notable, tally
+from agent.status.message import cause_and_reason, notable, stands, tally
 from agent.status.text import aligned, footnoted, visible
 
 PATIENCE = 600.0  # seconds to wait for a cycle of the daemon; one may install packages
@@ -70,5 +70,4 @@ def listed(entries: Sequence[tuple[ResourceId, Standing]], screen: Screen) -> It
 
 def summary(report: Report) -> str:
     """Return `converged at 1a2b3c4: 3 changed, 997 unchanged`."""
-    where = f"{report.result} at {report.commit[:7]}" if report.commit else f"{report.result}, no commit yet"
-    return f"{where}: {tally(status_of(report))}"
+    return f"{stands(report.result, report.commit)}: {tally(status_of(report))}"

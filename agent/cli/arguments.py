@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("-"):
             self.error(f"unexpected argument {word!r}")
         name = word.partition("=")[0]
-        self.error(f"unknown option {name!r}{_near(name, [*self._option_string_actions])}")
+        self.error(f"unknown option {name!r}{_near(name, [*self._option_string_actions], cutoff=0.75)}")
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         # Each version of Python words this in its own way, and none before 3.14 suggests anything.
@@ -43,8 +43,8 @@ def _nearest(word: str, known: Sequence[str]) -> str:
     return _near(word, known) or f", expected one of {', '.join(known)}"
 
 
-def _near(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
+def _near(word: str, known: Sequence[str], *, cutoff: float = 0.6) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=cutoff)
     return f", did you mean {near[0]!r}?" if near else ""
 
 

@@ -108,7 +108,7 @@ def find(text: str, known: Iterable[ResourceId]) -> ResourceId:
     hint = (
         f"did you mean {', '.join(near)}?"
         if near
-        else "an id is as file:/etc/motd; trued status --json has them all"
+        else "an id looks like file:/etc/motd; trued status --json has all of them"
     )
     raise UsageError(f"{text}: neither declared nor owned on this host", hint=hint)
 

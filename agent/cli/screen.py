@@ -58,7 +58,8 @@ class Screen:
             self.note(f"  hint: {visible(text)}")
 
     def note(self, text: str) -> None:
-        """Print a line that is not part of the answer."""
+        """Print a line that is not part of the answer, after all of the answer so far: both may go to one file."""
+        sys.stdout.flush()
         print(text, file=sys.stderr)
 
     @contextmanager

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 
 from agent.model import UNCHANGED, Report, ResourceId, Result, Standing
+from agent.status.message import stands
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +38,8 @@ def log_report(report: Report, last: Report | None) -> None:
 
 def headline(report: Report) -> str:
     """Return the state of the host in a few words: `converged at 1a2b3c4`."""
-    where = f" at {report.commit[:7]}" if report.commit else ""
     why = f" ({report.error.splitlines()[0]})" if report.error else ""
-    return f"{report.result}{where}{why}"
+    return stands(report.result, report.commit) + why
 
 
 def summary(report: Report) -> str:

@@ -32,17 +32,20 @@ def subject(status: Status, *, heartbeat: bool = False) -> str:
     """Return the first line: `edge-01: converged at 1a2b3c4, 2 changed`; a heartbeat says "still converged"."""
     still = "still " if heartbeat else ""
     host = clip(visible(status.host), 50)
-    return clip(", ".join([f"{host}: {still}{_where(status)}", *counts(status)]), SUBJECT)
+    return clip(
+        ", ".join([f"{host}: {still}{stands(status.result, status.commit)}", *counts(status)]), SUBJECT
+    )
 
 
-def _where(status: Status) -> str:
-    verdict = visible(status.result)
-    if not status.commit:
+def stands(result: str, commit: str | None) -> str:
+    """Return where a host stands: `converged at 1a2b3c4`; what is invalid or refused is another commit than that."""
+    verdict = visible(result)
+    if not commit:
         return f"{verdict}, no commit yet"
-    short = visible(status.commit)[:7]
-    if status.result in _HOLDING:
+    short = visible(commit)[:7]
+    if result in _HOLDING:
         return f"{verdict}, stays at {short}"
-    if status.result == Verdict.ROLLED_BACK:
+    if result == Verdict.ROLLED_BACK:
         return f"rolled back to {short}"
     return f"{verdict} at {short}"
 

@@ -38,6 +38,7 @@ def test_help_names_every_verb_and_every_exit_code(capsys: pytest.CaptureFixture
         (["fleet"], "the following arguments are required: VERB", "trued fleet --help"),
         (["plan", "--ful"], "unknown option '--ful', did you mean '--full'?", "trued plan --help"),
         (["fleet", "status", "--xyz=1"], "unknown option '--xyz'", "trued fleet status --help"),
+        (["log", "--bogus"], "unknown option '--bogus'", "trued log --help"),
         (["--xyz", "plan"], "unknown option '--xyz'", "trued plan --help"),
         (["plan", "here"], "unexpected argument 'here'", "trued plan --help"),
         (["log", "-n", "0"], "argument -n/--number: expected a number from 1 to 10000, got '0'", "trued log --help"),

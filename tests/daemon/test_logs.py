@@ -131,4 +131,4 @@ def test_a_host_without_a_commit_has_a_headline() -> None:
         host="edge-01", started=NOON, finished=NOON, result=Verdict.REFUSED, error="not listed in fleet.yaml"
     )
 
-    assert "refused (not listed in fleet.yaml)" == headline(empty)
+    assert "refused, no commit yet (not listed in fleet.yaml)" == headline(empty)
