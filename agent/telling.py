@@ -98,7 +98,7 @@ class Teller:
     def _remember(self, status: Status, document: bytes | None) -> None:
         try:
             if document is None:
-                self._last.touch()
+                self._last.touch(status)
             else:
                 self._last.write(status, document)
         except OSError as error:
@@ -167,11 +167,14 @@ class _Kept:
         atomic_write(self.path, document)
         self._seen = self._stamp(), status
 
-    def touch(self) -> None:
-        """Let the age of the file say when it last was true. Nothing waits for the disk."""
+    def touch(self, status: Status) -> None:
+        """
+        Let the age of the file say when it last was true. Nothing waits for the disk.
+
+        `status` says the same, and shares with the cycle what a status read from the file would hold once more.
+        """
         os.utime(self.path)
-        if self._seen:
-            self._seen = self._stamp(), self._seen[1]
+        self._seen = self._stamp(), status
 
     def _stamp(self) -> tuple[int, int, int]:
         found = self.path.stat()

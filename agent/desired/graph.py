@@ -15,6 +15,7 @@ from agent.errors import DocumentError
 from agent.model import Drift, Resource, ResourceId, Sources
 
 MOST_RESOURCES: Final = 100_000
+_NOTHING: Final[frozenset[ResourceId]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ def make_resources(
             _check_reference(reference, named, findings)
     if findings:
         return {}
-    resources = {id_: _resource(id_, part, parts, members) for id_, part in parts.items()}
+    shared: dict[frozenset[ResourceId], frozenset[ResourceId]] = {}  # a thousand files have few folders
+    resources = {id_: _resource(id_, part, parts, members, shared) for id_, part in parts.items()}
     _check_circles(resources, parts, findings)
     return resources
 
@@ -95,17 +97,20 @@ def _resource(
     part: _Part,
     parts: Mapping[ResourceId, _Part],
     members: Mapping[ResourceId, tuple[ResourceId, ...]],
+    shared: dict[frozenset[ResourceId], frozenset[ResourceId]],
 ) -> Resource:
     entry, implied = part.entry, part.weight == 0
-    edges = frozenset(entry.kind.edges(id_.name, part.spec, parts.keys()))
+    needs = frozenset(entry.kind.edges(id_.name, part.spec, parts.keys()))
     # What follows from several entries takes nothing from the one that happened to come first.
+    if not implied and entry.needs:
+        needs |= _targets(entry.needs, parts, members)
     return Resource(
         id=id_,
         spec=part.spec,
         digest=_digest(entry.kind.fingerprint(part.spec)),
         origin=entry.origin,
-        needs=edges if implied or not entry.needs else edges | _targets(entry.needs, parts, members),
-        restart_on=frozenset() if implied or not entry.listens else _targets(entry.listens, parts, members),
+        needs=shared.setdefault(needs, needs),
+        restart_on=_NOTHING if implied or not entry.listens else _targets(entry.listens, parts, members),
         keep=not implied and entry.meta.keep,
         drift=PLAIN_META.drift if implied else Drift(entry.meta.drift),
         implied=implied,
