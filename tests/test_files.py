@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.files import atomic_write, make_private
+from tests.disk import limited_file_size
 
 
 def mode_of(path: Path) -> int:
@@ -49,17 +50,11 @@ def test_a_file_is_written_whole_with_its_folder(tmp_path: Path) -> None:
     assert ["x.json"] == os.listdir(path.parent)
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     atomic_write(path, b"old")
 
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        atomic_write(path, b"new")
+    with limited_file_size(1000), pytest.raises(OSError, match="File too large"):
+        atomic_write(path, b"x" * 5000)
 
     assert (b"old", ["x.json"]) == (path.read_bytes(), os.listdir(tmp_path))

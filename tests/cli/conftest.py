@@ -1,3 +1,5 @@
+"""A host in a box for each test."""
+
 from __future__ import annotations
 
 import logging

@@ -1,3 +1,5 @@
+"""The differences that a plan shows: those of diff -u, bounded, and safe for a terminal."""
+
 from __future__ import annotations
 
 import random

@@ -1,3 +1,5 @@
+"""The command line itself: what can be said, exit codes, what becomes of a bug."""
+
 from __future__ import annotations
 
 import json

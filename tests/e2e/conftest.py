@@ -1,3 +1,5 @@
+"""A host and its repository, for each test."""
+
 from __future__ import annotations
 
 from pathlib import Path

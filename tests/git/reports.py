@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -37,18 +35,3 @@ def subjects(bare: Bare, branch: str = BRANCH) -> list[str]:
     """Return what `git log` shows, oldest first, after holding the whole repository against fsck."""
     bare.git("fsck", "--strict", "--full")
     return bare.git("log", "--reverse", "--format=%s", branch).splitlines()
-
-
-@contextmanager
-def limited_file_size(size: int) -> Iterator[None]:
-    """Let the kernel refuse every larger file, as a full disk would."""
-    handler, limits = (
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
-        resource.getrlimit(resource.RLIMIT_FSIZE),
-    )
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)

@@ -13,8 +13,9 @@ from agent.errors import SourceError
 from agent.git.address import Access
 from agent.git.limits import Limits
 from agent.git.publish import Publisher
+from tests.disk import limited_file_size
 from tests.git import places
-from tests.git.reports import BRANCH, limited_file_size, publishing, put, subjects
+from tests.git.reports import BRANCH, publishing, put, subjects
 from tests.servers.faults import Fault, FaultProxy
 from tests.servers.git import Bare, GitServer
 from tests.servers.repo import Fleet

@@ -12,7 +12,7 @@ import pytest
 
 from agent.errors import SourceError
 from agent.git.spool import Spool
-from tests.git.reports import limited_file_size
+from tests.disk import limited_file_size
 
 WHEN = datetime(2026, 11, 23, 1, 2, 3, 456789, UTC)
 

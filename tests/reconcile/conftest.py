@@ -1,3 +1,5 @@
+"""A host made of a dict, and a ledger on disk, for each test."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

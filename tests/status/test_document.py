@@ -1,3 +1,5 @@
+"""status.json: written, and read back."""
+
 from __future__ import annotations
 
 import json

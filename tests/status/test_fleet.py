@@ -1,3 +1,5 @@
+"""What is made of the reports of all hosts."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""What the messages of a branch tell of one thing."""
+
 from __future__ import annotations
 
 from dataclasses import replace

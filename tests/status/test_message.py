@@ -1,3 +1,5 @@
+"""The commit messages of a status branch."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

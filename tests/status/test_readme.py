@@ -1,3 +1,5 @@
+"""The page of a status branch, as a forge shows it."""
+
 from __future__ import annotations
 
 from dataclasses import replace

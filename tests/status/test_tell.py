@@ -1,3 +1,5 @@
+"""Which reports are worth a commit."""
+
 from __future__ import annotations
 
 from dataclasses import replace

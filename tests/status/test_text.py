@@ -1,3 +1,5 @@
+"""Text that a person reads in a line."""
+
 from __future__ import annotations
 
 import pytest
