@@ -22,6 +22,9 @@ BUILT_IN: tuple[type[Exception], ...] = (
     OverflowError, NotImplementedError, zlib.error, struct.error,
 )  # fmt: skip
 
+PROXY_WANTS = "the proxy wants credentials (407)"
+PROXY_WAY_OUT = "write the proxy as http://user:password@host:port"
+
 
 def foreign() -> tuple[type[Exception], ...]:
     """Return all that may come out of a library; what was never imported cannot have been raised."""
@@ -105,7 +108,7 @@ def _cause(access: Access, error: BaseException) -> tuple[str, str]:
         ):
             return "the server broke off the connection", ""
         case _ if "failed: 407" in text:  # http.client: "Tunnel connection failed: 407 …"
-            return "the proxy wants credentials (407)", "write the proxy as http://user:password@host:port"
+            return PROXY_WANTS, PROXY_WAY_OUT
         case _ if "timed out" in text:
             return "the server does not answer in time", ""
         case OSError() if error.errno == errno.ENOSPC:

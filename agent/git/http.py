@@ -21,7 +21,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from agent.errors import SourceError
 from agent.git import wire
 from agent.git.address import Access
-from agent.git.failures import foreign, reported
+from agent.git.failures import PROXY_WANTS, PROXY_WAY_OUT, foreign, reported
 from agent.git.limits import Deadline, Limits
 from agent.git.pack import receive
 from agent.git.snapshot import Shelf
@@ -220,9 +220,9 @@ class HttpRemote:
 
 
 def _pool(access: Access, limits: Limits) -> urllib3.PoolManager:
+    if access.ca_file is not None and not access.ca_file.is_file():
+        raise SourceError(f"{access.ca_file}: there is no such file of authorities", hint="correct ca_file")
     ca = str(access.ca_file) if access.ca_file else None
-    if ca is not None and not access.ca_file.is_file():  # type: ignore[union-attr]
-        raise SourceError(f"{ca}: there is no such file of authorities", hint="correct ca_file")
     timeout = urllib3.Timeout(connect=limits.connect, read=limits.stall)
     headers = {"User-Agent": AGENT}
     if access.proxy is None:
@@ -284,9 +284,7 @@ def _check(answer: urllib3.BaseHTTPResponse, access: Access) -> None:
                 hint="check url; some forges say so as well when the credentials do not suffice",
             )
         case 407:
-            raise SourceError(
-                "the proxy wants credentials (407)", hint="write the proxy as http://user:password@host:port"
-            )
+            raise SourceError(PROXY_WANTS, hint=PROXY_WAY_OUT)
         case 301 | 302 | 303 | 307 | 308:
             where = wire.plain(
                 answer.headers.get("Location", "elsewhere").partition("/info/refs")[0].encode()
