@@ -43,6 +43,13 @@ def test_init_for_one_host_refuses_all_others(run, tmp_path: Path) -> None:
     assert [0, 5] == [run("validate", tmp_path / "fleet", "--host", host).code for host in ("db-1", "db-2")]
 
 
+def test_init_says_which_host_to_be(run, tmp_path: Path) -> None:
+    """Else the machine's own name would count, which the new fleet.yaml may not list."""
+    said = [run("init", tmp_path / name, *more).out for name, more in (("a", ()), ("b", ("--host", "db-1")))]
+
+    assert ["  host: edge-01\n" in said[0], "  host: db-1\n" in said[1]] == [True, True]
+
+
 @pytest.mark.parametrize("name", ["../evil", "a b", "", "-x"])
 def test_init_takes_no_name_that_could_be_no_host(run, tmp_path: Path, name: str) -> None:
     """It becomes a folder and a branch."""
