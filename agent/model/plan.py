@@ -105,12 +105,16 @@ class Held:
     change: Change
 
 
+Planned: TypeAlias = Change | Blocked | Held
+"""One entry of a plan."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What must happen, in order; removals last. `entries`, `settled` and `gone` are disjoint."""
 
     commit: str
-    entries: tuple[Change | Blocked | Held, ...]
+    entries: tuple[Planned, ...]
     settled: frozenset[ResourceId]  # declared, and already so
     gone: frozenset[ResourceId]  # owned, no longer declared, and nothing left to do: absent, kept or let go
     released: Mapping[ResourceId, str] = field(

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TypeAlias
 
 from agent.errors import HostError
 from agent.host import Host
-from agent.model import Blocked, Cause, Change, Held, Outcome, Plan, ResourceId, Result, Run, Step, Verb
+from agent.model import (
+    Blocked,
+    Cause,
+    Change,
+    Held,
+    Outcome,
+    Plan,
+    Planned,
+    ResourceId,
+    Result,
+    Run,
+    Step,
+    Verb,
+)
 from agent.reconcile.ledger import Memory, Owned
 from agent.reconcile.observe import Situation, look
-
-Entry: TypeAlias = Change | Blocked | Held
 
 
 def apply(
@@ -50,7 +60,7 @@ class _Walk:
                 self.broken[outcome.id] = outcome.result
             yield outcome
 
-    def one(self, entry: Entry) -> Outcome:
+    def one(self, entry: Planned) -> Outcome:
         if isinstance(entry, Held):
             return _outcome(entry.change, Result.HELD, entry.reason)
         if isinstance(entry, Blocked):
@@ -61,7 +71,7 @@ class _Walk:
             )
         return self._perform(entry)
 
-    def joined(self, entries: Sequence[Entry], at: int) -> Sequence[Change]:
+    def joined(self, entries: Sequence[Planned], at: int) -> Sequence[Change]:
         """Return the changes from there on that one command can do together; nothing for fewer than two."""
         together: dict[ResourceId, Change] = {}
         for change in _alike(entries, at):
@@ -116,7 +126,7 @@ class _Walk:
             self.memory.finish(rid, None)
 
 
-def _alike(entries: Sequence[Entry], at: int) -> Iterator[Change]:
+def _alike(entries: Sequence[Planned], at: int) -> Iterator[Change]:
     """Yield the changes from there on that run the same command as the first, with other operands."""
     first = _command(entries[at])
     for entry in islice(entries, at, None):
@@ -125,7 +135,7 @@ def _alike(entries: Sequence[Entry], at: int) -> Iterator[Change]:
         yield entry
 
 
-def _command(entry: Entry) -> tuple[str, tuple[str, ...], bytes] | None:
+def _command(entry: Planned) -> tuple[str, tuple[str, ...], bytes] | None:
     match entry:
         case Change(steps=(Run(operands=(_, *_)) as run,)):
             return entry.id.kind, run.argv, run.stdin
@@ -152,7 +162,7 @@ def _words(result: Result) -> str:
     return "failed" if result is Result.FAILED else f"is {result}"
 
 
-def _skipped(entry: Entry) -> Outcome:
+def _skipped(entry: Planned) -> Outcome:
     return Outcome(
         id=entry.id, result=Result.SKIPPED, reason="trued was asked to stop before it came to this"
     )

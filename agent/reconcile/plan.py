@@ -16,6 +16,7 @@ from agent.model import (
     KeepFirst,
     Ownership,
     Plan,
+    Planned,
     Resource,
     ResourceId,
     Step,
@@ -30,7 +31,7 @@ STALE = (Cause.TRIGGER, Cause.UNFINISHED)
 def make_plan(situation: Situation) -> Plan:
     """Return what must happen, in order. What is declared is in order already."""
     desired, ledger, planner = situation.desired, situation.ledger, _Planner(situation)
-    entries: dict[ResourceId, Change | Blocked | Held] = {}
+    entries: dict[ResourceId, Planned] = {}
     for resource in desired.resources.values():
         if entry := planner.declared(resource, entries):
             entries[resource.id] = entry
@@ -54,9 +55,7 @@ class _Planner:
         self.desired, self.observed = situation.desired, situation.observed
         self.ledger, self.kinds = situation.ledger, situation.kinds
 
-    def declared(
-        self, resource: Resource, entries: Mapping[ResourceId, Change | Blocked | Held]
-    ) -> Change | Blocked | Held | None:
+    def declared(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> Planned | None:
         """Return what is to be done about something declared, given what comes before it."""
         rid, have = resource.id, self.observed[resource.id]
         if isinstance(have, HostError):
@@ -118,7 +117,7 @@ class _Planner:
     def _needed(self, rid: ResourceId) -> tuple[ResourceId, ...]:
         return self.ledger.owned[rid].needs if rid in self.ledger.owned else ()
 
-    def _cause(self, resource: Resource, entries: Mapping[ResourceId, Change | Blocked | Held]) -> Cause:
+    def _cause(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> Cause:
         if any(isinstance(entries.get(rid), Change) for rid in resource.restart_on):
             return Cause.TRIGGER
         if resource.id in self.ledger.unfinished:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from agent.model import Blocked, Change, DesiredState, Held, Plan
+from agent.model import Change, DesiredState, Held, Plan, Planned
 from agent.reconcile.observe import Situation
 
 
@@ -29,7 +29,7 @@ def hold_back(plan: Plan, situation: Situation, policy: Policy, *, allow_removal
 
 
 def _hold(plan: Plan, reason: Callable[[Change], str]) -> Plan:
-    def judged(entry: Change | Blocked | Held) -> Change | Blocked | Held:
+    def judged(entry: Planned) -> Planned:
         if isinstance(entry, Change) and (why := reason(entry)):
             return Held(id=entry.id, reason=why, change=entry)
         return entry
