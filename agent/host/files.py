@@ -187,7 +187,7 @@ def _by_folder(paths: Iterable[str]) -> Mapping[str, list[tuple[str, str]]]:
     return folders
 
 
-def _look_at(fd: int, name: str, path: str, deep: bool, sight: Sight) -> Seen:  # noqa: FBT001
+def _look_at(fd: int, name: str, path: str, deep: bool, sight: Sight) -> Seen:  # noqa: FBT001 - called for each file
     try:
         found = os.stat(name, dir_fd=fd, follow_symlinks=False)
         if (entry := sight.recall(path, found)) and (
@@ -203,7 +203,7 @@ def _look_at(fd: int, name: str, path: str, deep: bool, sight: Sight) -> Seen:  
         return _unreadable(path, error)
 
 
-def _look_closely(fd: int, name: str, path: str, deep: bool, sight: Sight) -> Entry:  # noqa: FBT001
+def _look_closely(fd: int, name: str, path: str, deep: bool, sight: Sight) -> Entry:  # noqa: FBT001 - as above
     """Return what stands there, its content read; once more if it moved meanwhile. Raises OSError, UnsteadyError."""
     for last in (False, True):
         looked = sight.clock()
@@ -220,7 +220,7 @@ def _look_closely(fd: int, name: str, path: str, deep: bool, sight: Sight) -> En
     raise AssertionError
 
 
-def _inside(fd: int, name: str, found: os.stat_result, deep: bool) -> tuple[os.stat_result, str, str]:  # noqa: FBT001
+def _inside(fd: int, name: str, found: os.stat_result, deep: bool) -> tuple[os.stat_result, str, str]:  # noqa: FBT001 - as above
     if stat.S_ISLNK(found.st_mode):
         try:
             return found, "", os.readlink(name, dir_fd=fd)

@@ -107,7 +107,7 @@ class LocalProbe:
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
         return commands.ask(argv, stdin=stdin, ok=ok)
 
-    def _unknown(self, path: str, deep: bool) -> bool:  # noqa: FBT001
+    def _unknown(self, path: str, deep: bool) -> bool:  # noqa: FBT001 - called for each path
         if path not in self._seen:
             return True
         seen = self._seen[path]
