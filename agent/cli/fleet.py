@@ -89,20 +89,20 @@ def fine(row: Row) -> bool:
 
 def lines(table: Sequence[Row], screen: Screen) -> Iterator[str]:
     """Yield the table and a line that sums it up."""
-    if table:
-        head = ("HOST", "RESULT", "COMMIT", "REPORTED", "FAILING", "TRUED")
-        first, *rest = aligned((head, *map(_cells, table)), gap="  ")
-        yield screen.paint("bold", first)
-        yield from (
-            line if fine(row) else screen.paint(_STYLES.get(row.verdict, "yellow"), line)
-            for row, line in zip(table, rest, strict=True)
-        )
-        yield ""
-        yield from (
-            f"{visible(row.host)}: {clip(visible(row.error.splitlines()[0]), 200)}"
-            for row in table
-            if row.error
-        )
+    if not table:
+        yield "no host has reported yet"
+        return
+    head = ("HOST", "RESULT", "COMMIT", "REPORTED", "FAILING", "TRUED")
+    first, *rest = aligned((head, *map(_cells, table)), gap="  ")
+    yield screen.paint("bold", first)
+    yield from (
+        line if fine(row) else screen.paint(_STYLES.get(row.verdict, "yellow"), line)
+        for row, line in zip(table, rest, strict=True)
+    )
+    yield ""
+    yield from (
+        f"{visible(row.host)}: {clip(visible(row.error.splitlines()[0]), 200)}" for row in table if row.error
+    )
     odd = sum(not fine(row) for row in table)
     yield f"{len(table)} host{'s' * (len(table) != 1)}, {odd} to look at"
 

@@ -185,5 +185,17 @@ def test_the_fleet_table(box: Box) -> None:
     ]
 
 
+def test_a_fleet_that_never_reported(box: Box) -> None:
+    """No table of nothing, and nothing wrong."""
+    box.push(motd="one\n")
+    said = box.trued("fleet", "status")
+
+    assert (0, "no host has reported yet\n", []) == (
+        said.code,
+        said.out,
+        box.trued("--json", "fleet", "status").data,
+    )
+
+
 def test_a_fleet_that_cannot_be_reached_ends_with_6(box: Box, tmp_path: Path) -> None:
     assert 6 == box.trued("fleet", "status", "--url", str(tmp_path / "nowhere.git")).code
