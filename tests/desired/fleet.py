@@ -119,6 +119,10 @@ def loaded(commit: FakeTree, identity: Identity = EDGE) -> DesiredState:
     return load(commit, "c0ffee", identity, KINDS)
 
 
+def ids(commit: FakeTree, identity: Identity = EDGE) -> list[str]:
+    return [str(id_) for id_ in loaded(commit, identity).resources]
+
+
 def of(commit: FakeTree, name: str, identity: Identity = EDGE) -> ThingSpec:
     """Return what one thing is declared to be."""
     spec = loaded(commit, identity).resources[ResourceId.parse(name)].spec

@@ -9,17 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.errors import DocumentError, RefusedError
-from agent.model import Drift, Identity, ResourceId, TreePath
-from tests.desired.fleet import EDGE, FLEET, loaded, of, refusal, tree
+from agent.errors import DocumentError
+from agent.model import Drift, ResourceId, TreePath
+from tests.desired.fleet import ids, loaded, of, refusal, tree
 from tests.fakes import FakeTree
 from tests.properties import patient
 
 THING = ResourceId.parse("thing:a")
-
-
-def ids(commit: FakeTree, identity: Identity = EDGE) -> list[str]:
-    return [str(id_) for id_ in loaded(commit, identity).resources]
 
 
 def test_entries_become_resources_with_origin_and_digest() -> None:
@@ -71,91 +67,6 @@ def test_a_section_that_is_empty_takes_nothing_away() -> None:
 
 def test_empty_documents_are_fine() -> None:
     assert [] == ids(tree(base__x="", base__y="# nothing\n", base__z="{}"))
-
-
-@pytest.mark.parametrize(
-    ("identity", "names"),
-    [
-        (EDGE, ["thing:base", "thing:kiosk"]),
-        (Identity(host="db-1", labels={"ring": "canary"}), ["thing:base", "thing:canary"]),
-        (Identity(host="db-1", facts={"arch": "armv7l"}), ["thing:base", "thing:arm"]),
-        (Identity(host="db-1", facts={"arch": ["x", "aarch64"]}), ["thing:base", "thing:arm"]),
-        (Identity(host="edge-02"), ["thing:base", "thing:kiosk", "thing:own"]),
-    ],
-)
-def test_a_host_gets_the_layers_that_fit(identity: Identity, names: list[str]) -> None:
-    commit = tree(
-        base__x="things: {base: present}",
-        roles__kiosk__x="things: {kiosk: present}",
-        roles__arm__x="things: {arm: present}",
-        roles__canary__x="things: {canary: present}",
-        hosts__edge_02__x="things: {own: present}",
-    )
-
-    assert names == ids(commit, identity)
-
-
-def test_a_layer_may_be_chosen_by_letters_of_the_host() -> None:
-    fleet = b'hosts: ["*"]\nlayers: ["hosts/{host:2}/{host}"]'
-
-    assert ["thing:a"] == ids(tree(fleet=fleet, hosts__ed__edge_01__x="things: {a: present}"))
-
-
-def test_the_root_of_the_repository_may_be_a_layer() -> None:
-    """Its fleet.yaml is then no state document."""
-    commit = tree(fleet=b"hosts: ['*']\nlayers: ['.']", site="things: {a: present}")
-
-    assert ["thing:a"] == ids(commit)
-
-
-def test_a_host_that_is_not_listed_is_refused() -> None:
-    with pytest.raises(RefusedError, match="'web-1' matches none of the hosts listed") as caught:
-        loaded(tree(), Identity(host="web-1"))
-
-    assert "hosts in fleet.yaml" in caught.value.hint
-
-
-def test_a_missing_layer_is_told_where_fleet_yaml_names_it() -> None:
-    commit = tree(fleet=b"hosts: ['*']\nlayers:\n  - base\n  - nope\n")
-
-    assert ["fleet.yaml:4:5: layers: there is no folder 'nope' in the commit"] == refusal(commit)
-
-
-def test_a_missing_fleet_file_is_told() -> None:
-    (line,) = refusal(tree(fleet=None))
-    assert line.startswith("fleet.yaml:1:1: there is no such file")
-
-
-@pytest.mark.parametrize(
-    ("fleet", "line"),
-    [
-        ("", "fleet.yaml:1:1: key 'hosts' is missing"),
-        ("hosts: a\nlayers: []", "fleet.yaml:1:8: hosts: expected a list, found text 'a'"),
-        ("hosts: []\nlayer: []\nlayers: []", "fleet.yaml:2:1: layer: unknown key; did you mean 'layers'?"),
-        (
-            "hosts: []\nlayers: [../x]",
-            "fleet.yaml:2:10: layers[0]: expected a path below the document's own folder, without '..', got '../x'",
-        ),
-        (
-            "hosts: []\nlayers: ['{hots}']",
-            "fleet.yaml:2:10: layers[0]: expected {host} or {host:2} where braces are, got '{hots}'",
-        ),
-        (
-            "hosts: []\nlayers: [{path: a, when: {arch: b}}]",
-            "fleet.yaml:2:27: layers[0].when.arch: unknown key; expected host, labels.NAME or facts.NAME",
-        ),
-        (
-            "hosts: []\nlayers: [{path: a, when: {host: {}}}]",
-            "fleet.yaml:2:33: layers[0].when.host: expected a value, a glob or a list of them, found a mapping",
-        ),
-        (
-            "hosts: []\nlayers: []\nvars: {host: x}",
-            "fleet.yaml:3:8: vars.host: this name is trued's own; choose another",
-        ),
-    ],
-)
-def test_what_is_wrong_with_the_fleet_file_is_told(fleet: str, line: str) -> None:
-    assert line in refusal(tree(fleet=fleet.encode()))
 
 
 def test_an_entry_twice_in_one_layer_names_both_places() -> None:
@@ -331,22 +242,6 @@ def test_it_reads_ahead_in_four_requests() -> None:
     assert ["base/vars.yaml", "hosts/edge-01/vars.yaml", "roles/kiosk/vars.yaml"] == folders
     assert ["base/nothing.yaml", "base/vars.yaml", "base/x.yaml", "roles/kiosk/nothing.yaml"] == documents
     assert ["base/f", "base/g"] == sources
-
-
-def test_a_name_with_a_glob_character_is_no_glob() -> None:
-    fleet = FLEET.replace(b'"edge-*", db-1', b'"edge-0[12]"')
-
-    assert [] == ids(tree(fleet=fleet))
-    with pytest.raises(RefusedError):
-        loaded(tree(fleet=fleet), Identity(host="edge-03"))
-
-
-def test_layers_and_documents_are_bounded() -> None:
-    many = FakeTree(files={**tree().files, **{f"base/d{number}.yaml": b"" for number in range(1001)}})
-    layers = b"hosts: ['*']\nlayers: [" + b"base, " * 201 + b"]"
-
-    assert ["base:1:1: expected at most 1000 documents in a layer; split it up"] == refusal(many)
-    assert ["fleet.yaml:2:9: layers: expected at most 200 layers"] == refusal(tree(fleet=layers))
 
 
 PIECES = st.sampled_from(
