@@ -201,10 +201,8 @@ def keep(agent: Agent, desired: DesiredState, ledger: Ledger) -> TruedError | No
     if wanted != agent.recall.kept:
         try:
             agent.source.keep(wanted)
-        except (
-            SourceError,
-            RefusedError,
-        ) as error:  # refused: one had to be fetched anew, and is not trusted now
+        # Refused: one had to be fetched anew, and is not trusted now.
+        except (SourceError, RefusedError) as error:
             return error
         agent.recall.kept = wanted
     return None
