@@ -26,6 +26,7 @@ from agent.documents.nodes import (
     to_plain,
 )
 from agent.documents.problems import Findings, near, shown
+from agent.documents.problems import found as words
 from agent.model import Identity
 
 MAX_TEXT: Final = 1 << 20  # characters of one string, replaced
@@ -131,8 +132,9 @@ class Variables:
     def _inside(self, mark: re.Match[str]) -> str:
         node = self._named(mark, Place(""))
         if not isinstance(node, Scalar):
-            what = "a list" if isinstance(node, Seq) else "a mapping"
-            raise _UnusableError(f"expected a single value inside text, found {what}: {shown(mark[0])}")
+            raise _UnusableError(
+                f"expected a single value inside text, found {words(node)}: {shown(mark[0])}"
+            )
         return "" if node.value is None else node.text
 
     def _named(self, mark: re.Match[str], place: Place) -> Node:
