@@ -30,11 +30,11 @@ def foreign() -> tuple[type[Exception], ...]:
     """Return all that may come out of a library; what was never imported cannot have been raised."""
     found = list(BUILT_IN)
     if "urllib3" in sys.modules:
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+        from urllib3.exceptions import HTTPError
 
         found.append(HTTPError)
     if "dulwich.errors" in sys.modules:
-        from dulwich import errors  # noqa: PLC0415
+        from dulwich import errors
 
         found += [
             errors.GitProtocolError, errors.NotGitRepository, errors.FileFormatException, errors.ChecksumMismatch,
@@ -42,11 +42,11 @@ def foreign() -> tuple[type[Exception], ...]:
             errors.ObjectMissing, errors.CommitError,
         ]  # fmt: skip
     if "dulwich.file" in sys.modules:
-        from dulwich.file import FileLocked  # noqa: PLC0415
+        from dulwich.file import FileLocked
 
         found.append(FileLocked)
     if "dulwich.pack" in sys.modules:
-        from dulwich.pack import PackFileDisappeared, UnresolvedDeltas  # noqa: PLC0415
+        from dulwich.pack import PackFileDisappeared, UnresolvedDeltas
 
         found += [PackFileDisappeared, UnresolvedDeltas]
     return tuple(found)

@@ -82,7 +82,7 @@ class LocalRemote:
 
     def push(self, ref: str, old: str | None, new: str, objects: Sequence[ShaFile]) -> None:
         with reported(self._access):
-            from agent.git.disk import push  # noqa: PLC0415  dulwich is paid for only where objects are
+            from agent.git.disk import push  # dulwich is paid for only where objects are
 
             push(self._path, ref, old, new, objects)
 
@@ -107,7 +107,7 @@ class LocalRemote:
 
     def _opened(self) -> Disk:
         if self._disk is None:
-            from agent.git.disk import Disk  # noqa: PLC0415
+            from agent.git.disk import Disk
 
             self._disk = Disk(self._folder() / "objects", self._limits)
         return self._disk

@@ -308,8 +308,8 @@ class _Bases:
 
 
 def _apply(pass_: _Unpacking, bases: _Bases, base: str, delta: _Delta) -> str:
-    from dulwich.errors import ApplyDeltaError  # noqa: PLC0415  many packs hold no delta
-    from dulwich.pack import apply_delta  # noqa: PLC0415
+    from dulwich.errors import ApplyDeltaError  # many packs hold no delta
+    from dulwich.pack import apply_delta
 
     kind, content = bases.get(base)
     pass_.total += delta.result

@@ -107,7 +107,7 @@ class Publisher:
             self._remote.rest()
 
     def _push(self, known: _Known, waiting: Sequence[Spooled]) -> int:
-        from agent.git.chain import Tip, make_chain  # noqa: PLC0415  dulwich, paid for by the first push
+        from agent.git.chain import Tip, make_chain  # dulwich, paid for by the first push
 
         refusal: PushRejectedError | None = None
         for _ in range(1 + RETRIES):
@@ -152,7 +152,7 @@ class Publisher:
         return now, [report for report in waiting if report.number > ours[-1]]
 
     def _recent(self, sha: str, known: _Known, depth: int) -> tuple[Commit, ...]:
-        from agent.git.history import recent  # noqa: PLC0415
+        from agent.git.history import recent
 
         haves = (known.sha,) if known.sha else ()
         try:
@@ -230,7 +230,7 @@ def _parse(data: bytes) -> _Known:
 
 
 def _is(commit: Commit, report: Spooled) -> bool:
-    from agent.git.chain import make_tree, same_message, seconds  # noqa: PLC0415
+    from agent.git.chain import make_tree, same_message, seconds
 
     return (
         int(commit.authored.timestamp()) == seconds(report.when)

@@ -59,14 +59,14 @@ def open_remote(access: Access, limits: Limits = DEFAULT_LIMITS) -> Remote:
     """Return the repository at `access`; nothing is asked of it yet."""
     match access.place.transport:
         case Transport.HTTP:
-            from agent.git.http import HttpRemote  # noqa: PLC0415  urllib3 is paid for only where it is used
+            from agent.git.http import HttpRemote  # urllib3 is paid for only where it is used
 
             return HttpRemote(access, limits)
         case Transport.SSH:
-            from agent.git.ssh import SshRemote  # noqa: PLC0415
+            from agent.git.ssh import SshRemote
 
             return SshRemote(access, limits)
         case Transport.LOCAL:
-            from agent.git.local import LocalRemote  # noqa: PLC0415
+            from agent.git.local import LocalRemote
 
             return LocalRemote(access, limits)

@@ -281,7 +281,7 @@ class Source:
         self, target: str, shas: Collection[str], shelf: Shelf, *, commits: bool = False
     ) -> None:
         """Copy objects from the shallow store, which is brought up to the commit first."""
-        from agent.git import layers, shallow  # noqa: PLC0415  most servers can filter
+        from agent.git import layers, shallow  # most servers can filter
 
         folder = self._folder / "store"
         for attempt in (1, 2):

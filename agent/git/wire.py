@@ -271,8 +271,8 @@ def _band(lines: Lines) -> Iterator[bytes]:
 
 def push(ref: str, old: str | None, new: str, objects: Sequence[ShaFile]) -> Iterator[bytes]:
     """Yield the request that moves a ref from old to new and brings these objects."""
-    from dulwich.object_format import DEFAULT_OBJECT_FORMAT  # noqa: PLC0415  a host that reports nothing never pays
-    from dulwich.pack import PackChunkGenerator, pack_objects_to_data  # noqa: PLC0415
+    from dulwich.object_format import DEFAULT_OBJECT_FORMAT  # a host that reports nothing never pays
+    from dulwich.pack import PackChunkGenerator, pack_objects_to_data
 
     words = b" report-status side-band-64k object-format=sha1 " + AGENT
     yield line(f"{old or ZERO} {new} {ref}\0".encode() + words) + FLUSH
