@@ -56,15 +56,17 @@ def floors(load: Workload) -> list[Contender]:
 
 
 class Trued:
-    """trued on the workload: a fleet repository, a bare remote, and this host's own file, all below the scratch folder."""
+    """
+    trued on the workload: a fleet repository, a bare remote, and the host's own file, all below the scratch folder.
+
+    The agent that stays is a host of its own that manages the same tree: two would get in each other's way.
+    """
 
     def __init__(self, load: Workload) -> None:
         self.load = load
-        self.config = load.top / "agent.yaml"
-        self.state = load.top / "state"
         self._resident: Resident | None = None
         fleet, remote = load.top / "fleet", load.top / "remote.git"
-        (fleet / "fleet.yaml").write_text("hosts: [bench]\nlayers: [base]\n")
+        (fleet / "fleet.yaml").write_text("hosts: [once, resident]\nlayers: [base]\n")
         (fleet / "base/base.yaml").write_text(
             f'files:\n  /live: {{source: files/tree/, mode: "{loads.MODE:04o}"}}\n'
         )
@@ -73,13 +75,9 @@ class Trued:
         git("-C", str(fleet), "add", "-A")
         git("-C", str(fleet), "commit", "-q", "-m", "Declare the tree")
         git("-C", str(fleet), "push", "-q", str(remote), "main")
-        settings = {
-            "host": "bench",
-            "source": {"url": str(remote)},
-            "root": str(load.top),
-            "state_dir": str(self.state),
-        }
-        self.config.write_text(json.dumps(settings))
+        for host in ("once", "resident"):
+            settings = {"host": host, "source": {"url": str(remote)}, "root": str(load.top)}
+            self.config(host).write_text(json.dumps({**settings, "state_dir": str(self.state(host))}))
 
     def __enter__(self) -> Self:
         return self
@@ -91,18 +89,19 @@ class Trued:
 
     def contenders(self) -> list[Contender]:
         return [
-            Contender(name="trued apply (a process)", run=self.apply, fresh=self.fresh),
+            Contender(name="trued apply (a process)", run=lambda: self.verb("apply"), fresh=self.fresh),
+            Contender(name="trued plan (a process)", run=lambda: self.verb("plan"), states=("nothing",)),
             Contender(name="trued run (one cycle)", run=self.cycle, states=("nothing", "drift")),
         ]
 
-    def apply(self) -> Sample:
-        argv = (sys.executable, "-m", "agent", "apply")
+    def verb(self, verb: str) -> Sample:
+        argv = (sys.executable, "-m", "agent", verb)
         top = str(Path(__file__).parents[1])
-        return measure.process(argv, {"TRUED_CONFIG": str(self.config), "PYTHONPATH": top})
+        return measure.process(argv, {"TRUED_CONFIG": str(self.config("once")), "PYTHONPATH": top})
 
     def cycle(self) -> Sample:
         if self._resident is None:
-            self._resident = Resident(self.config)
+            self._resident = Resident(self.config("resident"))
             self._resident.cycle()  # the first one fills what a running daemon holds
         return self._resident.cycle()
 
@@ -111,10 +110,17 @@ class Trued:
         if self._resident:
             self._resident.end()
             self._resident = None
-        if self.state.exists():
-            aside = self.load.top / "states"
-            aside.mkdir(exist_ok=True)
-            self.state.rename(aside / str(len(list(aside.iterdir()))))
+        aside = self.load.top / "states"
+        aside.mkdir(exist_ok=True)
+        for host in ("once", "resident"):
+            if self.state(host).exists():
+                self.state(host).rename(aside / str(len(list(aside.iterdir()))))
+
+    def config(self, host: str) -> Path:
+        return self.load.top / f"{host}.yaml"
+
+    def state(self, host: str) -> Path:
+        return self.load.top / f"state-{host}"
 
 
 class Resident:

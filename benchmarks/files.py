@@ -16,6 +16,7 @@ import platform
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -31,6 +32,7 @@ PREPARE: Mapping[str, Callable[[Workload], None]] = {
     "nothing": loads.same,
     "drift": loads.drift,
 }
+SETTLED = 2.5  # seconds: what changed in the last two is read again, since its stat proves nothing yet
 TITLES = {"first": "first apply", "nothing": "nothing to do", "drift": "1 % drifted"}
 
 
@@ -86,7 +88,8 @@ def bench(count: int, states: Sequence[str], runs: int, scratch: Path) -> list[d
             rows = [row for row in everybody if state in row.states]
             if state != "first":  # those that remember get to know the tree
                 loads.same(load)
-                trued.apply()
+                trued.verb("apply")
+                time.sleep(SETTLED)
             samples, failed = rounds(load, state, rows, runs)
             print(f"\n### {count:,} files, {TITLES[state]}\n\n{table(samples, failed)}", flush=True)
             raw = {name: [asdict(sample) for sample in got] for name, got in samples.items()}
