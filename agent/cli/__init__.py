@@ -72,18 +72,20 @@ def _run(arguments: Sequence[str], screen: Screen) -> int:
     if args.module is None:
         build().print_help(sys.stderr)
         return UsageError.exit_code
-    _listen(args)
+    _listen(args, screen)
     verb = importlib.import_module(f"{__name__}.{args.module}")
     code: int = verb.run(args, screen)
     return code
 
 
-def _listen(args: argparse.Namespace) -> None:
+def _listen(args: argparse.Namespace, screen: Screen) -> None:
     """Show what is logged on stderr; the daemon has its own way."""
     if args.module == "run":
         return
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("trued: %(message)s"))
+    # What shows life stands in the line where this is to go, and is drawn anew below.
+    erase = "\r\x1b[K" if screen.lively else ""
+    handler.setFormatter(logging.Formatter(f"{erase}trued: %(message)s"))
     level = logging.DEBUG if args.verbose else logging.WARNING
     logging.basicConfig(level=level, handlers=[handler], force=True)
 

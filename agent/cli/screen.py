@@ -62,10 +62,15 @@ class Screen:
         sys.stdout.flush()
         print(text, file=sys.stderr)
 
+    @property
+    def lively(self) -> bool:
+        """Whether there is somebody who waits, and a line that can be drawn anew."""
+        return not self.json and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:
         """Show that something goes on, on a terminal only."""
-        if self.json or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        if not self.lively:
             yield
             return
         from rich.console import Console  # noqa: PLC0415 - 60 ms that only a terminal pays

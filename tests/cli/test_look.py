@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
-from tests.cli.fleet import Box
+from tests.cli.fleet import TOP, Box
 
 
 def test_status_says_what_the_host_holds(box: Box) -> None:
@@ -199,3 +202,28 @@ def test_a_fleet_that_never_reported(box: Box) -> None:
 
 def test_a_fleet_that_cannot_be_reached_ends_with_6(box: Box, tmp_path: Path) -> None:
     assert 6 == box.trued("fleet", "status", "--url", str(tmp_path / "nowhere.git")).code
+
+
+def test_what_is_logged_does_not_stand_in_the_line_that_shows_life(box: Box, tmp_path: Path) -> None:
+    """On a terminal; here the other writer of this host's branch is one with another memory."""
+    box.push(motd="one\n")
+    box.trued("apply")
+    state, box.state = box.state, tmp_path / "other"
+    box.configure()
+    box.trued("apply")
+    box.state = state
+    box.configure()
+    (box.root / "etc/motd").write_text("drift\n")
+
+    command = f"{sys.executable} -m agent --config {box.config} apply"
+    said = subprocess.run(
+        ("script", "-qec", command, "/dev/null"),
+        env=os.environ | {"PYTHONPATH": str(TOP), "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert "bringing this host to what Git declares" in said
+    assert 1 == len(re.findall(r"\x1b\[Ktrued: [^\n]*somebody else wrote", said))
