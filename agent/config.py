@@ -127,6 +127,7 @@ class LimitSettings:
 class Settings:
     """What agent.yaml says. Every path is absolute; `status` is complete."""
 
+    file: Path = field(default=DEFAULT_PATH, metadata={"hidden": True})  # where all this stands
     source: SourceSettings = field(metadata={"doc": "the fleet repository"})
     host: HostName = field(
         default=HostName(""), metadata={"doc": "name of this host in the fleet", "default": "the machine's"}
@@ -160,7 +161,7 @@ def load_settings(path: Path) -> Settings:
     """Return what a host's own file says; raises ConfigError with every problem and its place."""
     node = parse(_read(path), str(path), error=ConfigError)
     settings = decode(node or empty_map(Place(str(path))), Settings, error=ConfigError)
-    return _completed(settings, path.absolute().parent)
+    return _completed(dataclasses.replace(settings, file=path.absolute()), path.absolute().parent)
 
 
 def settings_schema() -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,11 +100,19 @@ def _agent(settings: Settings, source: Source) -> Agent:
         source=source,
         load=load_commit,
         kinds=known,
-        host=Local(settings.root, settings.state_dir),
+        host=Local(settings.root, settings.state_dir, own=(settings.file,), spared=_credentials(settings)),
         memory=Memory(settings.state_dir / "ledger.db"),
         policy=policy(settings),
         now=now,
     )
+
+
+def _credentials(settings: Settings) -> Collection[Path]:
+    """Return the files without which the repository would be out of reach."""
+    source, status = settings.source, settings.status
+    ways = ((way.token_file, way.ssh_key, way.known_hosts, way.ca_file) for way in (source, status))
+    signers = source.verify.allowed_signers if source.verify else None
+    return tuple(path for way in (*ways, (signers,)) for path in way if path is not None)
 
 
 def policy(settings: Settings) -> Policy:

@@ -100,7 +100,7 @@ class Probe(Protocol):
         """Return the name of a group, or the number where it has none."""
 
     def mounts(self) -> frozenset[PurePosixPath]:
-        """Return where other file systems, and other parts of one, are mounted; raises HostError."""
+        """Return where other file systems are mounted, and what trued itself lives from; raises HostError."""
 
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
         """Run a command that only looks; raises HostError for another exit code, or after 60 s."""

@@ -21,6 +21,7 @@ from agent.host.walk import NOT_THERE, Walk, standing, trouble
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 PIECE = 1 << 20
+LARGEST = 256 << 20  # bytes: Git brings no larger file, so that one is not as declared, whatever is in it
 
 # A file changed in the same tick of its file system's clock as the look keeps its stat (Git's "racy" files,
 # Documentation/technical/racy-git.txt). FAT counts in steps of 2 s; nothing in use is coarser.
@@ -226,7 +227,7 @@ def _inside(fd: int, name: str, found: os.stat_result, deep: bool) -> tuple[os.s
             return found, "", os.readlink(name, dir_fd=fd)
         except OSError as error:
             raise UnsteadyError from error
-    if not (deep and stat.S_ISREG(found.st_mode)):
+    if not (deep and stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST):
         return found, "", ""
     with open_regular(fd, name) as file:
         return file.stat, file.digest(), ""

@@ -7,20 +7,23 @@ overwritten.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from agent.errors import HostError
 from agent.files import make_private, sync_directory
 from agent.host import shown
-from agent.host.files import PIECE, READ, Reading, UnsteadyError, open_regular
+from agent.host.files import LARGEST, PIECE, READ, Reading, UnsteadyError, open_regular
 from agent.host.walk import folder_there, parent_of, standing, trouble
 from agent.model import KeepFirst
 
 TREES = 10
+RESERVE = 16 << 20  # bytes that a copy leaves free, for the ledger
 
 
 def keep_first(root: Path, state_dir: Path, step: KeepFirst) -> None:
@@ -76,6 +79,8 @@ def _same(fd: int, name: str, found: os.stat_result, place: Path) -> bool:
         return False
     if stat.S_ISLNK(found.st_mode):
         return os.readlink(name, dir_fd=fd) == os.readlink(place)
+    if found.st_size > LARGEST:
+        return False
     with open_regular(fd, name) as there, Reading(os.open(place, READ)) as here:
         return there.digest() == here.digest()
 
@@ -139,13 +144,34 @@ def _copy_content(fd: int, name: str, to: Path) -> None:
     out = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open_regular(fd, name) as file:
-            while piece := os.read(file.fd, PIECE):
-                left = memoryview(piece)
-                while left:
-                    left = left[os.write(out, left) :]
+            room = os.fstatvfs(out)
+            if file.stat.st_blocks * 512 + RESERVE > room.f_bavail * room.f_frsize:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            for start, end in _written(file):
+                _copy_part(file.fd, out, start, end)
+            os.ftruncate(out, file.stat.st_size)
         os.fsync(out)
     finally:
         os.close(out)
+
+
+def _written(file: Reading) -> Iterator[tuple[int, int]]:
+    """Yield the parts of a file that are not holes (lseek(2)): one that says it is huge may have nothing in it."""
+    end = 0
+    while end < file.stat.st_size:
+        try:
+            start = os.lseek(file.fd, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return
+            raise
+        end = min(os.lseek(file.fd, start, os.SEEK_HOLE), file.stat.st_size)
+        yield start, end
+
+
+def _copy_part(fd: int, out: int, start: int, end: int) -> None:
+    while start < end and (piece := os.pread(fd, min(PIECE, end - start), start)):
+        start += os.pwrite(out, piece, start)
 
 
 def _unkept(path: PurePosixPath, state_dir: Path, error: OSError | UnsteadyError) -> HostError:

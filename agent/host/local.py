@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,7 +12,7 @@ from agent.host import Answer, Entry, FileType, commands, owners, shown
 from agent.host.attributes import set_attributes
 from agent.host.files import Seen, Sight, content, look, names
 from agent.host.first import keep_first
-from agent.host.mounts import mounts
+from agent.host.mounts import mounts, of_host
 from agent.host.write import make_directory, make_link, remove, tidy, write_file
 from agent.model import KeepFirst, MakeDirectory, MakeLink, Remove, Run, SetAttributes, Step, WriteFile
 
@@ -23,18 +24,34 @@ class Local:
     """
     The machine trued runs on; the `Host` of everyday.
 
-    `root` is where the host's paths begin: "/", or a folder to try things out in. `state_dir` is trued's own.
+    `root` is where the host's paths begin: "/", or a folder to try things out in. `state_dir` is trued's own, and so
+    is what is in `own`: nothing that is declared gets there. What is in `spared` is not taken away with others.
     """
 
-    def __init__(self, root: Path, state_dir: Path, *, sight: Sight | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        state_dir: Path,
+        *,
+        own: Collection[Path] = (),
+        spared: Collection[Path] = (),
+        sight: Sight | None = None,
+    ) -> None:
         self._root = root
         self._state_dir = state_dir
+        self._own = (state_dir, *own)
+        self._spared = (*self._own, *spared)
         self._sight = Sight() if sight is None else sight
         self._tidied: set[PurePosixPath] = set()
 
     def probe(self) -> LocalProbe:
         self._sight.begin()
-        return LocalProbe(self._root, self._sight)
+        own = frozenset(str(path) for path in map(self._of_host, self._own) if path)
+        spared = frozenset(path for path in map(self._of_host, self._spared) if path)
+        return LocalProbe(self._root, self._sight, own, spared)
+
+    def _of_host(self, path: Path) -> PurePosixPath | None:
+        return of_host(self._root, path) if os.path.lexists(path) or path == self._state_dir else None
 
     def perform(self, step: Step) -> None:
         match step:
@@ -69,6 +86,8 @@ class LocalProbe:
 
     _root: Path
     _sight: Sight
+    _own: frozenset[str] = frozenset()
+    _spared: frozenset[PurePosixPath] = frozenset()
     _seen: dict[str, Seen] = field(default_factory=dict)
     _numbers: dict[tuple[Callable[[str], int | None], str], int | None] = field(default_factory=dict)
     _mounts: frozenset[PurePosixPath] | None = None
@@ -79,6 +98,7 @@ class LocalProbe:
         digests = digests if isinstance(digests, set | frozenset) else frozenset(digests)
         fresh = [path for path in paths if self._unknown(path, path in digests)] if self._seen else paths
         self._seen |= look(self._root, fresh, digests, self._sight)
+        self._seen |= {path: _off_limits(path) for path in fresh if self._is_own(path)}
         return {path: self._seen[path] for path in paths}
 
     def names(self, directory: PurePosixPath) -> tuple[str, ...]:
@@ -101,8 +121,11 @@ class LocalProbe:
 
     def mounts(self) -> frozenset[PurePosixPath]:
         if self._mounts is None:
-            self._mounts = mounts(self._root)
+            self._mounts = mounts(self._root) | self._spared
         return self._mounts
+
+    def _is_own(self, path: str) -> bool:
+        return path in self._own or any(path.startswith(f"{own}/") for own in self._own)
 
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
         return commands.ask(argv, stdin=stdin, ok=ok)
@@ -117,6 +140,10 @@ class LocalProbe:
         if (ask, name) not in self._numbers:
             self._numbers[ask, name] = ask(name)
         return self._numbers[ask, name]
+
+
+def _off_limits(path: str) -> HostError:
+    return HostError(f"{shown(path)}: is trued's own, and nothing to declare", hint="declare another path")
 
 
 def _validate(step: WriteFile, temporary: Path) -> None:

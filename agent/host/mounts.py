@@ -24,6 +24,12 @@ def mounts(root: Path) -> frozenset[PurePosixPath]:
     )
 
 
+def of_host(root: Path, path: Path) -> PurePosixPath | None:
+    """Return the host's path, free of links, of a path of ours; None if it is not below `root`."""
+    real, top = PurePosixPath(os.path.realpath(path)), PurePosixPath(os.path.realpath(root))
+    return PurePosixPath("/", real.relative_to(top)) if top in real.parents else None
+
+
 def _plain(text: bytes) -> bytes:
     """Undo the octal escapes of space, tab, newline and backslash."""
     return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), text)

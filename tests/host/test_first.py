@@ -102,6 +102,19 @@ def test_nothing_folders_and_fifos_are_not_kept(local: Local, root: Path, tmp_pa
     assert not (tmp_path / "state").exists()
 
 
+def test_holes_stay_holes(local: Local, root: Path, tmp_path: Path) -> None:
+    """Whoever may write in a folder can put a file there that says it is a terabyte."""
+    with (root / "etc/huge").open("wb") as file:
+        file.truncate(1 << 40)
+        file.seek(1 << 30)
+        file.write(b"data")
+    keep(local, "/etc/huge")
+    with (tmp_path / "state/first/etc/huge").open("rb") as kept:
+        kept.seek(1 << 30)
+        assert b"data" == kept.read(4)
+        assert (1 << 40, True) == (os.fstat(kept.fileno()).st_size, os.fstat(kept.fileno()).st_blocks < 1000)
+
+
 @pytest.mark.root
 def test_no_room_to_keep_it_is_an_error_so_that_it_is_not_touched(root: Path, tmp_path: Path) -> None:
     state = tmp_path / "small"

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import HostError
+from agent.git.limits import DEFAULT_LIMITS
+from agent.host import Entry, files
 from agent.host.local import Local
 from tests.host.test_writing import names, write
 
@@ -123,3 +125,14 @@ print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
     said = run_child(code, root)
     assert "" == said.stderr
     assert int(said.stdout) < 64 * 1024  # KiB
+
+
+def test_a_file_larger_than_any_that_git_brings_is_not_read(root: Path, local: Local) -> None:
+    """Whoever may write in a folder can put a file there that says it is a terabyte."""
+    with (root / "etc/huge").open("wb") as file:
+        file.truncate(1 << 40)
+    seen = local.probe().entries(["/etc/huge"], digests=["/etc/huge"])["/etc/huge"]
+
+    assert isinstance(seen, Entry)
+    assert (1 << 40, "") == (seen.size, seen.digest)
+    assert files.LARGEST >= DEFAULT_LIMITS.object

@@ -123,8 +123,10 @@ class _Looking:
         foreign: list[PurePosixPath] = []
         waiting = [folder]
         while waiting:
-            for path, entry in self._children(waiting.pop()):
-                if not self._goes(path) or path in self.probe.mounts():
+            above = waiting.pop()
+            foreign += sorted(mount for mount in self.probe.mounts() if mount.parent == above)
+            for path, entry in self._children(above):
+                if not self._goes(path):
                     foreign.append(path)
                     continue
                 inside.append(path)
@@ -145,8 +147,6 @@ class _Looking:
         waiting = [folder]
         while waiting:
             for path, entry in self._children(waiting.pop()):
-                if path in self.probe.mounts():
-                    continue
                 want, name = self.wants.get(str(path)), shown(path)
                 if str(path) not in self.wants and name not in self.wants:
                     yield name, _found(entry, path=path, foreign=self._mounted_below(path))
@@ -158,8 +158,9 @@ class _Looking:
         return tuple(sorted(mount for mount in self.probe.mounts() if folder in mount.parents))
 
     def _children(self, folder: PurePosixPath) -> Iterator[tuple[PurePosixPath, Entry]]:
-        """Yield what is directly in a folder, but for temporaries of our own; raises HostError."""
-        paths = [folder / name for name in self.probe.names(folder) if not name.startswith(OURS)]
+        """Yield what is directly in a folder, but for mounts and temporaries of our own; raises HostError."""
+        every = [folder / name for name in self.probe.names(folder) if not name.startswith(OURS)]
+        paths = [path for path in every if path not in self.probe.mounts()]
         seen = self.probe.entries([str(path) for path in paths])
         for path in paths:
             entry = seen[str(path)]
