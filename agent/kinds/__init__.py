@@ -87,10 +87,6 @@ class Kind(ABC, Generic[S, T]):
         """Return whether this is a stray: a want claims the place, so it goes, whoever put it there."""
         return False
 
-    def health(self, name: str, want: S, have: T | None) -> str:
-        """Return what is wrong with something that is as declared, or nothing. Pure."""
-        return ""
-
 
 AnyKind: TypeAlias = Kind[Any, Any]
 
