@@ -7,8 +7,10 @@ that cannot tell goes on being kept true.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import stat
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
@@ -178,4 +180,6 @@ class _Kept:
 
     def _stamp(self) -> tuple[int, int, int]:
         found = self.path.stat()
+        if not stat.S_ISREG(found.st_mode):  # of a FIFO, nobody would ever read the end
+            raise OSError(errno.EINVAL, "not a file")
         return found.st_ino, found.st_mtime_ns, found.st_size

@@ -78,7 +78,9 @@ def _admit(state_dir: Path) -> None:
     # What is not there under a folder that one may look into will be made; of any other, one cannot even tell.
     known = next(path for path in (state_dir, *state_dir.parents) if os.path.lexists(path))
     wanted = os.X_OK if known != state_dir else os.R_OK | os.W_OK | os.X_OK
-    if not os.access(known, wanted):
+    # What else may be in the way, as a read-only disk, is said when it is met.
+    writable = os.path.isdir(known) and not os.statvfs(known).f_flag & os.ST_RDONLY
+    if writable and not os.access(known, wanted):
         raise LedgerError(
             f"{state_dir}: what trued remembers is not for this user", hint="run it as root, as with sudo"
         )
@@ -101,7 +103,7 @@ def _agent(settings: Settings, source: Source) -> Agent:
         load=load_commit,
         kinds=known,
         host=Local(settings.root, settings.state_dir, own=(settings.file,), spared=_credentials(settings)),
-        memory=Memory(settings.state_dir / "ledger.db"),
+        memory=Memory(settings.state_dir / "ledger.db", root=os.path.realpath(settings.root)),
         policy=policy(settings),
         now=now,
     )

@@ -90,9 +90,10 @@ def _set_on(fd: int, name: str, mode: int | None, uid: int | None, gid: int | No
         itself = f"/proc/self/fd/{handle}"
         if uid not in {None, found.st_uid} or gid not in {None, found.st_gid}:
             os.chown(itself, -1 if uid is None else uid, -1 if gid is None else gid)
-        wanted = stat.S_IMODE(found.st_mode) if mode is None else mode
-        if stat.S_IMODE(os.fstat(handle).st_mode) != wanted:
-            os.chmod(itself, wanted)
+        # Without a declared mode, setuid stays away as chown(2) leaves it: its old owner may have set it, and must
+        # not get a program that runs as the new one.
+        if mode is not None and stat.S_IMODE(os.fstat(handle).st_mode) != mode:
+            os.chmod(itself, mode)
     finally:
         os.close(handle)
 

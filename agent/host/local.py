@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -156,6 +157,11 @@ def _validate(step: WriteFile, temporary: Path) -> None:
             f"{shown(step.path)}: left as it was: {_lasting(str(error), temporary)}", hint=error.hint
         ) from error
     if answer.code != 0:
+        if not temporary.stat().st_mode & stat.S_IROTH:
+            raise HostError(
+                f"{shown(step.path)}: left as it was: {commands.failed(step.validate, Answer(answer.code, '', ''))}",
+                hint="what it said is not shown: not everybody may read the file, and it may have quoted from it",
+            )
         said = Answer(answer.code, _lasting(answer.out, temporary), _lasting(answer.err, temporary))
         raise HostError(f"{shown(step.path)}: left as it was: {commands.failed(step.validate, said)}")
 

@@ -134,7 +134,7 @@ def _fill(
 ) -> None:
     """Write a temporary file that is complete, owner and mode and all, and on the disk."""
     if like is not None:
-        mode = like.mode if mode is None else mode
+        mode = _inherited(like, uid, gid) if mode is None else mode
         uid = like.uid if uid is None else uid
         gid = like.gid if gid is None else gid
     out = os.open(temporary, NEW, 0o600, dir_fd=fd)
@@ -145,6 +145,12 @@ def _fill(
         os.fsync(out)
     finally:
         os.close(out)
+
+
+def _inherited(like: Kept, uid: int | None, gid: int | None) -> int:
+    """Return the mode of the file before; without setuid and setgid for another owner, as chown(2) has it."""
+    same = uid in {None, like.uid} and gid in {None, like.gid}
+    return like.mode if same else like.mode & ~(stat.S_ISUID | stat.S_ISGID)
 
 
 def _write_all(out: int, chunk: bytes) -> None:

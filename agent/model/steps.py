@@ -46,7 +46,7 @@ class MakeDirectory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAttributes:
-    """Set mode and owner of what is there; None leaves as it is."""
+    """Set mode and owner of what is there; None leaves as it is, but no file stays setuid for another owner."""
 
     path: PurePosixPath
     mode: int | None = None

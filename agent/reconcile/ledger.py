@@ -67,8 +67,10 @@ class Memory:
     power cut: the id then counts as unfinished, and is looked at again. (SQLite, WAL mode: sqlite.org/wal.html)
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, root: str = "") -> None:
+        """`root`: where the paths of the ids begin. What was remembered of another one is not used."""
         self._path = path
+        self._root = root
         self._connection: sqlite3.Connection | None = None
         self._version = 0  # SQLite's data_version at the last look: it moves when another process writes
         self._known: Ledger | None = None  # what was read or written last
@@ -93,6 +95,7 @@ class Memory:
         def write(db: sqlite3.Connection) -> None:
             with _durable(db):
                 db.execute("INSERT OR REPLACE INTO commits VALUES ('held', ?)", (held,))
+                db.execute("INSERT OR REPLACE INTO commits VALUES ('root', ?)", (self._root,))
                 db.executemany(_DELETE, ((str(rid),) for rid in gone))
                 db.executemany(_UPSERT, (_row(rid, owned, unfinished=False) for rid, owned in true.items()))
                 db.executemany(
@@ -153,10 +156,19 @@ class Memory:
         self._finished = {}
         return self._known
 
+    def _check_root(self, db: sqlite3.Connection) -> None:
+        known = db.execute("SELECT sha FROM commits WHERE role = 'root'").fetchone()
+        if known is not None and known[0] != self._root:
+            raise LedgerError(
+                f"{self._path}: the ledger is of the files below {known[0]}, and not of those below {self._root}",
+                hint="each root takes a state_dir of its own in agent.yaml; or move this one away, if its files were moved",
+            )
+
     def _guard(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             if self._connection is None:
                 self._connection = _open(self._path)
+                self._check_root(self._connection)
             return work(self._connection)
         except (sqlite3.Error, OSError, ValueError) as error:
             self._known = None  # whether it was written is for the file to say

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,51 @@ def test_a_file_that_says_it_is_a_terabyte_is_replaced_in_no_time(host: Sandbox)
 
     assert "Welcome to berlin\n" == (host.root / "etc/motd").read_text()
     assert not (host.root / "srv/stray").exists()
+
+
+def test_what_a_check_says_of_a_file_that_is_not_for_everybody_stays_here(
+    host: Sandbox, remote: Path
+) -> None:
+    entry = '{content: hunter2, mode: "0600", validate: [sh, -c, "cat $1; cat $1 >&2; exit 1", sh, "{}"]}'
+    host.push({"base/base.yaml": MOTD + f"  /etc/a: {entry}\n"})
+    said = host.trued("apply", code=3)
+
+    assert "exited with 1; what it said is not shown" in said
+    assert "hunter2" not in said
+    assert "hunter2" not in str(host.status(remote))
+
+
+def test_another_root_does_not_inherit_what_trued_made_in_the_first(host: Sandbox) -> None:
+    """Else a file at the same path, which somebody else made, would go as if it were trued's."""
+    host.trued("apply", code=0)
+    other = host.path / "other"
+    (other / "etc").mkdir(parents=True)
+    (other / "etc/motd").write_text("precious")
+    host.more = {"root": str(other)}
+    host.configure()
+    host.push({"base/base.yaml": "files: {/etc/new: {content: x}}\n"})
+    said = host.trued("apply", code=1)
+
+    assert f"the ledger is of the files below {host.root}, and not of those below {other}" in said
+    assert "state_dir of its own" in said
+    assert "precious" == (other / "etc/motd").read_text()
+
+
+@pytest.mark.root
+def test_a_state_folder_that_cannot_be_written_is_said_as_it_is(host: Sandbox) -> None:
+    (host.path / "state").write_text("x")
+
+    assert "run it as root" not in host.trued("apply", code=1)
+
+
+def test_a_fifo_in_place_of_the_last_report_holds_nothing_up(host: Sandbox) -> None:
+    host.trued("apply", code=0)
+    last = host.path / "state/status/last.json"
+    last.unlink()
+    os.mkfifo(last)
+    host.trued("apply", code=0)
+
+    assert last.is_file()
 
 
 def test_a_template_that_never_ends_is_an_error_of_the_template(host: Sandbox) -> None:

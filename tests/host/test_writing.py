@@ -78,12 +78,28 @@ def test_a_declared_mode_holds_with_all_its_bits(local: Local, root: Path, mode:
 
 
 @pytest.mark.root
+@pytest.mark.root
+@pytest.mark.parametrize("content", [b"same", b"other"])
+def test_setuid_does_not_come_along_to_another_owner(local: Local, root: Path, content: bytes) -> None:
+    """Who owns the folder could else make a program that runs as root of what is declared to be root's."""
+    file = root / "etc/tool"
+    file.write_bytes(b"same")
+    os.chown(file, 12345, 12345)
+    file.chmod(0o6755)
+    if content == b"same":
+        local.perform(SetAttributes(path=P("/etc/tool"), owner="root", why=""))
+    else:
+        local.perform(WriteFile(path=P("/etc/tool"), content=Text.of(content), owner="root", why=""))
+
+    assert (0, 0o755) == (file.stat().st_uid, stat.S_IMODE(file.stat().st_mode))
+
+
 def test_owner_and_setuid_are_both_there_in_the_end(local: Local, root: Path) -> None:
     """chown(2) takes setuid away, so the mode comes after it."""
     local.perform(write("/etc/x", mode=0o6755, owner="1234", group="2345"))
     found = (root / "etc/x").stat()
     assert (1234, 2345, 0o6755) == (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
-    local.perform(SetAttributes(path=P("/etc/x"), owner="1235", why="owner"))
+    local.perform(SetAttributes(path=P("/etc/x"), mode=0o6755, owner="1235", why="owner"))
     found = (root / "etc/x").stat()
     assert (1235, 2345, 0o6755) == (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
 
