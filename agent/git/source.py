@@ -248,6 +248,8 @@ class Source:
 
     def _snapshot(self, sha: str) -> Snapshot | None:
         path = self._path(sha)
+        if not self._folder.is_dir() and (self._folder.exists() or self._folder.is_symlink()):
+            move_away(self._folder, NotADirectoryError("it is no folder"))
         try:
             return Snapshot(path)
         except FileNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,22 @@ def test_a_state_folder_that_cannot_be_written_is_said_as_it_is(host: Sandbox) -
     (host.path / "state").write_text("x")
 
     assert "run it as root" not in host.trued("apply", code=1)
+
+
+@pytest.mark.parametrize("damage", ["file", "link"])
+def test_what_stands_in_place_of_the_kept_commits_is_moved_away(host: Sandbox, damage: str) -> None:
+    host.trued("apply", code=0)
+    kept = host.path / "state/git"
+    shutil.rmtree(kept)
+    if damage == "file":
+        kept.write_text("x")
+    else:
+        kept.symlink_to("/nowhere/at/all")
+    host.push({"base/base.yaml": MOTD + "  /etc/new: {content: x}\n"})
+    host.trued("apply", code=0)
+
+    assert (host.root / "etc/new").exists()
+    assert kept.is_dir()
 
 
 def test_a_fifo_in_place_of_the_last_report_holds_nothing_up(host: Sandbox) -> None:
