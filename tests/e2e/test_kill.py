@@ -63,14 +63,19 @@ def _template(tmp_path: Path, remote: Path) -> Sandbox:
     (host.root / "etc/adopted").write_text("theirs")
     (host.root / "etc/gone").write_text("theirs")
     host.push(AFTER)
+    shutil.copytree(host.path, pristine(host), symlinks=True)
     return host
 
 
-def again(template: Sandbox, path: Path) -> Sandbox:
-    """Return a fresh copy of the host as it stood before."""
-    shutil.rmtree(path, ignore_errors=True)
-    shutil.copytree(template.path, path, symlinks=True)
-    return Sandbox(path, template.url, more=template.more)
+def pristine(host: Sandbox) -> Path:
+    return host.path.with_suffix(".pristine")
+
+
+def again(template: Sandbox) -> Sandbox:
+    """Return the host as it stood before, in the same place: a ledger is of one root."""
+    shutil.rmtree(template.path)
+    shutil.copytree(pristine(template), template.path, symlinks=True)
+    return template
 
 
 def tree_of(root: Path) -> dict[str, tuple[str, int, str]]:
@@ -99,15 +104,15 @@ def assert_converges(host: Sandbox, want: dict[str, tuple[str, int, str]]) -> No
 
 
 @pytest.mark.slow
-def test_a_kill_after_each_step_in_turn(template: Sandbox, tmp_path: Path, remote: Path) -> None:
-    whole = again(template, tmp_path / "whole")
+def test_a_kill_after_each_step_in_turn(template: Sandbox, remote: Path) -> None:
+    whole = again(template)
     said = whole.json("apply", code=0)
     changed = [entry for entry in said["resources"].values() if entry["result"] == "changed"]
     assert 30 <= len(changed)
     want = tree_of(whole.root)
     deaths = 0
     for step in range(1, 200):
-        host = again(template, tmp_path / "dying")
+        host = again(template)
         done = subprocess.run([sys.executable, DYING, host.config, str(step)], check=False)
         if done.returncode == 0:
             break
@@ -130,12 +135,12 @@ def traced(host: Sandbox, *options: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("fault", ["signal=KILL", "error=ENOSPC", "error=EIO"])
 def test_a_fault_at_system_calls_all_along_the_way(template: Sandbox, tmp_path: Path, fault: str) -> None:
     """A prime stride over every call that changes something: files, ledger, commits on disk, spooled reports."""
-    whole = again(template, tmp_path / "whole")
+    whole = again(template)
     trace = tmp_path / "trace"
     assert 0 == traced(whole, "-o", str(trace)).returncode
     want, calls = tree_of(whole.root), len(re.findall(r"^\d+ +\w+\(", trace.read_text(), re.MULTILINE))
     assert 100 < calls
     for number in range(1, calls + 1, 23):
-        host = again(template, tmp_path / "dying")
+        host = again(template)
         traced(host, "-o", "/dev/null", "-e", f"inject={CALLS}:{fault}:when={number}")
         assert_converges(host, want)
