@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from agent.desired import bounds
 from agent.desired import templates as module
 from agent.desired.templates import Templates
 from agent.errors import DocumentError
@@ -106,7 +107,10 @@ def test_the_memory_is_bounded(text: str) -> None:
     assert "base/t.j2:1: template: expected it to take at most 128 MiB of memory" == problem(text)
 
 
+# An alarm that rings while a gc callback of the test's own tools runs is swallowed there; the next one is not.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_time_of_all_templates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "AGAIN", 0.02)
     monkeypatch.setattr(module, "MAX_TOTAL", 0.3)
     monkeypatch.setattr(module, "MAX_SECONDS", 0.2)
     endless = "{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}"
