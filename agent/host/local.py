@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -40,19 +40,21 @@ class Local:
     ) -> None:
         self._root = root
         self._state_dir = state_dir
-        self._own = (state_dir, *own)
-        self._spared = (*self._own, *spared)
+        # Where they are is worked out once; whether something is there, at each look.
+        self._own = {path: of_host(root, path) for path in (state_dir, *own)}
+        self._spared = {**self._own, **{path: of_host(root, path) for path in spared}}
         self._sight = Sight() if sight is None else sight
         self._tidied: set[PurePosixPath] = set()
 
     def probe(self) -> LocalProbe:
         self._sight.begin()
-        own = frozenset(str(path) for path in map(self._of_host, self._own) if path)
-        spared = frozenset(path for path in map(self._of_host, self._spared) if path)
-        return LocalProbe(self._root, self._sight, own, spared)
+        own = frozenset(map(str, self._there(self._own)))
+        return LocalProbe(self._root, self._sight, own, frozenset(self._there(self._spared)))
 
-    def _of_host(self, path: Path) -> PurePosixPath | None:
-        return of_host(self._root, path) if os.path.lexists(path) or path == self._state_dir else None
+    def _there(self, places: Mapping[Path, PurePosixPath | None]) -> Iterator[PurePosixPath]:
+        for path, place in places.items():
+            if place and (path == self._state_dir or os.path.lexists(path)):
+                yield place
 
     def perform(self, step: Step) -> None:
         match step:
