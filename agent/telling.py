@@ -40,6 +40,9 @@ class Publisher(Protocol):
     def push(self) -> int:
         """Send what is queued, in order, and return how many commits that were; raises SourceError."""
 
+    def close(self) -> None:
+        """Let go of connections."""
+
 
 class Nobody:
     """Where reports go when agent.yaml says that none are to be pushed."""
@@ -96,6 +99,10 @@ class Teller:
         if self._waiting and (cured or self._due()):
             with interruptible():
                 self._push()
+
+    def close(self) -> None:
+        """Let go of the publisher's connections."""
+        self._publisher.close()
 
     def _remember(self, status: Status, document: bytes | None) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,16 +12,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import measure
 
-from agent.cli.assemble import assembled
+from agent.cli.assemble import assembled, make_teller
 from agent.cycle import run_cycle
 
 
 def main(config: Path) -> None:
-    with assembled(config) as parts:
+    with assembled(config) as parts, closing(make_teller(parts.settings)) as teller:
 
         def cycle() -> None:
             report = run_cycle(parts.agent)
-            parts.teller.tell(report)
+            teller.tell(report)
             assert report.exit_code == 0, report.error
 
         for _ in sys.stdin:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
-from agent.cli.assemble import assembled
+from agent.cli.assemble import assembled, make_teller
 from agent.cli.screen import Screen
 from agent.cycle import run_cycle
 from agent.host.lock import cycle_lock
@@ -30,11 +31,12 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """Run one cycle, print what became of each thing, and return the report's exit code."""
     with (
         assembled(args.config) as parts,
+        closing(make_teller(parts.settings)) as teller,
         screen.waiting("bringing this host to what Git declares"),
         cycle_lock(parts.settings.state_dir).held(wait=PATIENCE),
     ):
         report = run_cycle(parts.agent, allow_removals=args.allow_removals, allow_rewrite=args.allow_rewrite)
-        parts.teller.tell(report)
+        teller.tell(report)
     if screen.json:
         print(encode(status_of(report)).decode(), end="")
         return report.exit_code

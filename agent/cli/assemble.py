@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent import kinds
 from agent.config import DEFAULT_PATH, Settings, SourceSettings, StatusSettings, load_settings
@@ -15,14 +16,15 @@ from agent.cycle import Agent
 from agent.desired.load import load
 from agent.errors import ConfigError, LedgerError
 from agent.git.address import Access, Ref
-from agent.git.publish import Publisher
 from agent.git.source import Source
 from agent.host.facts import gather
 from agent.host.local import Local
 from agent.model import DesiredState, Identity, VerifiedCommit
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy
-from agent.telling import Nobody, Teller
+
+if TYPE_CHECKING:
+    from agent.telling import Publisher, Teller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +34,10 @@ class Parts:
     settings: Settings
     agent: Agent
     source: Source
-    teller: Teller
-    publisher: Publisher | Nobody
 
     def close(self) -> None:
         """Let go of files and connections; what is used again opens them again."""
         self.agent.memory.close()
-        self.publisher.close()
         self.source.close()
 
 
@@ -60,16 +59,20 @@ def assembled(config: Path | None) -> Iterator[Parts]:
 def assemble(settings: Settings) -> Parts:
     """Return an agent as agent.yaml describes it; raises ConfigError, or LedgerError for somebody who may not."""
     _admit(settings.state_dir)
+    status_access(settings)
     source = _source(settings)
-    publisher = _publisher(settings)
-    return Parts(
-        settings=settings,
-        agent=_agent(settings, source),
-        source=source,
-        publisher=publisher,
-        teller=Teller(
-            publisher=publisher, state_dir=settings.state_dir, heartbeat=settings.status.heartbeat, now=now
-        ),
+    return Parts(settings=settings, agent=_agent(settings, source), source=source)
+
+
+def make_teller(settings: Settings) -> Teller:
+    """Return what tells the status branch; raises ConfigError. Most verbs tell nothing, and load none of it."""
+    from agent.telling import Teller  # noqa: PLC0415
+
+    return Teller(
+        publisher=_publisher(settings),
+        state_dir=settings.state_dir,
+        heartbeat=settings.status.heartbeat,
+        now=now,
     )
 
 
@@ -125,24 +128,27 @@ def policy(settings: Settings) -> Policy:
         return Policy(count=removals.count, share=removals.share)
     if unknown := sorted(settings.allow.keys() - sections.keys()):
         raise ConfigError(
-            f"allow: unknown section {unknown[0]!r}, expected one of {', '.join(sorted(sections))}",
+            f"{settings.file}: allow: unknown section {unknown[0]!r}, expected one of {', '.join(sorted(sections))}",
         )
     allow = {sections[section]: globs for section, globs in settings.allow.items()}
     return Policy(count=removals.count, share=removals.share, allow=allow)
 
 
 def _source(settings: Settings) -> Source:
-    with _blamed_on("source"):
+    with _blamed_on(settings, "source"):
         ref = Ref(branch=settings.source.branch, tag=settings.source.tag, commit=settings.source.commit)
         verify = settings.source.verify
         signers = verify.allowed_signers if verify else None
         return Source(_access(settings.source), ref, settings.state_dir, allowed_signers=signers)
 
 
-def _publisher(settings: Settings) -> Publisher | Nobody:
+def _publisher(settings: Settings) -> Publisher:
+    from agent.git.publish import Publisher  # noqa: PLC0415
+    from agent.telling import Nobody  # noqa: PLC0415
+
     if not settings.status.enabled:
         return Nobody()
-    with _blamed_on("status"):
+    with _blamed_on(settings, "status"):
         return Publisher(
             _access(settings.status), settings.status.branch, settings.state_dir, host=settings.host
         )
@@ -150,17 +156,17 @@ def _publisher(settings: Settings) -> Publisher | Nobody:
 
 def status_access(settings: Settings) -> Access:
     """Return how the repository of the reports is reached; raises ConfigError."""
-    with _blamed_on("status"):
+    with _blamed_on(settings, "status"):
         return _access(settings.status)
 
 
 @contextmanager
-def _blamed_on(key: str) -> Iterator[None]:
+def _blamed_on(settings: Settings, key: str) -> Iterator[None]:
     """Say of what cannot be which key of agent.yaml says it."""
     try:
         yield
     except ValueError as error:
-        raise ConfigError(f"{key}: {error}") from error
+        raise ConfigError(f"{settings.file}: {key}: {error}") from error
 
 
 def _access(way: SourceSettings | StatusSettings) -> Access:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 from pathlib import Path
 
 from agent import daemon
-from agent.cli.assemble import Parts, assemble, settings_of
+from agent.cli.assemble import assemble, make_teller, settings_of
 from agent.cli.screen import Screen
 from agent.cycle import Pulse, run_cycle
 from agent.host.journal import setup_logging
@@ -26,20 +27,21 @@ class Resident:
 
     def __init__(self, config: Path | None) -> None:
         self._config = config
-        self._parts: Parts | None = None
+        self._open = ExitStack()
 
     def assemble(self) -> daemon.Work:
         """Return what the loop goes round with; raises ConfigError, and then nothing has changed."""
         parts = assemble(settings_of(self._config))
-        if self._parts:
-            self._parts.close()
-        self._parts = parts
+        teller = make_teller(parts.settings)
+        self._open.close()
+        self._open.callback(parts.close)
+        self._open.callback(teller.close)
 
         def cycle(pulse: Pulse, *, poll: bool) -> Report:
             return run_cycle(parts.agent, pulse, poll=poll)
 
         def tell(report: Report, pulse: Pulse) -> None:
-            parts.teller.tell(report, pulse.interruptible)
+            teller.tell(report, pulse.interruptible)
 
         return daemon.Work(
             cycle=cycle,

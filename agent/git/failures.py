@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 import re
 import socket
-import ssl
 import struct
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from agent.errors import SourceError, TruedError
 from agent.git.address import Access
+
+if TYPE_CHECKING:
+    import ssl
 
 # What needs no import to be named. A server can send anything, and dulwich answers with most of these.
 BUILT_IN: tuple[type[Exception], ...] = (
@@ -75,6 +78,8 @@ def explain(access: Access, error: BaseException) -> SourceError:
 
 def _deepest(error: BaseException) -> BaseException:
     """Return what lies under the wrappings of urllib3."""
+    import ssl
+
     seen: list[BaseException] = []
     inner: BaseException | None = error
     while inner is not None and inner not in seen:
@@ -86,6 +91,8 @@ def _deepest(error: BaseException) -> BaseException:
 
 
 def _cause(access: Access, error: BaseException) -> tuple[str, str]:
+    import ssl
+
     text = _text(error)
     match error:
         case ssl.SSLCertVerificationError():
