@@ -114,8 +114,8 @@ class _Walk:
         have = look(kinds, rid.kind, self.host.probe(), {rid.name: want})[rid.name]
         if isinstance(have, HostError):
             raise have
-        if want is None and have is not None and kinds[rid.kind].leaves(rid.name, have):
-            return ""
+        if want is None and have is not None and (reason := kinds[rid.kind].leaves(rid.name, have)):
+            return reason  # the next plan lets it go, and says so
         return ", ".join(step.why for step in kinds[rid.kind].steps(rid.name, want, have, stale=False))
 
     def _finish(self, rid: ResourceId) -> None:

@@ -180,6 +180,17 @@ def test_changed_is_said_only_after_looking_again(cycle: Cycle, world: World) ->
     assert "done, and it is still not so: missing" == outcome.reason
 
 
+def test_what_could_not_go_after_all_stays_ours_until_a_plan_lets_it_go(cycle: Cycle, world: World) -> None:
+    """A folder in which somebody put something meanwhile: never "removed" while it stands there."""
+    cycle.run(desired(resource("a")))
+    world.sticky.add("a")
+    outcome = cycle.run(desired(commit="c2"))["a"]
+
+    assert "done, and it is still not so: it holds data" == outcome.reason
+    assert thing("a") in cycle.memory.load().owned
+    assert {thing("a")} == cycle.plan(desired(commit="c2")).released.keys()
+
+
 def test_the_same_command_is_run_once_for_all(cycle: Cycle, world: World) -> None:
     cycle.run(desired(resource("a"), resource("b"), resource("c")))
 

@@ -98,7 +98,10 @@ class World:
                 self._set(step.operands)
             case "unset":
                 for name in names:
-                    self.values.pop(name, None)
+                    if name in self.sticky:
+                        self.values[name] = "data"  # somebody was quicker, and put something there
+                    else:
+                        self.values.pop(name, None)
             case "keep":
                 self.kept.setdefault(step.argv[1], self.values[step.argv[1]])
 
