@@ -42,6 +42,7 @@ class HttpRemote:
         self._url = access.url.rstrip("/")
         self._said: wire.Advertisement | None = None
         self._pool: urllib3.PoolManager | None = None
+        self._kept = False  # whether the pool has a connection that has served before
         self._live: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
 
     @property
@@ -77,6 +78,7 @@ class HttpRemote:
         """A kept connection is the point: the next poll is one round trip."""
 
     def close(self) -> None:
+        self._kept = False
         if self._pool is not None:
             self._pool.clear()
             self._pool = None
@@ -169,7 +171,40 @@ class HttpRemote:
         body: bytes | None,
         read: Callable[[urllib3.BaseHTTPResponse], T],
     ) -> T:
-        answer = self._connections().request(
+        answer = self._asked(method, target, headers, body)
+        self._kept = False
+        try:
+            _check(answer, self._access)
+            found = read(answer)
+            self._kept = _at_end(answer)
+            return found
+        finally:
+            if self._kept:
+                answer.release_conn()
+            else:  # one that was read to its end is in the pool again, whatever it said
+                answer.close()
+                self.close()
+
+    def _asked(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None
+    ) -> urllib3.BaseHTTPResponse:
+        """
+        Ask, and once more where a kept connection was let go by the server meanwhile, as it may (RFC 9112, 9.3.1).
+
+        A push is not repeated: whether it arrived is for the publisher to find out.
+        """
+        try:
+            return self._ask(method, target, headers, body)
+        except urllib3.exceptions.ProtocolError:
+            if not self._kept or target == "git-receive-pack":
+                raise
+            self.close()
+            return self._ask(method, target, headers, body)
+
+    def _ask(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None
+    ) -> urllib3.BaseHTTPResponse:
+        return self._connections().request(
             method,
             f"{self._url}/{target}",
             headers={**headers, **self._authorization()},
@@ -179,14 +214,6 @@ class HttpRemote:
             redirect=False,
             retries=False,
         )
-        whole = False
-        try:
-            _check(answer, self._access)
-            found = read(answer)
-            whole = _at_end(answer)
-            return found
-        finally:
-            _let_go(answer, keep=whole)
 
     @contextmanager
     def _within(self, deadline: Deadline) -> Iterator[None]:
@@ -314,10 +341,3 @@ def _pieces(answer: urllib3.BaseHTTPResponse, deadline: Deadline) -> Callable[[]
 def _at_end(answer: urllib3.BaseHTTPResponse) -> bool:
     """Read what follows the last packet line: the end mark, or too much."""
     return len(answer.read(REST)) < REST
-
-
-def _let_go(answer: urllib3.BaseHTTPResponse, *, keep: bool) -> None:
-    if keep:
-        answer.release_conn()
-    else:
-        answer.close()

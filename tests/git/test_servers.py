@@ -121,6 +121,24 @@ def test_an_answer_that_makes_no_sense(case: str, tmp_path: Path) -> None:
     assert str(caught.value).isprintable()
 
 
+def test_a_kept_connection_that_the_server_let_go_of_is_no_trouble(tmp_path: Path) -> None:
+    """It closes when the next request comes, too late for anybody to have noticed before."""
+    sha = "1" * 40
+    asked: list[socket.socket] = []
+
+    def once(connection: socket.socket) -> None:
+        asked.append(connection)
+        says(line(f"{sha} refs/heads/main\n".encode()) + b"0000")(connection)
+        connection.recv(65536)
+
+    with answering(once) as port:
+        remote = open_remote(Access(url=f"http://127.0.0.1:{port}/x.git"), SHORT)
+        assert [sha, sha, sha] == [remote.poll("refs/heads/main") for _ in range(3)]
+        remote.close()
+
+    assert 3 == len(asked)
+
+
 def drip(connection: socket.socket) -> None:
     """One byte of the headers at a time, for ever, each in time."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
