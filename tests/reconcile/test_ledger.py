@@ -7,14 +7,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from agent.errors import LedgerError
 from agent.model import Ownership, ResourceId
 from agent.reconcile.ledger import Ledger, Memory, Owned
+
+Open: TypeAlias = Callable[[], Memory]
 
 MOTD = ResourceId("file", "/etc/motd")
 ODD = ResourceId("file", "/srv/a:b c\u00e4'\"")
@@ -26,31 +30,44 @@ def _path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "ledger.db"
 
 
-def test_where_nothing_was_written_nothing_is_remembered_or_made(path: Path) -> None:
-    assert Ledger() == Memory(path).load()
+@pytest.fixture(name="opened")
+def _opened(path: Path) -> Iterator[Open]:
+    """What opens the ledger as one more process would; all are closed in the end."""
+    with ExitStack() as stack:
+
+        def opened() -> Memory:
+            memory = Memory(path)
+            stack.callback(memory.close)
+            return memory
+
+        yield opened
+
+
+def test_where_nothing_was_written_nothing_is_remembered_or_made(path: Path, opened: Open) -> None:
+    assert Ledger() == opened().load()
     assert not path.parent.exists()
 
 
-def test_what_was_written_is_read_back(path: Path) -> None:
-    Memory(path).begin("c1", touched={ODD: OWNED}, true={MOTD: OWNED}, gone=())
-    memory = Memory(path)
+def test_what_was_written_is_read_back(path: Path, opened: Open) -> None:
+    opened().begin("c1", touched={ODD: OWNED}, true={MOTD: OWNED}, gone=())
+    memory = opened()
 
     assert Ledger(held="c1", owned={MOTD: OWNED, ODD: OWNED}, unfinished=frozenset({ODD})) == memory.load()
     memory.finish(ODD, OWNED)
     memory.finish(MOTD, None)
     memory.judge("c1")
-    assert Ledger(held="c1", good="c1", owned={ODD: OWNED}) == Memory(path).load()
+    assert Ledger(held="c1", good="c1", owned={ODD: OWNED}) == opened().load()
 
 
-def test_the_same_ledger_is_read_once(path: Path) -> None:
-    memory = Memory(path)
+def test_the_same_ledger_is_read_once(path: Path, opened: Open) -> None:
+    memory = opened()
     memory.begin("c1", touched={}, true={MOTD: OWNED}, gone=())
 
     assert memory.load() is memory.load()
 
 
-def test_what_another_process_writes_is_seen(path: Path) -> None:
-    memory, other = Memory(path), Memory(path)
+def test_what_another_process_writes_is_seen(path: Path, opened: Open) -> None:
+    memory, other = opened(), opened()
     memory.begin("c1", touched={}, true={MOTD: OWNED}, gone=())
     memory.load()
     other.judge("c1")
@@ -58,8 +75,8 @@ def test_what_another_process_writes_is_seen(path: Path) -> None:
     assert "c1" == memory.load().good
 
 
-def test_nobody_else_may_read_it(path: Path) -> None:
-    Memory(path).judge("c1")
+def test_nobody_else_may_read_it(path: Path, opened: Open) -> None:
+    opened().judge("c1")
 
     assert {0o600} == {file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert 0o700 == path.parent.stat().st_mode & 0o777
@@ -67,9 +84,9 @@ def test_nobody_else_may_read_it(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"garbage" * 100, None])
 def test_a_damaged_ledger_is_an_error_with_a_way_out_and_never_empty(
-    path: Path, damage: bytes | None
+    path: Path, opened: Open, damage: bytes | None
 ) -> None:
-    memory = Memory(path)
+    memory = opened()
     memory.begin("c1", touched={}, true={MOTD: OWNED}, gone=())
     memory.close()
     if damage is None:
@@ -79,23 +96,23 @@ def test_a_damaged_ledger_is_an_error_with_a_way_out_and_never_empty(
     else:
         path.write_bytes(damage)
     with pytest.raises(LedgerError) as caught:
-        Memory(path).load()
+        opened().load()
 
     assert str(path) in str(caught.value)
     assert "move it away" in caught.value.hint
 
 
-def test_a_ledger_of_a_newer_version_is_refused(path: Path) -> None:
-    Memory(path).judge("c1")
+def test_a_ledger_of_a_newer_version_is_refused(path: Path, opened: Open) -> None:
+    opened().judge("c1")
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
 
     with pytest.raises(LedgerError, match="version 99"):
-        Memory(path).load()
+        opened().load()
 
 
-def test_what_was_begun_and_finished_survives_a_kill(path: Path) -> None:
+def test_what_was_begun_and_finished_survives_a_kill(path: Path, opened: Open) -> None:
     """A kill -9 loses nothing that a method has returned from."""
     program = f"""
 import os, signal
@@ -113,13 +130,13 @@ os.kill(os.getpid(), signal.SIGKILL)
     child = subprocess.run([sys.executable, "-c", program], check=False)
     assert -signal.SIGKILL == child.returncode
 
-    ledger = Memory(path).load()
+    ledger = opened().load()
     assert 100 == len(ledger.owned)
     assert 50 == len(ledger.unfinished)
 
 
-def test_a_full_disk_is_an_error_that_leaves_the_ledger_as_it_was(path: Path) -> None:
-    memory = Memory(path)
+def test_a_full_disk_is_an_error_that_leaves_the_ledger_as_it_was(path: Path, opened: Open) -> None:
+    memory = opened()
     memory.begin("c1", touched={}, true={MOTD: OWNED}, gone=())
     memory.close()
     program = f"""
@@ -142,12 +159,12 @@ except LedgerError as error:
     child = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert "the ledger cannot be used" in child.stdout
 
-    assert Ledger(held="c1", owned={MOTD: OWNED}) == Memory(path).load()
+    assert Ledger(held="c1", owned={MOTD: OWNED}) == opened().load()
 
 
-def test_what_is_known_is_what_anybody_else_would_read(path: Path) -> None:
+def test_what_is_known_is_what_anybody_else_would_read(path: Path, opened: Open) -> None:
     """Two that write in turn both know all of it after each write, though neither reads its own words again."""
-    memory, other = Memory(path), Memory(path)
+    memory, other = opened(), opened()
     later = Owned(digest="d2", ownership=Ownership.ADOPTED)
     writes: list[Callable[[Memory], None]] = [
         lambda one: one.begin("c1", touched={ODD: OWNED, MOTD: later}, true={}, gone=()),
@@ -161,11 +178,11 @@ def test_what_is_known_is_what_anybody_else_would_read(path: Path) -> None:
     for turn, write in enumerate(writes * 2):
         write(other if turn % 3 == 1 else memory)
         if turn % 2:
-            assert Memory(path).load() == memory.load() == other.load()
+            assert opened().load() == memory.load() == other.load()
 
 
-def test_a_ledger_in_hand_stays_as_it_is(path: Path) -> None:
-    memory = Memory(path)
+def test_a_ledger_in_hand_stays_as_it_is(path: Path, opened: Open) -> None:
+    memory = opened()
     memory.begin("c1", touched={ODD: OWNED}, true={}, gone=())
     before = memory.load()
     memory.finish(ODD, None)
