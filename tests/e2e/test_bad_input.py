@@ -197,18 +197,28 @@ def test_a_server_that_cannot_be_trusted_or_does_not_trust(
 
 
 @pytest.mark.servers
-def test_a_server_that_breaks_off_does_not_hold_up_repair(
-    git_server: GitServer, faulty_https: FaultProxy, tmp_path: Path, bare: Bare
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault(refuse=True), "broke off the connection"),
+        # Half a minute for the poll, and half a minute for the report.
+        pytest.param(Fault(hang=True), "does not answer in time", marks=pytest.mark.slow),
+    ],
+    ids=["breaks off", "stalls"],
+)
+def test_a_server_in_trouble_does_not_hold_up_repair(
+    git_server: GitServer, faulty_https: FaultProxy, tmp_path: Path, bare: Bare, fault: Fault, words: str
 ) -> None:
     url = faulty_https.url(bare.https)
     access = {"token_file": str(git_server.token_file), "ca_file": str(git_server.tls.ca)}
     host = Sandbox(tmp_path / "host", url, push_url=bare.file, access=access)
     host.push({"base/base.yaml": MOTD})
     host.trued("apply", code=0)
-    faulty_https.fault = Fault(refuse=True)
+    faulty_https.fault = fault
     (host.root / "etc/motd").unlink()
-    host.trued("apply", code=6)
+    said = host.trued("apply", code=6)
 
+    assert words in said
     assert "Welcome to berlin\n" == (host.root / "etc/motd").read_text()
 
 
