@@ -135,16 +135,17 @@ def run_cycle(
     all_well = error is None and all(outcome.result is Result.CHANGED for outcome in outcomes)
     if all_well and ledger.good != desired.commit:
         agent.memory.judge(desired.commit)
+    ledger = agent.memory.load()
     report = make_report(
         agent.identity,
-        agent.memory.load(),
+        ledger,
         error=error,
         started=started,
         finished=agent.now(),
         ended=Ended(desired=desired, plan=plan, outcomes=outcomes),
     )
     if not outcomes and not plan.gone:
-        agent.recall.quiet = (replace(situation, ledger=agent.memory.load()), report)
+        agent.recall.quiet = (replace(situation, ledger=ledger), report)
     return report
 
 
@@ -163,7 +164,7 @@ def choose(
         if ledger.held is None:
             return None, error
         return stay(agent, ledger.held, pulse, error)
-    recall.unreachable = None
+    recall.unreachable = recall.unloadable = None
     return desired, None
 
 

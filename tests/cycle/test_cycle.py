@@ -202,6 +202,20 @@ def test_the_held_the_good_and_the_newest_commit_are_kept(
     assert {"c1", "c2", "c3"} == repository.kept
 
 
+def test_a_newest_commit_that_is_cured_is_kept_no_longer(agent: Agent, repository: Repository) -> None:
+    """It may be gone from the server by then: asking for it again would be trouble without an end."""
+    repository.commit("c1", resource("a"))
+    run_cycle(agent)
+    repository.commit("c2")
+    repository.states["c2"] = DocumentError("no")
+    run_cycle(agent)
+    repository.commit("c3", resource("a"))
+    run_cycle(agent)
+    run_cycle(agent)
+
+    assert {"c3"} == repository.kept
+
+
 def test_a_commit_under_which_something_failed_is_held_and_not_good(
     agent: Agent, repository: Repository, world: World
 ) -> None:
