@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 import unicodedata
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from agent.errors import DocumentError, SourceError
-from agent.model import TreeFile, TreeLink, TreePath
+from agent.model import TreeFile, TreeLink, TreePath, blob_hasher
 
 _CHUNK = 1 << 20
 
@@ -24,8 +23,8 @@ class FolderFile:
 
     @cached_property
     def digest(self) -> str:
-        """The blob id that Git would give it (gitformat-object: "blob", size, NUL, content)."""
-        hasher = hashlib.sha1(b"blob %d\0" % self._path.stat().st_size, usedforsecurity=False)
+        """The blob id that Git would give it."""
+        hasher = blob_hasher(self._path.stat().st_size)
         for piece in self.chunks():
             hasher.update(piece)
         return hasher.hexdigest()

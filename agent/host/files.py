@@ -6,7 +6,6 @@ A look costs one lstat(2) a file; content is read again only where the stat does
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import time
@@ -18,6 +17,7 @@ from typing import Self, TypeAlias
 from agent.errors import HostError
 from agent.host import Entry, FileType, shown
 from agent.host.walk import NOT_THERE, Walk, standing, trouble
+from agent.model import blob_hasher
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 PIECE = 1 << 20
@@ -165,7 +165,7 @@ class Reading:
     def digest(self) -> str:
         """Return the Git blob id of the content (gitformat-object); raises UnsteadyError if it does not hold still."""
         size = self.stat.st_size
-        sha = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+        sha = blob_hasher(size)
         left = size
         while piece := os.read(self.fd, min(PIECE, left + 1)):
             sha.update(piece)

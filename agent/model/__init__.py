@@ -26,6 +26,7 @@ from agent.model.tree import (
     TreeFile,
     TreeLink,
     VerifiedCommit,
+    blob_hasher,
     blob_id,
 )
 from agent.model.words import Duration, Mode, ResourceId, Share, TreePath
@@ -71,5 +72,6 @@ __all__ = [
     "Verdict",
     "VerifiedCommit",
     "WriteFile",
+    "blob_hasher",
     "blob_id",
 ]

@@ -22,9 +22,16 @@ class Content(Protocol):
         """Yield them in order, at most 1 MiB at a time; raises SourceError when they cannot be had."""
 
 
+def blob_hasher(size: int) -> hashlib._Hash:
+    """Return what computes the name Git gives to so many bytes (gitformat-object: "blob", size, NUL, content)."""
+    return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+
+
 def blob_id(data: bytes) -> str:
-    """Return the name Git gives to these bytes (gitformat-object: "blob", size, NUL, content)."""
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    """Return the name Git gives to these bytes."""
+    hasher = blob_hasher(len(data))
+    hasher.update(data)
+    return hasher.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
