@@ -11,8 +11,8 @@ from typing import Protocol
 from agent.errors import DocumentError, RefusedError, SourceError, TruedError
 from agent.host import Host
 from agent.kinds import AnyKind
-from agent.model import DesiredState, Identity, Observed, Outcome, Plan, Report, Result, VerifiedCommit
-from agent.reconcile.apply import apply
+from agent.model import DesiredState, Identity, Observed, Outcome, Plan, Report, VerifiedCommit
+from agent.reconcile.apply import WELL, Hands, apply
 from agent.reconcile.ledger import Ledger, Memory
 from agent.reconcile.observe import Situation, observe
 from agent.reconcile.order import ordered
@@ -129,10 +129,11 @@ def run_cycle(
     situation = look_around(agent, desired, ledger)
     if report := as_before(agent, situation, error):
         return replace(report, started=started, finished=agent.now())
-    plan = hold_back(make_plan(situation), situation, agent.policy, allow_removals=allow_removals)
+    policy = replace(agent.policy, allow_removals=allow_removals)
+    plan = hold_back(make_plan(situation), situation, policy)
     begin(plan, situation, agent.memory)
-    outcomes = tuple(carry_out(agent, plan, situation, pulse))
-    all_well = error is None and all(outcome.result is Result.CHANGED for outcome in outcomes)
+    outcomes = tuple(carry_out(replace(agent, policy=policy), plan, situation, pulse))
+    all_well = error is None and all(outcome.result in WELL for outcome in outcomes)
     if all_well and ledger.good != desired.commit:
         agent.memory.judge(desired.commit)
     ledger = agent.memory.load()
@@ -226,6 +227,13 @@ def as_before(agent: Agent, situation: Situation, error: TruedError | None) -> R
 
 
 def carry_out(agent: Agent, plan: Plan, situation: Situation, pulse: Pulse) -> Iterator[Outcome]:
-    for outcome in apply(plan, situation, agent.host, agent.memory, lambda: pulse.stopping):
+    hands = Hands(
+        host=agent.host,
+        memory=agent.memory,
+        policy=agent.policy,
+        stopping=lambda: pulse.stopping,
+        beat=pulse.beat,
+    )
+    for outcome in apply(plan, situation, hands):
         pulse.beat()
         yield outcome

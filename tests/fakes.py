@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Self
+from typing import Self, TypeAlias, TypeVar
 
 from agent.errors import HostError
 from agent.host import Answer, DetourError, Entry, FileType
@@ -25,6 +25,9 @@ from agent.model import (
     WriteFile,
     blob_id,
 )
+
+T = TypeVar("T")
+Command: TypeAlias = Callable[[tuple[str, ...], bytes], Answer]
 
 ROOT = PurePosixPath("/")
 
@@ -71,7 +74,11 @@ class Node:
 
 
 class FakeHost:
-    """A host in memory: `nodes` by path, `users` and `groups` by name, `answers` by argv, `unreadable` paths."""
+    """
+    A host in memory: `nodes` by path, `users` and `groups` by name, `answers` by argv, `unreadable` paths.
+
+    `commands` are those that do something to it: by name, what is called with the whole argv and stdin.
+    """
 
     def __init__(
         self,
@@ -88,6 +95,8 @@ class FakeHost:
         self.users = {"root": 0}
         self.groups = {"root": 0}
         self.answers = dict(answers or {})
+        self.commands: dict[str, Command] = {}
+        self.ages: dict[str, float] = {}
         self.unreadable = {PurePosixPath(path): words for path, words in (unreadable or {}).items()}
         self.mounted: frozenset[PurePosixPath] = frozenset()
         self.kept: dict[PurePosixPath, Node] = {}
@@ -96,7 +105,7 @@ class FakeHost:
     def probe(self) -> FakeProbe:
         return FakeProbe(self)
 
-    def perform(self, step: Step) -> None:
+    def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         self.performed.append(step)
         match step:
             case WriteFile():
@@ -119,7 +128,7 @@ class FakeHost:
             case KeepFirst():
                 self.kept.setdefault(step.path, self.nodes[step.path])
             case Run():
-                self._answer((*step.argv, *step.operands), ok=(0,))
+                self._answer((*step.argv, *step.operands), step.stdin, ok=(0,))
 
     def below(self, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
         return tuple(sorted(path for path in self.nodes if path.parent == folder and path != folder))
@@ -153,8 +162,11 @@ class FakeHost:
             raise HostError(f"no {what} {name!r} on this host")
         return number
 
-    def _answer(self, argv: tuple[str, ...], *, ok: Collection[int]) -> Answer:
-        answer = self.answers.get(argv, Answer(127, "", "command not found"))
+    def _answer(self, argv: tuple[str, ...], stdin: bytes, *, ok: Collection[int]) -> Answer:
+        if argv[0] in self.commands:
+            answer = self.commands[argv[0]](argv, stdin)
+        else:
+            answer = self.answers.get(argv, Answer(127, "", "command not found"))
         if answer.code not in ok:
             raise HostError(f"`{' '.join(argv)}` exited with {answer.code}: {answer.err}")
         return answer
@@ -196,7 +208,13 @@ class FakeProbe:
         return self.host.mounted
 
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
-        return self.host._answer(argv, ok=ok)
+        return self.host._answer(argv, stdin, ok=ok)
+
+    def age(self, path: PurePosixPath) -> float | None:
+        return self.host.ages.get(str(path), 0.0) if path in self.host.nodes else None
+
+    def remembered(self, key: Hashable, paths: Collection[str], read: Callable[[], T]) -> T:
+        return read()
 
     def _entry(self, path: PurePosixPath, *, deep: bool) -> Entry | HostError | None:
         for above in reversed(path.parents):

@@ -70,6 +70,7 @@ def build() -> Parser:
     _common(top)
     verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=Parser)
     _offline(verbs)
+    _install(verbs)
     _here(verbs)
     _fleet(verbs)
     return top
@@ -149,6 +150,40 @@ def _identity(parser: Parser) -> None:
     parser.add_argument(
         "--label", metavar="K=V", action="append", default=[], help="a label of the host; may be repeated"
     )
+
+
+def _install(verbs: argparse._SubParsersAction[Parser]) -> None:
+    enroll = _verb(
+        verbs, "enroll", "write agent.yaml, make a deploy key, say what to add on the forge", module="enroll"
+    )
+    enroll.add_argument(
+        "url", metavar="URL", help="the fleet repository: https, ssh, git@host:path, or a path"
+    )
+    enroll.add_argument(
+        "--host", metavar="NAME", help="name of this host in the fleet (default: the machine's)"
+    )
+    enroll.add_argument("--branch", metavar="B", default="main", help="the branch to follow (default: main)")
+    enroll.add_argument(
+        "--token-file",
+        metavar="FILE",
+        type=Path,
+        help="file with the token, for https (default: token beside agent.yaml)",
+    )
+    enroll.add_argument(
+        "--ca-file", metavar="FILE", type=Path, help="certificate of a private CA, for https"
+    )
+    enroll.add_argument(
+        "--known-hosts", metavar="FILE", type=Path, help="host keys that are trusted already, for ssh"
+    )
+    trust = enroll.add_mutually_exclusive_group()
+    trust.add_argument(
+        "--fingerprint", metavar="SHA256:…", help="trust the server's host key if it is this one, for ssh"
+    )
+    trust.add_argument(
+        "--yes", action="store_true", help="trust the host key that the server shows now, unasked"
+    )
+
+    _verb(verbs, "doctor", "check the installation, and say how to mend it", module="doctor")
 
 
 def _here(verbs: argparse._SubParsersAction[Parser]) -> None:

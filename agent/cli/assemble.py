@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,7 +43,12 @@ class Parts:
 
 def settings_of(config: Path | None) -> Settings:
     """Return what agent.yaml says: that of --config, of TRUED_CONFIG, or the usual one; raises ConfigError."""
-    return load_settings(config or Path(os.environ.get("TRUED_CONFIG") or DEFAULT_PATH))
+    return load_settings(config_path(config))
+
+
+def config_path(config: Path | None) -> Path:
+    """Return where agent.yaml is: --config, TRUED_CONFIG, or the usual place."""
+    return config or Path(os.environ.get("TRUED_CONFIG") or DEFAULT_PATH)
 
 
 @contextmanager
@@ -93,18 +98,28 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _agent(settings: Settings, source: Source) -> Agent:
+def identity_of(settings: Settings) -> Identity:
+    """Return who this host is, and what it is like."""
+    return Identity(host=settings.host, labels=settings.labels, facts=gather(settings.root))
+
+
+def loader(identity: Identity) -> Callable[[VerifiedCommit], DesiredState]:
+    """Return what loads what a commit declares for a host; it raises DocumentError, RefusedError, SourceError."""
     known = kinds.discover()
-    identity = Identity(host=settings.host, labels=settings.labels, facts=gather(settings.root))
 
     def load_commit(commit: VerifiedCommit) -> DesiredState:
         return load(commit.tree, commit.sha, identity, known)
 
+    return load_commit
+
+
+def _agent(settings: Settings, source: Source) -> Agent:
+    identity = identity_of(settings)
     return Agent(
         identity=identity,
         source=source,
-        load=load_commit,
-        kinds=known,
+        load=loader(identity),
+        kinds=kinds.discover(),
         host=Local(settings.root, settings.state_dir, own=(settings.file,), spared=_credentials(settings)),
         memory=Memory(settings.state_dir / "ledger.db", root=os.path.realpath(settings.root)),
         policy=policy(settings),
@@ -134,9 +149,15 @@ def policy(settings: Settings) -> Policy:
     return Policy(count=removals.count, share=removals.share, allow=allow)
 
 
-def _source(settings: Settings) -> Source:
+def ref_of(settings: Settings) -> Ref:
+    """Return what is followed; raises ConfigError."""
     with _blamed_on(settings, "source"):
-        ref = Ref(branch=settings.source.branch, tag=settings.source.tag, commit=settings.source.commit)
+        return Ref(branch=settings.source.branch, tag=settings.source.tag, commit=settings.source.commit)
+
+
+def _source(settings: Settings) -> Source:
+    ref = ref_of(settings)
+    with _blamed_on(settings, "source"):
         verify = settings.source.verify
         signers = verify.allowed_signers if verify else None
         return Source(_access(settings.source), ref, settings.state_dir, allowed_signers=signers)
@@ -152,6 +173,12 @@ def _publisher(settings: Settings) -> Publisher:
         return Publisher(
             _access(settings.status), settings.status.branch, settings.state_dir, host=settings.host
         )
+
+
+def source_access(settings: Settings) -> Access:
+    """Return how the fleet repository is reached; raises ConfigError."""
+    with _blamed_on(settings, "source"):
+        return _access(settings.source)
 
 
 def status_access(settings: Settings) -> Access:

@@ -16,7 +16,7 @@ from agent.cli.status import last
 from agent.config import Settings
 from agent.errors import HostError, SourceError, TruedError, UsageError
 from agent.git import history
-from agent.model import UNCHANGED, DesiredState, Resource, ResourceId, Standing
+from agent.model import DesiredState, Resource, ResourceId, Result, Standing
 from agent.reconcile.ledger import Ledger, Owned
 from agent.status.document import TROUBLE, Status, timestamp
 from agent.status.history import last_change
@@ -145,11 +145,7 @@ def _declaration(resource: Resource | None, known: Known) -> Iterator[tuple[str,
         yield "needs", sorted(map(str, resource.needs))
     if resource.restart_on:
         yield "restarts on", sorted(map(str, resource.restart_on))
-    users = [
-        rid
-        for rid, other in known.desired.resources.items()
-        if resource.id in other.needs | other.restart_on
-    ]
+    users = [rid for rid, other in known.desired.resources.items() if resource.id in other.after]
     if users:
         yield "needed by", sorted(map(str, users))
 
@@ -168,7 +164,7 @@ def _state(standing: Standing | None, status: Status | None) -> Iterator[tuple[s
     if standing is None or status is None:
         yield "last result", "not in the last report"
         return
-    as_declared = standing.result == UNCHANGED
+    as_declared = standing.result == Result.UNCHANGED
     yield "last result", "as declared" if as_declared else standing.result
     if standing.cause:
         yield "cause", str(standing.cause)
@@ -180,7 +176,7 @@ def _waiting(resource: Resource, status: Status | None) -> Iterator[tuple[str, o
     """Yield those it needs that are themselves in trouble."""
     if status is None:
         return
-    needed = resource.needs | resource.restart_on
+    needed = resource.after
     waiting = [
         f"{rid} ({status.resources[rid].result}: {status.resources[rid].reason})"
         for rid in sorted(needed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 
-from agent.model import UNCHANGED, Report, ResourceId, Result, Standing
+from agent.model import Report, ResourceId, Result, Standing
 from agent.status.message import stands
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,8 @@ def headline(report: Report) -> str:
 
 def summary(report: Report) -> str:
     """Return the line of a whole cycle: `converged at 1a2b3c4, 2 changed, in 0.4 s`."""
-    results = [standing.result for standing in report.resources.values()]
+    every = (standing.result for standing in report.resources.values())
+    results = [result for result in every if result != Result.UNCHANGED]
     counts = [f"{results.count(result)} {result}" for result in Result if result in results]
     took = (report.finished - report.started).total_seconds()
     return ", ".join([headline(report), *(counts or ["nothing to do"]), f"in {took:.1f} s"])
@@ -56,7 +57,7 @@ def _news(report: Report, last: Report | None) -> Iterator[tuple[ResourceId, Sta
         before = last.resources.get(rid) if last else None
         if standing.result in TROUBLE:
             new = before is None or (before.result, before.reason) != (standing.result, standing.reason)
-        elif standing.result == UNCHANGED:
+        elif standing.result == Result.UNCHANGED:
             new = before is not None and before.result in TROUBLE
         else:
             new = standing.result == Result.CHANGED or before != standing
@@ -65,7 +66,7 @@ def _news(report: Report, last: Report | None) -> Iterator[tuple[ResourceId, Sta
 
 
 def _told(standing: Standing) -> str:
-    if standing.result == UNCHANGED:
+    if standing.result == Result.UNCHANGED:
         return "well again"
     reason = ": ".join(text for text in (standing.cause, standing.reason) if text)
     return f"{standing.result}, {reason}" if reason else str(standing.result)

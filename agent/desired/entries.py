@@ -27,6 +27,8 @@ class Meta:
 
 META: Final = frozenset(("needs", "keep", "drift"))
 PLAIN_META: Final = Meta()
+RESTART: Final = "restart_on"
+RELOAD: Final = "reload_on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Entry:
     spec: object
     meta: Meta
     needs: tuple[Reference, ...]
-    listens: tuple[Reference, ...]  # restart_on and its like
+    restarts: tuple[Reference, ...]  # what restart_on names
+    reloads: tuple[Reference, ...]  # what reload_on names
     place: Place
     path: str
 
@@ -129,9 +132,7 @@ def _entry(
     sound = len(findings.problems) == before
     spec = reader(kind.spec)(own, path, findings) if sound else BAD
     said = reader(Meta)(meta, path, findings) if sound and meta.entries else PLAIN_META
-    listens = tuple(
-        one for key, child in triggers.items() for one in _references(child, f"{path}.{key}", findings)
-    )
+    listens = {key: _references(child, f"{path}.{key}", findings) for key, child in triggers.items()}
     failed = len(findings.problems) > before
     return Entry(
         id=id_,
@@ -141,7 +142,8 @@ def _entry(
         needs=()
         if failed or "needs" not in meta.entries
         else _references(meta.entries["needs"], f"{path}.needs", findings),
-        listens=() if failed else listens,
+        restarts=() if failed else listens.get(RESTART, ()),
+        reloads=() if failed else listens.get(RELOAD, ()),
         place=place,
         path=path,
     )

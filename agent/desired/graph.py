@@ -34,7 +34,7 @@ def make_resources(
     parts, members = _expanded(entries, sources, findings)
     named = {**dict.fromkeys(entries), **dict.fromkeys(parts)}
     for entry in entries.values():
-        for reference in (*entry.needs, *entry.listens):
+        for reference in (*entry.needs, *entry.restarts, *entry.reloads):
             _check_reference(reference, named, findings)
     if findings:
         return {}
@@ -110,11 +110,23 @@ def _resource(
         digest=_digest(entry.kind.fingerprint(part.spec)),
         origin=entry.origin,
         needs=shared.setdefault(needs, needs),
-        restart_on=_NOTHING if implied or not entry.listens else _targets(entry.listens, parts, members),
+        restart_on=_listening(entry.restarts, parts, members, implied=implied)
+        | frozenset(entry.kind.listens(id_.name, part.spec, parts.keys())),
+        reload_on=_listening(entry.reloads, parts, members, implied=implied),
         keep=not implied and entry.meta.keep,
         drift=PLAIN_META.drift if implied else Drift(entry.meta.drift),
         implied=implied,
     )
+
+
+def _listening(
+    references: tuple[Reference, ...],
+    parts: Mapping[ResourceId, _Part],
+    members: Mapping[ResourceId, tuple[ResourceId, ...]],
+    *,
+    implied: bool,
+) -> frozenset[ResourceId]:
+    return _NOTHING if implied or not references else _targets(references, parts, members)
 
 
 def _targets(
@@ -145,7 +157,7 @@ _FINGERPRINTS: Final = json.JSONEncoder(sort_keys=True, default=_plain)
 def _check_circles(
     resources: Mapping[ResourceId, Resource], parts: Mapping[ResourceId, _Part], findings: Findings
 ) -> None:
-    graph = {id_: resource.needs | resource.restart_on for id_, resource in resources.items()}
+    graph = {id_: resource.after for id_, resource in resources.items()}
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:

@@ -7,13 +7,15 @@ These are the protocols, and the values that cross them; `local.py` is the real 
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from agent.errors import HostError
 from agent.model import Step
+
+T = TypeVar("T")
 
 
 class DetourError(HostError):
@@ -103,7 +105,22 @@ class Probe(Protocol):
         """Return where other file systems are mounted, and what trued itself lives from; raises HostError."""
 
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
-        """Run a command that only looks; raises HostError for another exit code, or after 60 s."""
+        """
+        Run a command that only looks; raises HostError for another exit code, or after 60 s.
+
+        Raises HostError too where the host's files are below another folder than /: commands know nothing of it.
+        """
+
+    def age(self, path: PurePosixPath) -> float | None:
+        """Return the seconds since something was last modified, None if nothing is there; raises HostError."""
+
+    def remembered(self, key: Hashable, paths: Collection[str], read: Callable[[], T]) -> T:
+        """
+        Return what `read` returns, or what it did for an equal `key` as long as none of `paths` has changed since.
+
+        A folder changes when a name in it does. What is raised is not remembered. Raises HostError for a path that
+        cannot be looked at, and what `read` raises.
+        """
 
 
 class Host(Protocol):
@@ -112,5 +129,9 @@ class Host(Protocol):
     def probe(self) -> Probe:
         """Return fresh eyes: what was read before may be remembered only where it is proven unchanged."""
 
-    def perform(self, step: Step) -> None:
-        """Do one step; raises HostError. A step that was done, or half done, may be done again."""
+    def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
+        """
+        Do one step; raises HostError. A step that was done, or half done, may be done again.
+
+        `beat` is called every few seconds while a command is waited for: the caller is alive, and its time is bounded.
+        """

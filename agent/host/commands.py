@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
@@ -26,6 +26,8 @@ ENVIRONMENT = {
 TAIL = 64 * 1024  # bytes of each stream that are kept of a command that acts
 MOST = 32 * 1024 * 1024  # bytes that a command that only looks may say
 EXCERPT = 500  # characters of stderr in a message
+LOOK = 60.0  # seconds that a command that only looks may take
+PULSE = 5.0  # seconds between two signs of life while a command is waited for
 LINGER = 0.2  # seconds for output that is still in the pipes when the command has ended
 
 
@@ -48,14 +50,16 @@ class _Tail:
         return bytes(self.kept[-self.limit :]).decode("utf-8", "replace")
 
 
-def act(argv: tuple[str, ...], *, stdin: bytes = b"", timeout: float) -> None:
-    """Run a command that changes something; raises HostError unless it exits 0 in time."""
-    answer, _ = _run(argv, stdin, timeout, TAIL)
+def act(
+    argv: tuple[str, ...], *, stdin: bytes = b"", timeout: float, beat: Callable[[], None] = lambda: None
+) -> None:
+    """Run a command that changes something; raises HostError unless it exits 0 in time. `beat`: see `Host.perform`."""
+    answer, _ = _run(argv, stdin, timeout, TAIL, beat)
     if answer.code != 0:
         raise failed(argv, answer)
 
 
-def ask(argv: tuple[str, ...], *, stdin: bytes = b"", ok: Collection[int], timeout: float = 60.0) -> Answer:
+def ask(argv: tuple[str, ...], *, stdin: bytes = b"", ok: Collection[int], timeout: float = LOOK) -> Answer:
     """Run a command that only looks; raises HostError for another exit code, or when its answer is not whole."""
     answer, whole = _run(argv, stdin, timeout, MOST)
     if answer.code not in ok:
@@ -79,11 +83,13 @@ def excerpt(text: str) -> str:
     return ": " + (said if len(said) <= EXCERPT else "…" + said[1 - EXCERPT :])
 
 
-def _run(argv: tuple[str, ...], stdin: bytes, timeout: float, limit: int) -> tuple[Answer, bool]:
+def _run(
+    argv: tuple[str, ...], stdin: bytes, timeout: float, limit: int, beat: Callable[[], None] = lambda: None
+) -> tuple[Answer, bool]:
     out, err = _Tail(limit), _Tail(TAIL)
     with _start(argv) as process:
         try:
-            _converse(process, stdin, out, err, time.monotonic() + timeout)
+            _converse(process, stdin, out, err, time.monotonic() + timeout, beat)
         except subprocess.TimeoutExpired:
             _kill_group(process)
             raise HostError(
@@ -118,7 +124,12 @@ def _start(argv: tuple[str, ...]) -> subprocess.Popen[bytes]:
 
 
 def _converse(
-    process: subprocess.Popen[bytes], stdin: bytes, out: _Tail, err: _Tail, deadline: float
+    process: subprocess.Popen[bytes],
+    stdin: bytes,
+    out: _Tail,
+    err: _Tail,
+    deadline: float,
+    beat: Callable[[], None],
 ) -> None:
     """Feed and read until the command has ended; what it left running in the background is not waited for."""
     ended = os.pidfd_open(process.pid)
@@ -127,7 +138,10 @@ def _converse(
             _listen(ready, process, stdin, out, err)
             ready.register(ended, selectors.EVENT_READ)
             while ended in ready.get_map():
-                _serve(ready, deadline, ended)
+                _serve(ready, min(deadline, time.monotonic() + PULSE), ended)
+                if ended in ready.get_map() and time.monotonic() >= deadline:
+                    raise TimeoutError
+                beat()
             lingering = min(deadline, time.monotonic() + LINGER)
             while ready.get_map() and time.monotonic() < lingering and _serve(ready, lingering, ended):
                 pass
@@ -149,11 +163,9 @@ def _listen(
     ready.register(feed, selectors.EVENT_WRITE, memoryview(stdin))
 
 
-def _serve(ready: selectors.BaseSelector, deadline: float, ended: int) -> bool:
-    """Handle what is ready; return whether anything was. Raises TimeoutError after the deadline."""
-    events = ready.select(max(0.0, deadline - time.monotonic()))
-    if not events and ended in ready.get_map():
-        raise TimeoutError
+def _serve(ready: selectors.BaseSelector, until: float, ended: int) -> bool:
+    """Handle what is ready; return whether anything was until then."""
+    events = ready.select(max(0.0, until - time.monotonic()))
     for key, _ in events:
         if key.fd == ended:
             ready.unregister(ended)

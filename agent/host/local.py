@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from agent.errors import HostError
 from agent.host import Answer, Entry, FileType, commands, owners, shown
@@ -14,8 +16,11 @@ from agent.host.attributes import set_attributes
 from agent.host.files import Seen, Sight, content, look, names
 from agent.host.first import keep_first
 from agent.host.mounts import mounts, of_host
+from agent.host.stamps import Recollection, stamp
 from agent.host.write import make_directory, make_link, remove, tidy, write_file
 from agent.model import KeepFirst, MakeDirectory, MakeLink, Remove, Run, SetAttributes, Step, WriteFile
+
+T = TypeVar("T")
 
 VALIDATION = 60.0  # seconds that a file's own check may take
 ANY_CODE = range(-64, 256)  # a signal's number, negative, or an exit status: wait(2)
@@ -44,19 +49,21 @@ class Local:
         self._own = {path: of_host(root, path) for path in (state_dir, *own)}
         self._spared = {**self._own, **{path: of_host(root, path) for path in spared}}
         self._sight = Sight() if sight is None else sight
+        self._recollection = Recollection(root)
         self._tidied: set[PurePosixPath] = set()
 
     def probe(self) -> LocalProbe:
         self._sight.begin()
         own = frozenset(map(str, self._there(self._own)))
-        return LocalProbe(self._root, self._sight, own, frozenset(self._there(self._spared)))
+        spared = frozenset(self._there(self._spared))
+        return LocalProbe(self._root, self._sight, self._recollection, own, spared)
 
     def _there(self, places: Mapping[Path, PurePosixPath | None]) -> Iterator[PurePosixPath]:
         for path, place in places.items():
             if place and (path == self._state_dir or os.path.lexists(path)):
                 yield place
 
-    def perform(self, step: Step) -> None:
+    def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         match step:
             case WriteFile():
                 self._tidy_once(step.path.parent)
@@ -74,7 +81,17 @@ class Local:
             case KeepFirst():
                 keep_first(self._root, self._state_dir, step)
             case Run():
-                commands.act((*step.argv, *step.operands), stdin=step.stdin, timeout=step.timeout)
+                self._run(step, beat)
+
+    def _run(self, step: Run, beat: Callable[[], None]) -> None:
+        argv = (*step.argv, *step.operands)
+        _check_whole(self._root, argv)
+        try:
+            commands.act(argv, stdin=step.stdin, timeout=step.timeout, beat=beat)
+        except HostError as error:
+            if why := _explanation(step.explain):
+                raise HostError(f"{error}{why}", hint=error.hint) from error
+            raise
 
     def _tidy_once(self, folder: PurePosixPath) -> None:
         """Take away what a killed run left; this process leaves nothing, so once for each folder will do."""
@@ -89,6 +106,7 @@ class LocalProbe:
 
     _root: Path
     _sight: Sight
+    _recollection: Recollection
     _own: frozenset[str] = frozenset()
     _spared: frozenset[PurePosixPath] = frozenset()
     _seen: dict[str, Seen] = field(default_factory=dict)
@@ -131,7 +149,15 @@ class LocalProbe:
         return path in self._own or any(path.startswith(f"{own}/") for own in self._own)
 
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
+        _check_whole(self._root, argv)
         return commands.ask(argv, stdin=stdin, ok=ok)
+
+    def age(self, path: PurePosixPath) -> float | None:
+        found = stamp(self._root, path)
+        return None if found is None else max(0.0, time.time() - found.modified / 1e9)
+
+    def remembered(self, key: Hashable, paths: Collection[str], read: Callable[[], T]) -> T:
+        return self._recollection.answer(key, paths, read)
 
     def _unknown(self, path: str, deep: bool) -> bool:  # noqa: FBT001 - called for each path
         if path not in self._seen:
@@ -143,6 +169,25 @@ class LocalProbe:
         if (ask, name) not in self._numbers:
             self._numbers[ask, name] = ask(name)
         return self._numbers[ask, name]
+
+
+def _check_whole(root: Path, argv: tuple[str, ...]) -> None:
+    """Raise HostError where a command would be about another machine than the one that is declared."""
+    if root != Path("/"):
+        raise HostError(
+            f"`{argv[0]}` is not run: the files of this host are below {shown(str(root))}, and commands know nothing of that",
+            hint="with another root than / in agent.yaml only files can be tried out",
+        )
+
+
+def _explanation(argv: tuple[str, ...]) -> str:
+    """Return the last lines of a command that tells why another one failed; nothing where it can't."""
+    if not argv:
+        return ""
+    try:
+        return commands.excerpt(commands.ask(argv, ok=ANY_CODE).out)
+    except HostError:
+        return ""
 
 
 def _off_limits(path: str) -> HostError:

@@ -10,14 +10,27 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from agent.errors import HostError
 from agent.host import Probe
-from agent.model import ResourceId, Sources, Step
+from agent.model import ResourceId, Sources, Stale, Step
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One thing on a host, as a document would declare it: for `trued adopt`."""
+
+    name: str
+    entry: object  # plain data: text, numbers, lists, mappings
+    files: Mapping[str, bytes] = field(
+        default_factory=dict, repr=False
+    )  # what it refers to, by relative path
+    skipped: str = ""  # why it is not written, with the way to do it by hand; then there is no entry
 
 
 class Kind(ABC, Generic[S, T]):
@@ -27,7 +40,9 @@ class Kind(ABC, Generic[S, T]):
     spec: type[S]  # the schema of one entry
     rank: ClassVar[int]  # habit of order among what could go next; low goes first
     shorthand: ClassVar[str] = ""  # the field that a bare scalar fills: `nginx: present`
+    only: ClassVar[str] = ""  # the one name there is, where the section is the entry: `hostname: edge-01`
     triggers: ClassVar[tuple[str, ...]] = ()  # keys that list what it listens to: restart_on, reload_on
+    late: ClassVar[bool] = False  # decided once more right before it is done: what comes before changes it
     verbatim: ClassVar[bool] = False  # `${…}` in an entry stays as it is, unless it says `substitute: true`
 
     def name(self, written: str) -> str:
@@ -58,6 +73,10 @@ class Kind(ABC, Generic[S, T]):
         """Yield those of `declared` that must come before, by this thing's nature."""
         return ()
 
+    def listens(self, name: str, want: S, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
+        """Yield those of `declared` after a change of which this has to restart, by its nature."""
+        return ()
+
     @abstractmethod
     def observe(self, probe: Probe, wants: Mapping[str, S | None]) -> Mapping[str, T | HostError | None]:
         """
@@ -66,14 +85,37 @@ class Kind(ABC, Generic[S, T]):
         May answer more names than were asked: strays, which are removed because a want claims all of a place.
         """
 
+    def exists(self, have: T) -> bool:
+        """Return whether there is something; a kind may know more of what is absent than that."""
+        return True
+
+    def prepare(
+        self, wants: Mapping[str, S | None], haves: Mapping[str, T | HostError | None]
+    ) -> Iterable[Step]:
+        """
+        Yield what must be done before it can be decided what is to be done: an index read anew, a crash mended.
+
+        Asked for a `late` kind, of those that are about to change. After these steps everything is looked at anew.
+        """
+        return ()
+
     @abstractmethod
-    def steps(self, name: str, want: S | None, have: T | None, *, stale: bool) -> Iterable[Step]:
+    def steps(self, name: str, want: S | None, have: T | None, *, stale: Stale) -> Iterable[Step]:
         """
         Yield what turns `have` into `want`; nothing when they agree. Pure.
 
-        `want` None: remove. `have` None: absent. `stale`: something in restart_on changes, or an earlier
-        attempt did not finish. Raises HostError when no step can lead there, with the reason.
+        `want` None: remove. `have` None: absent. `stale`: something that it listens to changes in this plan, or
+        did in an attempt that did not finish; what is yielded for that says `unseen`. Raises HostError when no step
+        can lead there, with the reason.
         """
+
+    def objection(self, name: str, want: S | None, have: T | None, going: Collection[str]) -> str:
+        """
+        Return why a person has to say yes to this change first, or nothing.
+
+        `going`: names of this kind that are trued's own, and to go in this plan as well.
+        """
+        return ""
 
     def first(self, name: str, have: T) -> Iterable[Step]:
         """Yield what keeps the state of something found there before trued changes it."""
@@ -86,6 +128,14 @@ class Kind(ABC, Generic[S, T]):
     def claimed(self, have: T) -> bool:
         """Return whether this is a stray: a want claims the place, so it goes, whoever put it there."""
         return False
+
+    def notices(self, probe: Probe) -> Iterable[str]:
+        """Yield what a person should know of this host, though nothing follows from it. Asked in each cycle: cheap."""
+        return ()
+
+    def survey(self, probe: Probe) -> Iterable[Found]:
+        """Yield entries that describe what is on this host, such that a plan for them is empty; raises HostError."""
+        return ()
 
 
 AnyKind: TypeAlias = Kind[Any, Any]

@@ -15,8 +15,18 @@ from agent.model.plan import (
     Result,
     Verb,
 )
-from agent.model.report import RELEASED, UNCHANGED, Ownership, Report, Standing, Verdict
-from agent.model.steps import KeepFirst, MakeDirectory, MakeLink, Remove, Run, SetAttributes, Step, WriteFile
+from agent.model.report import RELEASED, Ownership, Report, Standing, Verdict
+from agent.model.steps import (
+    KeepFirst,
+    MakeDirectory,
+    MakeLink,
+    Remove,
+    Run,
+    SetAttributes,
+    Stale,
+    Step,
+    WriteFile,
+)
 from agent.model.tree import (
     Content,
     Identity,
@@ -33,7 +43,6 @@ from agent.model.words import Duration, Mode, ResourceId, Share, TreePath
 
 __all__ = [
     "RELEASED",
-    "UNCHANGED",
     "Blocked",
     "Cause",
     "Change",
@@ -61,6 +70,7 @@ __all__ = [
     "SetAttributes",
     "Share",
     "Sources",
+    "Stale",
     "Standing",
     "Step",
     "Text",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from agent.errors import HostError
-from agent.model.steps import Step
+from agent.model.steps import Run, Stale, Step
 from agent.model.words import ResourceId
 
 
@@ -30,9 +30,15 @@ class Resource:
     origin: str  # file:line in the repository
     needs: frozenset[ResourceId] = frozenset()
     restart_on: frozenset[ResourceId] = frozenset()
+    reload_on: frozenset[ResourceId] = frozenset()
     keep: bool = False
     drift: Drift = Drift.CORRECT
     implied: bool = False  # follows from another one (the folder of a file); reported only when touched
+
+    @property
+    def after(self) -> frozenset[ResourceId]:
+        """All that must come before it."""
+        return self.needs | self.restart_on | self.reload_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,7 @@ class Cause(enum.StrEnum):
 
 
 class Result(enum.StrEnum):
+    UNCHANGED = enum.auto()  # as declared; or become so by itself before it was come to
     CHANGED = enum.auto()
     FAILED = enum.auto()
     BLOCKED = enum.auto()  # could not be read, or what it needs failed
@@ -77,10 +84,16 @@ class Change:
     cause: Cause
     steps: tuple[Step, ...]
     needs: frozenset[ResourceId] = frozenset()
+    stale: Stale = Stale.NO  # what it has to do though it may be as declared
 
     def __post_init__(self) -> None:
         if not self.steps:
             raise ValueError(f"{self.id}: a change without steps is no change")
+
+    @property
+    def pending(self) -> Stale:
+        """What has to be done until it succeeds, because no look can tell whether it was."""
+        return max(self.stale, *(step.unseen for step in self.steps if isinstance(step, Run)), Stale.NO)
 
     @property
     def why(self) -> str:

@@ -28,16 +28,15 @@ class Ownership(enum.StrEnum):
     ADOPTED = enum.auto()  # it was there already, and is let go when Git stops declaring it
 
 
-# What becomes of a resource about which nothing was planned; beside these, a standing's result is a `Result`.
-UNCHANGED = "unchanged"
-RELEASED = "released"  # no longer declared, left in place
+# What becomes of something no longer declared and left in place; beside it, a standing's result is a `Result`.
+RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How one resource stands at the end of a cycle: a line of status.json."""
 
-    result: str  # a Result, UNCHANGED or RELEASED
+    result: str  # a Result, or RELEASED
     cause: Cause | None = None
     reason: str = ""
     digest: str = ""
@@ -59,3 +58,5 @@ class Report:
     labels: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, object] = field(default_factory=dict)
     resources: Mapping[ResourceId, Standing] = field(default_factory=dict)  # in the order of the plan
+    notices: tuple[str, ...] = ()  # what a person should know of this host, and no change follows from
+    reboot: tuple[str, ...] = ()  # why this host needs a reboot

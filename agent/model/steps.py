@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
 from agent.model.tree import Content
+
+
+class Stale(enum.IntEnum):
+    """What a thing that is as declared still has to do because something that it listens to has changed."""
+
+    NO = 0
+    RELOAD = 1
+    RESTART = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +89,10 @@ class Run:
     operands: tuple[str, ...] = ()
     stdin: bytes = field(default=b"", repr=False)
     timeout: float = 300.0  # seconds
+    unseen: Stale = (
+        Stale.NO
+    )  # what it does leaves no trace that a look could find: it is done until it succeeds
+    explain: tuple[str, ...] = ()  # a command that only looks, whose last lines tell why this one failed
     why: str
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from agent.errors import HostError
 from agent.host import Host
+from agent.kinds import AnyKind
 from agent.model import (
     Blocked,
     Cause,
@@ -18,140 +18,217 @@ from agent.model import (
     Planned,
     ResourceId,
     Result,
-    Run,
-    Step,
+    Stale,
     Verb,
 )
+from agent.reconcile.joined import in_one, mates
 from agent.reconcile.ledger import Memory, Owned
 from agent.reconcile.observe import Situation, look
+from agent.reconcile.plan import decide_again
+from agent.reconcile.policy import Policy, going, objection
+
+WELL = frozenset({Result.CHANGED, Result.UNCHANGED})
 
 
-def apply(
-    plan: Plan, situation: Situation, host: Host, memory: Memory, stopping: Callable[[], bool]
-) -> Iterator[Outcome]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """What a plan is carried out with."""
+
+    host: Host
+    memory: Memory
+    policy: Policy
+    stopping: Callable[[], bool] = lambda: False
+    beat: Callable[[], None] = lambda: None
+
+
+def apply(plan: Plan, situation: Situation, hands: Hands) -> Iterator[Outcome]:
     """
     Yield one outcome for each entry, in order. Raises LedgerError.
 
     `own.begin` came before. When asked to stop, the step in hand is finished and the rest is skipped.
     """
-    walk = _Walk(situation, host, memory, memory.load().owned)
+    walk = _Walk(plan, situation, hands, hands.memory.load().owned)
     at = 0
     while at < len(plan.entries):
-        if stopping():
+        if hands.stopping():
             yield from map(_skipped, plan.entries[at:])
             return
-        joined = walk.joined(plan.entries, at)
-        yield from walk.note(walk.together(joined) if joined else (walk.one(plan.entries[at]),))
-        at += max(1, len(joined))
+        group = mates(plan.entries, at, situation.kinds, walk.broken)
+        yield from walk.note(walk.together(group) if group else (walk.untouched(plan.entries[at]),))
+        at += max(1, len(group))
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
+    plan: Plan
     situation: Situation
-    host: Host
-    memory: Memory
+    hands: Hands
     owned: Mapping[ResourceId, Owned]
     broken: dict[ResourceId, Result] = field(default_factory=dict)
+    changed: set[ResourceId] = field(default_factory=set)
 
     def note(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Pass the outcomes on, remembering those that others must not build on."""
         for outcome in outcomes:
             if _breaks(outcome):
                 self.broken[outcome.id] = outcome.result
+            elif outcome.result is Result.CHANGED:
+                self.changed.add(outcome.id)
             yield outcome
 
-    def one(self, entry: Planned) -> Outcome:
+    def untouched(self, entry: Planned) -> Outcome:
+        """Return the outcome of what cannot be done."""
         if isinstance(entry, Held):
             return _outcome(entry.change, Result.HELD, entry.reason)
         if isinstance(entry, Blocked):
             return Outcome(id=entry.id, result=Result.BLOCKED, reason=entry.reason)
-        if missing := sorted(entry.needs & self.broken.keys()):
-            return _outcome(
-                entry, Result.BLOCKED, f"needs {missing[0]}, which {_words(self.broken[missing[0]])}"
-            )
-        return self._perform(entry)
-
-    def joined(self, entries: Sequence[Planned], at: int) -> Sequence[Change]:
-        """Return the changes from there on that one command can do together; nothing for fewer than two."""
-        together: dict[ResourceId, Change] = {}
-        for change in _alike(entries, at):
-            if change.needs & (together.keys() | self.broken.keys()):
-                break
-            together[change.id] = change
-        return tuple(together.values()) if len(together) > 1 else ()
+        missing = min(entry.needs & self.broken.keys())
+        return _outcome(entry, Result.BLOCKED, f"needs {missing}, which {_words(self.broken[missing])}")
 
     def together(self, changes: Sequence[Change]) -> Iterator[Outcome]:
-        """Yield the outcomes of one call for all; if it fails, of one call each: one wrong name fails alone."""
-        try:
-            self.host.perform(_one_call(changes))
-        except HostError:
-            yield from map(self._perform, changes)
+        """Yield the outcomes of changes that are made in one go; what does not succeed so is tried by itself."""
+        if self._kind(changes[0]).late:
+            yield from self._late(changes)
         else:
-            yield from map(self._look_again, changes)
+            yield from self._in_one_go(changes)
 
-    def _perform(self, change: Change) -> Outcome:
-        try:
-            for step in change.steps:
-                self.host.perform(step)
-        except HostError as error:
-            return _outcome(change, Result.FAILED, error.reason)
-        return self._look_again(change)
+    def _late(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        """Decide once more, on what the host is now."""
+        haves, trouble = self._prepared(changes)
+        planned = {change.id: change for change in changes}
+        decided: list[Change] = []
+        for change in changes:
+            entry = self._decided(change, haves[change.id.name])
+            if isinstance(entry, Change):
+                decided.append(entry)
+            else:
+                yield self._no_longer(change, entry, trouble)
+        self._begin_anew([change for change in decided if change.pending > planned[change.id].pending])
+        if decided:
+            yield from self._in_one_go(decided)
 
-    def _look_again(self, change: Change) -> Outcome:
+    def _prepared(self, changes: Sequence[Change]) -> tuple[Mapping[str, object | HostError | None], str]:
+        """Return what is seen once nothing stands in the way of deciding, and what went wrong with that."""
+        kind, wants, haves = self._kind(changes[0]), self._wants(changes), self._look(changes)
+        steps = tuple(kind.prepare(wants, haves))
+        trouble = []
+        for step in steps:
+            try:
+                self.hands.host.perform(step, self.hands.beat)
+            except HostError as error:
+                trouble.append(error.reason)
+        return (self._look(changes) if steps else haves), "; ".join(trouble)
+
+    def _decided(self, change: Change, have: object | HostError | None) -> Planned | None:
+        entry = decide_again(change, have, self.situation)
+        if not isinstance(entry, Change):
+            return entry
+        others = going(self.plan, change.id.kind)
+        reason = objection(entry, have, self.situation, others, self.hands.policy)
+        return Held(id=entry.id, reason=reason, change=entry) if reason else entry
+
+    def _no_longer(self, change: Change, entry: Planned | None, trouble: str) -> Outcome:
+        if entry is None:
+            return self._came_by_itself(change)
+        outcome = self.untouched(entry)
+        if trouble and isinstance(entry, Blocked):
+            return replace(outcome, reason=f"{outcome.reason}; before that: {trouble}")
+        return outcome
+
+    def _came_by_itself(self, change: Change) -> Outcome:
+        self._finish(change.id)
+        if self.changed:
+            return _outcome(change, Result.CHANGED, change.why)
+        return Outcome(id=change.id, result=Result.UNCHANGED)
+
+    def _begin_anew(self, changes: Collection[Change]) -> None:
+        """Write down what turned out to have more to do than was thought."""
+        if changes:
+            self.hands.memory.begin(
+                self.plan.commit,
+                touched={change.id: self.owned[change.id] for change in changes},
+                pending={change.id: change.pending for change in changes},
+                true={},
+                gone=(),
+            )
+
+    def _in_one_go(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        steps = changes[0].steps if len(changes) == 1 else in_one(changes)
+        if steps is None:
+            for change in changes:
+                yield from self._in_one_go((change,))
+            return
         try:
-            left = self._left_to_do(change.id)
+            for step in steps:
+                self.hands.host.perform(step, self.hands.beat)
         except HostError as error:
-            return _outcome(change, Result.FAILED, error.reason)
-        if left:
-            return _outcome(change, Result.FAILED, f"done, and it is still not so: {left}")
+            if len(changes) == 1:
+                yield _outcome(changes[0], Result.FAILED, error.reason)
+            else:
+                yield from self._one_by_one(changes)
+        else:
+            yield from self._looked_again(changes)
+
+    def _one_by_one(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        """Yield the outcomes after one call for all has failed: one wrong name fails alone."""
+        haves = self._look(changes)
+        for change in changes:
+            left = self._left_to_do(change, haves[change.id.name])
+            if left == "" and change.pending is Stale.NO:
+                yield self._done(change)
+            else:
+                yield from self.together((change,))
+
+    def _looked_again(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        haves = self._look(changes)
+        for change in changes:
+            if left := self._left_to_do(change, haves[change.id.name]):
+                yield _outcome(change, Result.FAILED, left)
+            else:
+                yield self._done(change)
+
+    def _done(self, change: Change) -> Outcome:
         self._finish(change.id)
         return _outcome(change, Result.CHANGED, change.why)
 
-    def _left_to_do(self, rid: ResourceId) -> str:
-        """Return why the resource still differs, or nothing when it has converged."""
-        kinds, resource = self.situation.kinds, self.situation.desired.resources.get(rid)
-        want = resource.spec if resource else None
-        have = look(kinds, rid.kind, self.host.probe(), {rid.name: want})[rid.name]
+    def _look(self, changes: Sequence[Change]) -> Mapping[str, object | HostError | None]:
+        kind = changes[0].id.kind
+        return look(self.situation.kinds, kind, self.hands.host.probe(), self._wants(changes))
+
+    def _left_to_do(self, change: Change, have: object | HostError | None) -> str:
+        """Return why the resource still is not as it is to be, or nothing when it has converged."""
+        kind, want = self._kind(change), self._wants((change,))[change.id.name]
         if isinstance(have, HostError):
-            raise have
-        if want is None and have is not None and (reason := kinds[rid.kind].leaves(rid.name, have)):
-            return reason  # the next plan lets it go, and says so
-        return ", ".join(step.why for step in kinds[rid.kind].steps(rid.name, want, have, stale=False))
+            return have.reason
+        if want is None and have is not None and (reason := kind.leaves(change.id.name, have)):
+            return f"done, and it is still not so: {reason}"  # the next plan lets it go, and says so
+        try:
+            left = tuple(kind.steps(change.id.name, want, have, stale=Stale.NO))
+        except HostError as error:
+            return error.reason
+        return f"done, and it is still not so: {', '.join(step.why for step in left)}" if left else ""
+
+    def _wants(self, changes: Sequence[Change]) -> Mapping[str, object | None]:
+        declared = self.situation.desired.resources
+        return {
+            change.id.name: declared[change.id].spec if change.id in declared else None for change in changes
+        }
+
+    def _kind(self, change: Change) -> AnyKind:
+        return self.situation.kinds[change.id.kind]
 
     def _finish(self, rid: ResourceId) -> None:
         resource = self.situation.desired.resources.get(rid)
         if resource is not None:
-            self.memory.finish(rid, replace(self.owned[rid], digest=resource.digest))
+            self.hands.memory.finish(rid, replace(self.owned[rid], digest=resource.digest))
         elif rid in self.owned:
-            self.memory.finish(rid, None)
-
-
-def _alike(entries: Sequence[Planned], at: int) -> Iterator[Change]:
-    """Yield the changes from there on that run the same command as the first, with other operands."""
-    first = _command(entries[at])
-    for entry in islice(entries, at, None):
-        if first is None or not isinstance(entry, Change) or _command(entry) != first:
-            return
-        yield entry
-
-
-def _command(entry: Planned) -> tuple[str, tuple[str, ...], bytes] | None:
-    match entry:
-        case Change(steps=(Run(operands=(_, *_)) as run,)):
-            return entry.id.kind, run.argv, run.stdin
-    return None
-
-
-def _one_call(changes: Sequence[Change]) -> Step:
-    runs = [step for change in changes for step in change.steps if isinstance(step, Run)]
-    operands = tuple(operand for run in runs for operand in run.operands)
-    return replace(runs[0], operands=operands, timeout=max(run.timeout for run in runs))
+            self.hands.memory.finish(rid, None)
 
 
 def _breaks(outcome: Outcome) -> bool:
     """Return whether those that need this one must wait: drift that is only reported holds up nobody."""
     drifted = outcome.cause is Cause.DRIFT and outcome.verb is Verb.UPDATE
-    return outcome.result is not Result.CHANGED and not (outcome.result is Result.HELD and drifted)
+    return outcome.result not in WELL and not (outcome.result is Result.HELD and drifted)
 
 
 def _outcome(change: Change, result: Result, reason: str) -> Outcome:

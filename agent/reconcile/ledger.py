@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from agent.errors import LedgerError
 from agent.files import make_private, sync_directory
-from agent.model import Ownership, ResourceId
+from agent.model import Ownership, ResourceId, Stale
 
 T = TypeVar("T")
 
@@ -51,12 +51,12 @@ class Owned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """What is remembered. `unfinished` are ids that were begun and not seen to be done."""
+    """What is remembered. `unfinished` are ids that were begun and not seen to be done, and what they have to do."""
 
     held: str | None = None  # the commit that the host follows
     good: str | None = None  # the last commit under which all was as declared
     owned: Mapping[ResourceId, Owned] = field(default_factory=dict)
-    unfinished: frozenset[ResourceId] = frozenset()
+    unfinished: Mapping[ResourceId, Stale] = field(default_factory=dict)
 
 
 class Memory:
@@ -87,19 +87,25 @@ class Memory:
         held: str,
         *,
         touched: Mapping[ResourceId, Owned],
+        pending: Mapping[ResourceId, Stale] | None = None,
         true: Mapping[ResourceId, Owned],
         gone: Collection[ResourceId],
     ) -> None:
-        """Write down what is about to be touched, what was found true, and what is no longer ours."""
+        """
+        Write down what is about to be touched, what was found true, and what is no longer ours.
+
+        `pending`: of what is touched, what has to restart or reload, and would not be seen to have done so.
+        """
+        pending = pending or {}
 
         def write(db: sqlite3.Connection) -> None:
             with _durable(db):
                 db.execute("INSERT OR REPLACE INTO commits VALUES ('held', ?)", (held,))
                 db.execute("INSERT OR REPLACE INTO commits VALUES ('root', ?)", (self._root,))
                 db.executemany(_DELETE, ((str(rid),) for rid in gone))
-                db.executemany(_UPSERT, (_row(rid, owned, unfinished=False) for rid, owned in true.items()))
+                db.executemany(_UPSERT, (_row(rid, owned) for rid, owned in true.items()))
                 db.executemany(
-                    _UPSERT, (_row(rid, owned, unfinished=True) for rid, owned in touched.items())
+                    _UPSERT, (_row(rid, owned, pending.get(rid, Stale.NO)) for rid, owned in touched.items())
                 )
 
         self._guard(write)
@@ -109,7 +115,10 @@ class Memory:
                 before,
                 held=held,
                 owned={**after, **true, **touched},
-                unfinished=before.unfinished.difference(gone, true) | touched.keys(),
+                unfinished={
+                    **_without(before.unfinished, {*gone, *true}),
+                    **{rid: pending.get(rid, Stale.NO) for rid in touched},
+                },
             )
 
     def finish(self, rid: ResourceId, owned: Owned | None) -> None:
@@ -117,7 +126,7 @@ class Memory:
         if owned is None:
             self._guard(lambda db: db.execute(_DELETE, (str(rid),)))
         else:
-            self._guard(lambda db: db.execute(_UPSERT, _row(rid, owned, unfinished=False)))
+            self._guard(lambda db: db.execute(_UPSERT, _row(rid, owned)))
         self._finished[rid] = owned
 
     def judge(self, good: str) -> None:
@@ -151,7 +160,7 @@ class Memory:
             self._known = replace(
                 self._known,
                 owned={rid: thing for rid, thing in owned.items() if thing is not None},
-                unfinished=self._known.unfinished.difference(self._finished),
+                unfinished=_without(self._known.unfinished, self._finished),
             )
         self._finished = {}
         return self._known
@@ -183,9 +192,19 @@ _DELETE = "DELETE FROM owned WHERE id = ?"
 _UPSERT = "INSERT OR REPLACE INTO owned VALUES (?, ?, ?, ?, ?, ?)"
 
 
-def _row(rid: ResourceId, owned: Owned, *, unfinished: bool) -> tuple[str, str, str, bool, str, bool]:
+def _row(
+    rid: ResourceId, owned: Owned, pending: Stale | None = None
+) -> tuple[str, str, str, bool, str, int]:
+    """Return what is kept of one thing. `unfinished` is 0 for what is done, and one more than its `Stale` otherwise."""
     needs = "\n".join(map(str, owned.needs))
+    unfinished = 0 if pending is None else 1 + pending
     return str(rid), owned.digest, str(owned.ownership), owned.keep, needs, unfinished
+
+
+def _without(
+    unfinished: Mapping[ResourceId, Stale], done: Collection[ResourceId]
+) -> Mapping[ResourceId, Stale]:
+    return {rid: stale for rid, stale in unfinished.items() if rid not in done}
 
 
 def _read(db: sqlite3.Connection) -> Ledger:
@@ -206,7 +225,7 @@ def _read(db: sqlite3.Connection) -> Ledger:
             )
             for rid, digest, ownership, keep, needs, _ in rows
         },
-        unfinished=frozenset(ids[row[0]] for row in rows if row[5]),
+        unfinished={ids[row[0]]: Stale(row[5] - 1) for row in rows if row[5]},
     )
 
 

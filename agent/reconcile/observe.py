@@ -22,6 +22,11 @@ class Situation:
     kinds: Mapping[str, AnyKind]
 
 
+def there(kind: AnyKind, have: object | HostError | None) -> bool:
+    """Return whether something is on the host, as far as it could be read."""
+    return have is not None and not isinstance(have, HostError) and kind.exists(have)
+
+
 def observe(
     desired: DesiredState, owned: Mapping[ResourceId, Owned], kinds: Mapping[str, AnyKind], probe: Probe
 ) -> Observed:

@@ -12,7 +12,7 @@ from agent.model import DesiredState, ResourceId
 
 def ordered(desired: DesiredState, kinds: Mapping[str, AnyKind]) -> DesiredState:
     """Return the same state, its resources in the order in which they may be brought about."""
-    graph = {rid: resource.needs | resource.restart_on for rid, resource in desired.resources.items()}
+    graph = {rid: resource.after for rid, resource in desired.resources.items()}
     return replace(desired, resources={rid: desired.resources[rid] for rid in in_order(graph, kinds)})
 
 

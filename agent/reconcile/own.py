@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.model import Cause, Change, Ownership, Plan, Resource, ResourceId, Verb
 from agent.reconcile.ledger import Memory, Owned
-from agent.reconcile.observe import Situation
+from agent.reconcile.observe import Situation, there
 
 
 def begin(plan: Plan, situation: Situation, memory: Memory) -> None:
@@ -20,7 +20,8 @@ def begin(plan: Plan, situation: Situation, memory: Memory) -> None:
         and (owned != ledger.owned.get(rid) or rid in ledger.unfinished)
     }
     if touched or true or plan.gone or ledger.held != desired.commit:
-        memory.begin(desired.commit, touched=touched, true=true, gone=plan.gone)
+        pending = {change.id: change.pending for change in plan.changes}
+        memory.begin(desired.commit, touched=touched, pending=pending, true=true, gone=plan.gone)
 
 
 def _found_true(resource: Resource, before: Owned | None) -> Owned | None:
@@ -39,13 +40,14 @@ def _touched(change: Change, situation: Situation) -> Owned | None:
 
 
 def _ownership(change: Change, resource: Resource, before: Owned | None, situation: Situation) -> Ownership:
-    if situation.kinds[change.id.kind].absent(resource.spec):
+    kind = situation.kinds[change.id.kind]
+    if kind.absent(resource.spec):
         return Ownership.ADOPTED  # what comes back after this is somebody else's, never to be removed by us
     if before and not (change.verb is Verb.CREATE and change.cause is Cause.COMMIT):
         return before.ownership
-    return Ownership.CREATED if situation.observed[change.id] is None else Ownership.ADOPTED
+    return Ownership.ADOPTED if there(kind, situation.observed[change.id]) else Ownership.CREATED
 
 
 def _owned(resource: Resource, ownership: Ownership, digest: str) -> Owned:
-    needs: tuple[ResourceId, ...] = tuple(sorted(resource.needs | resource.restart_on))
+    needs: tuple[ResourceId, ...] = tuple(sorted(resource.after))
     return Owned(digest=digest, ownership=ownership, keep=resource.keep, needs=needs)

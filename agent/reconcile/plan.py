@@ -19,13 +19,12 @@ from agent.model import (
     Planned,
     Resource,
     ResourceId,
+    Stale,
     Step,
     Verb,
 )
-from agent.reconcile.observe import Situation
+from agent.reconcile.observe import Situation, there
 from agent.reconcile.order import in_order
-
-STALE = (Cause.TRIGGER, Cause.UNFINISHED)
 
 
 def make_plan(situation: Situation) -> Plan:
@@ -50,6 +49,15 @@ def make_plan(situation: Situation) -> Plan:
     )
 
 
+def decide_again(change: Change, have: object | HostError | None, situation: Situation) -> Planned | None:
+    """Return what is left of a planned change now that the host has moved on; None: nothing is left to do."""
+    planner = _Planner(situation)
+    resource = situation.desired.resources.get(change.id)
+    if resource is None:
+        return None if planner.leaves(change.id, have) else planner.removing(change.id, have)
+    return planner.change(resource, have, change.cause, change.stale)
+
+
 class _Planner:
     def __init__(self, situation: Situation) -> None:
         self.desired, self.observed = situation.desired, situation.observed
@@ -57,30 +65,37 @@ class _Planner:
 
     def declared(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> Planned | None:
         """Return what is to be done about something declared, given what comes before it."""
-        rid, have = resource.id, self.observed[resource.id]
+        cause, stale = self._cause(resource, entries)
+        entry = self.change(resource, self.observed[resource.id], cause, stale)
+        if not isinstance(entry, Change):
+            return entry
+        if missing := sorted(need for need in resource.after if isinstance(entries.get(need), Blocked)):
+            return Blocked(id=resource.id, reason=f"needs {missing[0]}, which is blocked")
+        if cause is Cause.DRIFT and resource.drift is Drift.REPORT:
+            return Held(id=resource.id, reason=f"drift is only reported: {entry.why}", change=entry)
+        return entry
+
+    def change(
+        self, resource: Resource, have: object | HostError | None, cause: Cause, stale: Stale
+    ) -> Change | Blocked | None:
+        """Return what turns what is seen into what is declared."""
+        rid, kind = resource.id, self.kinds[resource.id.kind]
         if isinstance(have, HostError):
             return Blocked(id=rid, reason=have.reason)
-        cause = self._cause(resource, entries)
-        kind = self.kinds[rid.kind]
         try:
-            steps = tuple(kind.steps(rid.name, resource.spec, have, stale=cause in STALE))
+            steps = tuple(kind.steps(rid.name, resource.spec, have, stale=stale))
         except HostError as error:
             return Blocked(id=rid, reason=error.reason)
         if not steps or (cause is Cause.DRIFT and resource.drift is Drift.IGNORE):
             return None
-        needs = resource.needs | resource.restart_on
-        if missing := sorted(need for need in needs if isinstance(entries.get(need), Blocked)):
-            return Blocked(id=rid, reason=f"needs {missing[0]}, which is blocked")
-        change = Change(
+        return Change(
             id=rid,
             verb=_verb(kind, resource, have),
             cause=cause,
             steps=(*self._first(rid, have), *steps),
-            needs=needs,
+            needs=resource.after,
+            stale=stale,
         )
-        if cause is Cause.DRIFT and resource.drift is Drift.REPORT:
-            return Held(id=rid, reason=f"drift is only reported: {change.why}", change=change)
-        return change
 
     def undeclared(self) -> Iterator[ResourceId]:
         """Yield what is to go, in the reverse of the order in which it came."""
@@ -90,23 +105,29 @@ class _Planner:
     def stays(self, rid: ResourceId) -> str:
         """Return why something of ours that is no longer declared is left in place, or nothing."""
         owned, have = self.ledger.owned.get(rid), self.observed[rid]
-        if owned is None or have is None or isinstance(have, HostError):
+        if owned is None or rid.kind not in self.kinds or not there(self.kinds[rid.kind], have):
             return ""
         claimed = self.kinds[rid.kind].claimed(have)
         if owned.keep and not claimed:
             return "no longer declared, kept as it was declared to be"
         if owned.ownership is Ownership.ADOPTED and not claimed:
             return "no longer declared, left as it is: it was there before trued"
-        if reason := self.kinds[rid.kind].leaves(rid.name, have):
-            return f"no longer declared, left in place: {reason}"
-        return ""
+        reason = self.leaves(rid, have)
+        return f"no longer declared, left in place: {reason}" if reason else ""
+
+    def leaves(self, rid: ResourceId, have: object | HostError | None) -> str:
+        kind = self.kinds[rid.kind]
+        return kind.leaves(rid.name, have) if there(kind, have) else ""
 
     def removal(self, rid: ResourceId) -> Change | Blocked | None:
-        have = self.observed[rid]
+        return self.removing(rid, self.observed[rid])
+
+    def removing(self, rid: ResourceId, have: object | HostError | None) -> Change | Blocked | None:
+        """Return what takes away something that is no longer declared."""
         if isinstance(have, HostError):
             return Blocked(id=rid, reason=have.reason)
         try:
-            steps = tuple(self.kinds[rid.kind].steps(rid.name, None, have, stale=False))
+            steps = tuple(self.kinds[rid.kind].steps(rid.name, None, have, stale=Stale.NO))
         except HostError as error:
             return Blocked(id=rid, reason=error.reason)
         if not steps:
@@ -117,13 +138,17 @@ class _Planner:
     def _needed(self, rid: ResourceId) -> tuple[ResourceId, ...]:
         return self.ledger.owned[rid].needs if rid in self.ledger.owned else ()
 
-    def _cause(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> Cause:
+    def _cause(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> tuple[Cause, Stale]:
+        """Return why something is looked at with an eye to change, and what it has to do in any case."""
+        stale = self.ledger.unfinished.get(resource.id, Stale.NO)
         if any(isinstance(entries.get(rid), Change) for rid in resource.restart_on):
-            return Cause.TRIGGER
+            return Cause.TRIGGER, Stale.RESTART
+        if any(isinstance(entries.get(rid), Change) for rid in resource.reload_on):
+            return Cause.TRIGGER, max(stale, Stale.RELOAD)
         if resource.id in self.ledger.unfinished:
-            return Cause.UNFINISHED
+            return Cause.UNFINISHED, stale
         owned = self.ledger.owned.get(resource.id)
-        return Cause.DRIFT if owned and owned.digest == resource.digest else Cause.COMMIT
+        return (Cause.DRIFT if owned and owned.digest == resource.digest else Cause.COMMIT), stale
 
     def _first(self, rid: ResourceId, have: object | None) -> tuple[Step, ...]:
         """
@@ -133,7 +158,7 @@ class _Planner:
         may have been as declared until now, and what could not be made may have been made by hand meanwhile.
         """
         owned = self.ledger.owned.get(rid)
-        if have is None or (owned is not None and owned.made):
+        if not there(self.kinds[rid.kind], have) or (owned is not None and owned.made):
             return ()
         anew = rid in self.desired.resources and (owned is None or not owned.digest)
         steps = self.kinds[rid.kind].first(rid.name, have)
@@ -143,4 +168,4 @@ class _Planner:
 def _verb(kind: AnyKind, resource: Resource, have: object | None) -> Verb:
     if kind.absent(resource.spec):
         return Verb.REMOVE
-    return Verb.CREATE if have is None else Verb.UPDATE
+    return Verb.UPDATE if there(kind, have) else Verb.CREATE

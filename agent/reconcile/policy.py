@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from agent.model import Change, DesiredState, Held, Plan, Planned
+from agent.errors import HostError
+from agent.model import Change, DesiredState, Held, Plan, Planned, Verb
 from agent.reconcile.observe import Situation
 
 
@@ -17,15 +18,44 @@ class Policy:
     count: int = 10  # a plan that removes more than this many,
     share: float = 0.25  # and more than this part of what is owned, has its removals held
     allow: Mapping[str, tuple[str, ...]] | None = None  # kind: globs of names; None allows everything
+    allow_removals: bool = False  # a person has said yes, for this once
 
 
-def hold_back(plan: Plan, situation: Situation, policy: Policy, *, allow_removals: bool = False) -> Plan:
+def hold_back(plan: Plan, situation: Situation, policy: Policy) -> Plan:
     """Return the plan with what may not be done held, each with the reason and the way out."""
     desired = situation.desired
     plan = _hold(plan, lambda change: _not_allowed(change, policy))
+    plan = _hold(plan, lambda change: _objection(change, plan, situation, policy))
     removals = [change.id for change in plan.changes if change.id not in desired.resources]
-    reason = "" if allow_removals else _too_many(len(removals), len(situation.ledger.owned), desired, policy)
+    reason = _too_many(len(removals), len(situation.ledger.owned), desired, policy)
     return _hold(plan, lambda change: reason if change.id not in desired.resources else "")
+
+
+def going(plan: Plan, kind: str) -> frozenset[str]:
+    """Return the names of one kind that a plan removes."""
+    return frozenset(
+        change.id.name for change in plan.changes if change.id.kind == kind and change.verb is Verb.REMOVE
+    )
+
+
+def objection(
+    change: Change,
+    have: object | HostError | None,
+    situation: Situation,
+    others: Collection[str],
+    policy: Policy,
+) -> str:
+    """Return why the kind of a change wants a person to say yes to it first, or nothing. `others` are going, too."""
+    if policy.allow_removals or isinstance(have, HostError):
+        return ""
+    resource = situation.desired.resources.get(change.id)
+    kind = situation.kinds[change.id.kind]
+    return kind.objection(change.id.name, resource.spec if resource else None, have, others)
+
+
+def _objection(change: Change, plan: Plan, situation: Situation, policy: Policy) -> str:
+    others = going(plan, change.id.kind)
+    return objection(change, situation.observed[change.id], situation, others, policy)
 
 
 def _hold(plan: Plan, reason: Callable[[Change], str]) -> Plan:
@@ -46,6 +76,8 @@ def _not_allowed(change: Change, policy: Policy) -> str:
 
 
 def _too_many(removals: int, owned: int, desired: DesiredState, policy: Policy) -> str:
+    if policy.allow_removals:
+        return ""
     way_out = "to let it through once: trued apply --allow-removals"
     if removals and not desired.resources:
         return f"the declared state is empty, and would remove all {removals} that trued made; {way_out}"

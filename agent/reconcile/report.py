@@ -9,7 +9,6 @@ from datetime import datetime
 from agent.errors import DocumentError, HostError, RefusedError, TruedError
 from agent.model import (
     RELEASED,
-    UNCHANGED,
     DesiredState,
     Identity,
     Outcome,
@@ -78,7 +77,7 @@ def _verdict(error: TruedError | None, results: set[Result], *, held: bool) -> V
 def _exit_code(error: TruedError | None, results: set[Result]) -> int:
     if error is not None:
         return error.exit_code
-    return HostError.exit_code if results - {Result.CHANGED} else 0
+    return HostError.exit_code if results - {Result.CHANGED, Result.UNCHANGED} else 0
 
 
 def _standings(ended: Ended, ledger: Ledger) -> Iterator[tuple[ResourceId, Standing]]:
@@ -103,5 +102,7 @@ def _standings(ended: Ended, ledger: Ledger) -> Iterator[tuple[ResourceId, Stand
             owned = ledger.owned.get(rid)
             yield (
                 rid,
-                Standing(result=UNCHANGED, digest=resource.digest, owned=owned.ownership if owned else None),
+                Standing(
+                    result=Result.UNCHANGED, digest=resource.digest, owned=owned.ownership if owned else None
+                ),
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from agent.model import RELEASED, UNCHANGED, ResourceId, Result, Standing, Verdict
+from agent.model import RELEASED, ResourceId, Result, Standing, Verdict
 from agent.status.document import Status
 from agent.status.text import aligned, clip, visible
 
@@ -60,7 +60,7 @@ def counts(status: Status) -> tuple[str, ...]:
 def tally(status: Status) -> str:
     """Return `1 failed, 3 changed, 996 unchanged`, or what a host of which nothing else is to be said has."""
     told = counts(status)
-    unchanged = sum(standing.result == UNCHANGED for standing in status.resources.values())
+    unchanged = sum(standing.result == Result.UNCHANGED for standing in status.resources.values())
     if not told:
         return f"{unchanged} as declared"
     return ", ".join([*told, *([f"{unchanged} unchanged"] if unchanged else [])])
@@ -89,7 +89,7 @@ def shown_id(rid: ResourceId) -> str:
 
 def notable(status: Status) -> tuple[tuple[ResourceId, Standing], ...]:
     """Return what is not unchanged: the worst first, otherwise in the order of the report."""
-    lines = ((rid, line) for rid, line in status.resources.items() if line.result != UNCHANGED)
+    lines = ((rid, line) for rid, line in status.resources.items() if line.result != Result.UNCHANGED)
     return tuple(sorted(lines, key=lambda line: _WORST_FIRST.get(line[1].result, len(_WORST_FIRST))))
 
 

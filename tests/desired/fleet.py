@@ -12,7 +12,7 @@ from agent.desired.load import load
 from agent.errors import DocumentError, HostError
 from agent.host import Probe
 from agent.kinds import AnyKind, Kind
-from agent.model import Content, DesiredState, Identity, ResourceId, Sources, Step, TreePath
+from agent.model import Content, DesiredState, Identity, ResourceId, Sources, Stale, Step, TreePath
 from tests.fakes import FakeTree
 
 FLEET = b"""\
@@ -91,7 +91,7 @@ class Things(Kind[ThingSpec, str]):
     ) -> Mapping[str, str | HostError | None]:
         return {}
 
-    def steps(self, name: str, want: ThingSpec | None, have: str | None, *, stale: bool) -> Iterable[Step]:
+    def steps(self, name: str, want: ThingSpec | None, have: str | None, *, stale: Stale) -> Iterable[Step]:
         return ()
 
 

@@ -145,7 +145,8 @@ def test_what_every_entry_may_carry_is_read() -> None:
     a = loaded(tree(base__x=text)).resources[THING]
 
     assert frozenset({ResourceId.parse("thing:b")}) == a.needs
-    assert frozenset(map(ResourceId.parse, ("thing:c", "thing:d"))) == a.restart_on
+    assert frozenset({ResourceId.parse("thing:c")}) == a.restart_on
+    assert frozenset({ResourceId.parse("thing:d")}) == a.reload_on
     assert (True, Drift.REPORT) == (a.keep, a.drift)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +24,8 @@ class Dying:
     def probe(self) -> Probe:
         return self._host.probe()
 
-    def perform(self, step: Step) -> None:
-        self._host.perform(step)
+    def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
+        self._host.perform(step, beat)
         self._left -= 1
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ from agent.desired.load import load
 from agent.host import Probe
 from agent.host.local import Local
 from agent.model import DesiredState, Identity, Outcome, Ownership, Plan, ResourceId, Result, Step
-from agent.reconcile.apply import apply
+from agent.reconcile.apply import Hands, apply
 from agent.reconcile.ledger import Memory
 from agent.reconcile.observe import Situation, observe
 from agent.reconcile.order import ordered
 from agent.reconcile.own import begin
 from agent.reconcile.plan import make_plan
+from agent.reconcile.policy import Policy
 from tests.fakes import FakeTree
 from tests.properties import patient
 
@@ -61,7 +62,7 @@ class Mortal:
     def probe(self) -> Probe:
         return self.host.probe()
 
-    def perform(self, step: Step) -> None:
+    def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         if self.left == 0:
             raise PowerCut
         self.left -= 1
@@ -207,7 +208,7 @@ class Host(RuleBasedStateMachine):
         plan = make_plan(situation)
         begin(plan, situation, self.memory)
         self.let_go |= {rid.name for rid in plan.released}
-        return plan, tuple(apply(plan, situation, host, self.memory, lambda: False))
+        return plan, tuple(apply(plan, situation, Hands(host=host, memory=self.memory, policy=Policy())))
 
     def _files(self) -> Iterator[tuple[str, str]]:
         for folder, _, names in os.walk(self.root):

@@ -9,10 +9,17 @@ from pathlib import Path
 import pytest
 
 from agent.errors import HostError
+from agent.host import commands
 from agent.host.local import Local
 from agent.model import Run
 
 SH = ("sh", "-c")
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Local:
+    """The machine itself: commands are about nothing else."""
+    return Local(Path("/"), tmp_path / "state")
 
 
 def run(local: Local, *argv: str, stdin: bytes = b"", timeout: float = 20.0) -> None:
@@ -104,3 +111,36 @@ def _runs(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
+
+
+def test_where_files_go_below_another_folder_no_command_is_run(tmp_path: Path) -> None:
+    tried = Local(tmp_path, tmp_path / "state")
+
+    with pytest.raises(HostError, match="`touch` is not run"):
+        run(tried, "touch", str(tmp_path / "x"))
+    with pytest.raises(HostError, match="`true` is not run"):
+        tried.probe().ask("true")
+    assert not (tmp_path / "x").exists()
+
+
+def test_while_a_command_is_waited_for_the_caller_shows_life(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "PULSE", 0.05)
+    beats: list[float] = []
+
+    local.perform(Run(argv=("sleep", "0.5"), why=""), lambda: beats.append(time.monotonic()))
+
+    assert 5 <= len(beats)
+
+
+def test_what_explains_a_failure_is_added_to_it(local: Local) -> None:
+    step = Run(argv=("false",), explain=("printf", "the last\nlines"), why="")
+
+    with pytest.raises(HostError, match=r"`false` exited with 1: the last; lines"):
+        local.perform(step)
+
+
+def test_an_explanation_that_cannot_be_had_hides_nothing(local: Local) -> None:
+    with pytest.raises(HostError, match=r"`false` exited with 1$"):
+        local.perform(Run(argv=("false",), explain=("no-such-command",), why=""))

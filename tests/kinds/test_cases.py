@@ -3,12 +3,17 @@ Runs tests/cases/<kind>/*.yaml: what is declared, what the host is, and which st
 
 A case has `name`, `entry` (as in a document; null: owned and no longer declared), `host` (what stands there before,
 by path), perhaps `files` (of the repository), `others` (further entries) and `resource` (what is asked about, if it
-is only a part of the entry), and one of `steps` and `error`. Every case with steps is also carried out on a host that keeps state: a second look must find nothing to do.
+is only a part of the entry), `stale` (no, reload, restart), and one of `steps` and `error`. What else a kind finds on
+a host, and the commands that change it, come from tests/kinds/hosts/<kind>.py, whose `furnish(host, case)` reads keys
+of its own. Every case with steps is also carried out on a host that keeps state: a second look must find nothing to do.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import importlib.util
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +21,12 @@ from typing import Any
 import pytest
 import yaml
 
+from agent.documents.decode import decode
+from agent.documents.parse import parse
 from agent.errors import HostError
 from agent.host import FileType
 from agent.kinds import AnyKind, discover
-from agent.model import Mode, TreePath
+from agent.model import Mode, Stale
 from tests.fakes import FakeHost, FakeTree, Node
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -36,24 +43,31 @@ def test_every_kind_has_the_five_standard_cases(kind: str) -> None:
 @pytest.mark.parametrize("path", EVERY_CASE, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_case(path: Path) -> None:
     kind, case = KINDS[path.parent.name], yaml.safe_load(path.read_text())
-    host, wants, name = host_of(case), wants_of(kind, case), case.get("resource", case["name"])
+    host, wants, name = (
+        host_of(case, path.parent.name),
+        wants_of(kind, case),
+        case.get("resource", case["name"]),
+    )
+    stale = Stale[case.get("stale", "no").upper()]
     if "error" in case:
         with pytest.raises(HostError) as caught:
-            _steps(kind, host, wants, name)
+            _steps(kind, host, wants, name, stale)
         assert case["error"] == str(caught.value)
         return
-    steps = _steps(kind, host, wants, name)
+    steps = _steps(kind, host, wants, name, stale)
     assert case["steps"] == [_told(step) for step in steps]
     for step in steps:
         host.perform(step)
     assert [] == _steps(kind, host, wants, name)
 
 
-def _steps(kind: AnyKind, host: FakeHost, wants: Mapping[str, Any], name: str) -> list[Any]:
+def _steps(
+    kind: AnyKind, host: FakeHost, wants: Mapping[str, Any], name: str, stale: Stale = Stale.NO
+) -> list[Any]:
     have = kind.observe(host.probe(), wants)[name]
     if isinstance(have, HostError):
         raise have
-    return list(kind.steps(name, wants[name], have, stale=False))
+    return list(kind.steps(name, wants[name], have, stale=stale))
 
 
 def wants_of(kind: AnyKind, case: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -70,25 +84,19 @@ def wants_of(kind: AnyKind, case: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _spec(kind: AnyKind, entry: Mapping[str, Any] | str) -> Any:
-    """Decode an entry: text becomes what its field is."""
     given = {kind.shorthand: entry} if isinstance(entry, str) else entry
-    types = {field.name: str(field.type) for field in dataclasses.fields(kind.spec)}
-    return kind.spec(**{key: _value(types[key], value) for key, value in given.items()})
+    node = parse(json.dumps(given).encode(), "case.yaml")
+    assert node is not None
+    return decode(node, kind.spec)
 
 
-def _value(declared: str, value: Any) -> Any:
-    if "Mode" in declared:
-        return Mode.parse(value)
-    if "TreePath" in declared:
-        return TreePath(value)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def host_of(case: Mapping[str, Any]) -> FakeHost:
+def host_of(case: Mapping[str, Any], kind: str) -> FakeHost:
     nodes = {path: _node(given) for path, given in case.get("host", {}).items()}
     host = FakeHost(nodes, unreadable=case.get("unreadable"))
     host.users |= case.get("users", {})
     host.groups |= case.get("groups", {})
+    if importlib.util.find_spec(f"tests.kinds.hosts.{kind}"):
+        importlib.import_module(f"tests.kinds.hosts.{kind}").furnish(host, case)
     return host
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from agent.errors import HostError
 from agent.kinds import AnyKind
-from agent.model import ResourceId
+from agent.model import ResourceId, Stale
 from tests.kinds.test_cases import CASES, KINDS, host_of, wants_of
 
 DOCS = Path(__file__).parents[2] / "docs/kinds"
@@ -29,7 +29,7 @@ def wants_and_haves(kind: str) -> tuple[list[tuple[str, Any]], list[Any]]:
         case = yaml.safe_load(path.read_text())
         declared = wants_of(KINDS[kind], case)
         wants += declared.items()
-        haves += KINDS[kind].observe(host_of(case).probe(), declared).values()
+        haves += KINDS[kind].observe(host_of(case, kind).probe(), declared).values()
     return wants, [have for have in haves if not isinstance(have, HostError)]
 
 
@@ -52,7 +52,7 @@ def test_from_anything_to_anything_there_are_steps_or_a_reason(kind: str) -> Non
     for name, want in wants:
         for have in haves:
             try:
-                steps = list(KINDS[kind].steps(name, want, have, stale=True))
+                steps = list(KINDS[kind].steps(name, want, have, stale=Stale.RESTART))
             except HostError:
                 continue
             assert want is None or have is not None or steps or KINDS[kind].absent(want)
@@ -60,7 +60,7 @@ def test_from_anything_to_anything_there_are_steps_or_a_reason(kind: str) -> Non
 
 @EVERY_KIND
 def test_nothing_is_to_be_done_about_what_is_not_declared_and_not_there(kind: str) -> None:
-    assert () == tuple(KINDS[kind].steps("/some/name", None, None, stale=False))
+    assert () == tuple(KINDS[kind].steps("/some/name", None, None, stale=Stale.NO))
 
 
 @EVERY_KIND

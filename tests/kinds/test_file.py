@@ -12,7 +12,7 @@ from agent.errors import HostError
 from agent.host import Entry, FileType
 from agent.kinds.file import KIND
 from agent.kinds.file.spec import FileSpec
-from agent.model import KeepFirst, Mode, Remove, ResourceId, Text, TreePath
+from agent.model import KeepFirst, Mode, Remove, ResourceId, Stale, Text, TreePath
 from tests.fakes import FakeHost, FakeTree, Node
 
 P = PurePosixPath
@@ -215,7 +215,7 @@ def test_a_folder_that_holds_what_is_not_ours_says_why_it_stays() -> None:
     have = KIND.observe(host.probe(), {"/srv": None, "/srv/ours": None})["/srv"]
     assert isinstance(have, Entry)
     assert "it holds 2 things that are not trued's: /srv/d, /srv/theirs" == KIND.leaves("/srv", have)
-    assert () == tuple(KIND.steps("/srv", None, have, stale=False))
+    assert () == tuple(KIND.steps("/srv", None, have, stale=Stale.NO))
 
 
 def test_a_folder_whose_things_all_go_goes_as_well() -> None:
@@ -226,7 +226,7 @@ def test_a_folder_whose_things_all_go_goes_as_well() -> None:
     assert isinstance(have, Entry)
     assert "" == KIND.leaves("/srv", have)
     assert (Remove(path=P("/srv"), why="no longer declared"),) == tuple(
-        KIND.steps("/srv", None, have, stale=False)
+        KIND.steps("/srv", None, have, stale=Stale.NO)
     )
 
 
@@ -268,7 +268,7 @@ def test_what_is_not_declared_in_a_purged_folder_is_found_and_removed() -> None:
     for name in reversed(strays):
         have = seen[name]
         assert isinstance(have, Entry)
-        for step in KIND.steps(name, None, have, stale=False):
+        for step in KIND.steps(name, None, have, stale=Stale.NO):
             assert "not declared, in a folder that is purged" == step.why
             host.perform(step)
     assert wants.keys() == KIND.observe(host.probe(), wants).keys()
@@ -304,7 +304,7 @@ def test_10000_settled_files_are_cheap_to_plan() -> None:
     seen = KIND.observe(host.probe(), wants)
     start = time.process_time()
     steps = [
-        step for name, want in wants.items() for step in KIND.steps(name, want, seen[name], stale=False)
+        step for name, want in wants.items() for step in KIND.steps(name, want, seen[name], stale=Stale.NO)
     ]
     assert [] == steps
     assert time.process_time() - start < 0.1
@@ -323,6 +323,6 @@ def test_nobody_is_told_to_replace_a_link_that_is_only_in_the_way() -> None:
     have = KIND.observe(FakeHost({"/lib": Node.link("usr/lib")}).probe(), {"/lib": IMPLIED})["/lib"]
     assert isinstance(have, Entry)
     with pytest.raises(HostError) as caught:
-        KIND.steps("/lib", IMPLIED, have, stale=False)
+        KIND.steps("/lib", IMPLIED, have, stale=Stale.NO)
     assert "/lib is a link to usr/lib, and a folder is needed there" == str(caught.value)
     assert "links are not followed: declare the path below usr/lib instead" == caught.value.hint

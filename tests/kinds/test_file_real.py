@@ -16,7 +16,7 @@ from agent.host import Entry
 from agent.host.local import Local
 from agent.kinds.file import KIND
 from agent.kinds.file.spec import FileSpec
-from agent.model import KeepFirst, Mode, Text, TreePath
+from agent.model import KeepFirst, Mode, Stale, Text, TreePath
 from tests.fakes import FakeTree
 
 AT = "/srv/thing"
@@ -86,7 +86,7 @@ def bring(local: Local, wants: Mapping[str, FileSpec | None]) -> int:
         have = seen[name]
         if isinstance(have, HostError):
             raise have
-        for step in KIND.steps(name, wants.get(name), have, stale=False):
+        for step in KIND.steps(name, wants.get(name), have, stale=Stale.NO):
             local.perform(step)
             count += 1
     return count
@@ -188,7 +188,7 @@ def test_the_first_content_of_a_stray_can_be_kept(local: Local, root: Path, tmp_
 def test_an_owner_that_is_not_there_yet_is_an_error_only_when_it_is_needed(local: Local, root: Path) -> None:
     wants = {"/srv/x": FileSpec(data=Text.of(b"x"), owner="no-such-user")}
     seen = KIND.observe(local.probe(), wants)
-    (step,) = KIND.steps("/srv/x", wants["/srv/x"], None, stale=False)
+    (step,) = KIND.steps("/srv/x", wants["/srv/x"], None, stale=Stale.NO)
     assert {"/srv/x": None} == dict(seen)
     with pytest.raises(HostError, match=r"^no user 'no-such-user' on this host$"):
         local.perform(step)

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import pytest
 
 from agent.errors import LedgerError
-from agent.model import Ownership, ResourceId
+from agent.model import Ownership, ResourceId, Stale
 from agent.reconcile.ledger import Ledger, Memory, Owned
 
 Open: TypeAlias = Callable[[], Memory]
@@ -52,7 +52,7 @@ def test_what_was_written_is_read_back(path: Path, opened: Open) -> None:
     opened().begin("c1", touched={ODD: OWNED}, true={MOTD: OWNED}, gone=())
     memory = opened()
 
-    assert Ledger(held="c1", owned={MOTD: OWNED, ODD: OWNED}, unfinished=frozenset({ODD})) == memory.load()
+    assert Ledger(held="c1", owned={MOTD: OWNED, ODD: OWNED}, unfinished={ODD: Stale.NO}) == memory.load()
     memory.finish(ODD, OWNED)
     memory.finish(MOTD, None)
     memory.judge("c1")
@@ -188,5 +188,5 @@ def test_a_ledger_in_hand_stays_as_it_is(path: Path, opened: Open) -> None:
     memory.finish(ODD, None)
     memory.begin("c2", touched={}, true={MOTD: OWNED}, gone=())
 
-    assert Ledger(held="c1", owned={ODD: OWNED}, unfinished=frozenset({ODD})) == before
+    assert Ledger(held="c1", owned={ODD: OWNED}, unfinished={ODD: Stale.NO}) == before
     assert Ledger(held="c2", owned={MOTD: OWNED}) == memory.load()

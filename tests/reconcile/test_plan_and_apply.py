@@ -230,7 +230,7 @@ def test_a_restart_survives_a_crash_between_the_file_and_the_unit(cycle: Cycle, 
     assert {"web": "unfinished"} == causes(cycle.plan(state))
     cycle.run(state)
     assert ("restart", "web") == world.performed[-1]
-    assert frozenset() == cycle.memory.load().unfinished
+    assert {} == cycle.memory.load().unfinished
 
 
 def test_causes_are_told_apart(cycle: Cycle, world: World) -> None:
@@ -338,7 +338,7 @@ def test_after_a_crash_at_any_step_the_next_cycle_converges(
     assert {"adopted": "old"} == world.kept
     assert ("restart", "web") in world.performed
     ledger = cycle.memory.load()
-    assert frozenset() == ledger.unfinished
+    assert {} == ledger.unfinished
     assert Ownership.ADOPTED is ledger.owned[thing("adopted")].ownership
     assert Ownership.CREATED is ledger.owned[thing("a")].ownership
     assert () == cycle.plan(state).entries

@@ -49,7 +49,7 @@ def test_the_way_out_is_said_and_works_once(cycle: Cycle) -> None:
         "19 removals of 20 owned are more than limits.removals allows (10 and 25%);"
         " to let it through once: trued apply --allow-removals"
     )
-    assert {} == held(hold_back(plan, situation, Policy(), allow_removals=True))
+    assert {} == held(hold_back(plan, situation, Policy(allow_removals=True)))
 
 
 def test_an_empty_state_removes_nothing_however_little_it_is(cycle: Cycle) -> None:

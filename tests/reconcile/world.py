@@ -6,19 +6,20 @@ It keeps state, so that a test can ask afterwards what the host looks like; it c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import HostError
 from agent.kinds import AnyKind, Kind
-from agent.model import DesiredState, Drift, Outcome, Plan, Resource, ResourceId, Run, Step
-from agent.reconcile.apply import apply
+from agent.model import DesiredState, Drift, Outcome, Plan, Resource, ResourceId, Run, Stale, Step
+from agent.reconcile.apply import Hands, apply
 from agent.reconcile.ledger import Memory
 from agent.reconcile.observe import Situation, observe
 from agent.reconcile.order import ordered
 from agent.reconcile.own import begin
 from agent.reconcile.plan import make_plan
+from agent.reconcile.policy import Policy
 
 
 class PowerCut(BaseException):
@@ -46,7 +47,7 @@ class Thing(Kind[ThingSpec, str]):
             found = {**strays, **found}
         return found
 
-    def steps(self, name: str, want: ThingSpec | None, have: str | None, *, stale: bool) -> Iterator[Step]:
+    def steps(self, name: str, want: ThingSpec | None, have: str | None, *, stale: Stale) -> Iterator[Step]:
         if want is None or want.absent:
             if have is not None:
                 yield Run(argv=("unset",), operands=(name,), why="no longer declared")
@@ -56,7 +57,7 @@ class Thing(Kind[ThingSpec, str]):
             why = "missing" if have is None else f"is {have}"
             yield Run(argv=("set",), operands=(f"{name}={want.value}",), why=why)
         elif stale:
-            yield Run(argv=("restart", name), why="what it reads has changed")
+            yield Run(argv=("restart", name), unseen=stale, why="what it reads has changed")
 
     def first(self, name: str, have: str) -> Iterable[Step]:
         yield Run(argv=("keep", name), why="")
@@ -83,7 +84,7 @@ class World:
     def value(self, name: str) -> str | HostError | None:
         return HostError(f"{name} does not answer") if name in self.deaf else self.values.get(name)
 
-    def perform(self, step: Step) -> None:
+    def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         assert isinstance(step, Run)
         if self.steps_to_live is not None:
             if self.steps_to_live == 0:
@@ -167,7 +168,13 @@ class Cycle:
         plan = make_plan(situation)
         begin(plan, situation, self.memory)
         outcomes: dict[str, Outcome] = {}
-        for outcome in apply(plan, situation, self.world, self.memory, lambda: len(outcomes) >= stop_after):
+        hands = Hands(
+            host=self.world,
+            memory=self.memory,
+            policy=Policy(),
+            stopping=lambda: len(outcomes) >= stop_after,
+        )
+        for outcome in apply(plan, situation, hands):
             outcomes[outcome.id.name] = outcome
         return outcomes
 

@@ -13,7 +13,7 @@ from agent.kinds.file.names import checked_name
 from agent.kinds.file.observe import Found, observe, where
 from agent.kinds.file.spec import FileSpec
 from agent.kinds.file.steps import steps, stuck
-from agent.model import KeepFirst, ResourceId, Sources, Step
+from agent.model import KeepFirst, ResourceId, Sources, Stale, Step
 
 
 class File(Kind[FileSpec, Entry]):
@@ -50,7 +50,7 @@ class File(Kind[FileSpec, Entry]):
     ) -> Mapping[str, Entry | HostError | None]:
         return observe(probe, wants)
 
-    def steps(self, name: str, want: FileSpec | None, have: Entry | None, *, stale: bool) -> Iterable[Step]:
+    def steps(self, name: str, want: FileSpec | None, have: Entry | None, *, stale: Stale) -> Iterable[Step]:
         return steps(name, want, have)
 
     def first(self, name: str, have: Entry) -> Iterable[Step]:

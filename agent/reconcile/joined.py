@@ -1,0 +1,80 @@
+"""Decides what of a plan is carried out together, and in which order its steps then go. Pure."""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice, pairwise
+
+from agent.kinds import AnyKind
+from agent.model import Change, Planned, ResourceId, Run, Step
+
+
+def mates(
+    entries: Sequence[Planned], at: int, kinds: Mapping[str, AnyKind], broken: Mapping[ResourceId, object]
+) -> Sequence[Change]:
+    """Return the changes from there on that go together: at least one, if that one is a change that can be made."""
+    together: dict[ResourceId, Change] = {}
+    for change in _alike(entries, at, kinds):
+        if change.needs & (together.keys() | broken.keys()):
+            break
+        together[change.id] = change
+    return tuple(together.values())
+
+
+def _alike(entries: Sequence[Planned], at: int, kinds: Mapping[str, AnyKind]) -> Iterator[Change]:
+    """Yield changes in a row: of one kind that decides late, or that run one command with other operands."""
+    first = _sort(entries[at], kinds)
+    for entry in islice(entries, at, None):
+        if not isinstance(entry, Change) or _sort(entry, kinds) != first:
+            return
+        yield entry
+        if first is None:
+            return
+
+
+def _sort(entry: Planned, kinds: Mapping[str, AnyKind]) -> tuple[Hashable, ...] | None:
+    if kinds[entry.id.kind].late if entry.id.kind in kinds else False:
+        return (entry.id.kind,)
+    match entry:
+        case Change(steps=(Run(operands=(_, *_)) as run,)):
+            return entry.id.kind, run.argv, run.stdin
+    return None
+
+
+def in_one(changes: Sequence[Change]) -> tuple[Step, ...] | None:
+    """
+    Return the steps of all: each command that several run is run once, with the operands of all.
+
+    Whatever comes first in one of them comes first here too; None where they don't agree on that.
+    """
+    runs: dict[Hashable, Step] = {}
+    order: graphlib.TopologicalSorter[Hashable] = graphlib.TopologicalSorter()
+    for change in changes:
+        keys = [_key(change, at, step) for at, step in enumerate(change.steps)]
+        for key, step in zip(keys, change.steps, strict=True):
+            order.add(key)
+            runs[key] = _with(runs.get(key), step)
+        for before, after in pairwise(keys):
+            order.add(after, before)
+    try:
+        return tuple(runs[key] for key in order.static_order())
+    except graphlib.CycleError:
+        return None
+
+
+def _key(change: Change, at: int, step: Step) -> Hashable:
+    return (step.argv, step.stdin) if isinstance(step, Run) else (change.id, at)
+
+
+def _with(there: Step | None, step: Step) -> Step:
+    if not (isinstance(there, Run) and isinstance(step, Run)):
+        return step
+    operands = tuple(dict.fromkeys((*there.operands, *step.operands)))
+    return replace(
+        there,
+        operands=operands,
+        timeout=max(there.timeout, step.timeout),
+        unseen=max(there.unseen, step.unseen),
+    )
