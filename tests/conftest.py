@@ -14,6 +14,8 @@ import pytest
 from tests.servers.faults import FaultProxy
 from tests.servers.git import Bare, GitServer, missing_tools
 
+pytest_plugins = ("tests.host.machine.fixtures",)
+
 WHOLE_FOLDERS = ("e2e", "demo")
 PACKAGES = Path(__file__).parent / "servers" / "packages.txt"
 
@@ -25,6 +27,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         folder = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
         if folder in WHOLE_FOLDERS:
             item.add_marker(folder)
+        if "machines" in getattr(item, "fixturenames", ()):
+            item.add_marker("machine")
         if item.get_closest_marker("root") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="needs root"))
 

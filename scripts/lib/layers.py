@@ -43,9 +43,21 @@ class Layer:
 
 
 SERVERS = ("git", "nginx", "fcgiwrap", "sshd", "openssl")
+MACHINES = (
+    "systemd-nspawn",
+    "mmdebstrap",
+    "apt-ftparchive",
+    "dpkg-deb",
+    "gpg",
+    "xfs_io",
+    "mkfs.xfs",
+    "ip",
+    *SERVERS,
+)
 # The first marker wins; run in the opposite order, so that the quick ones speak first.
 LAYERS = (
     Layer(name="demo", marker="demo", at_once=1, tools=("git",)),
+    Layer(name="machine", marker="machine", at_once=2, root=True, tools=MACHINES),
     Layer(name="slow", marker="slow", at_once=1),
     Layer(name="e2e", marker="e2e", at_once=2),
     Layer(name="root", marker="root", at_once=1, root=True),

@@ -1,0 +1,125 @@
+"""The fixtures of machines, for every folder of tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.host.machine import debian, python, slot
+from tests.host.machine.cgroups import Cgroups
+from tests.host.machine.host import Host, repository
+from tests.host.machine.machine import Machine
+from tests.host.machine.network import Network
+from tests.host.machine.nspawn import Binding
+from tests.host.machine.tools import PATH
+
+TOOLS = (
+    "apt-ftparchive", "dpkg-deb", "gpg", "ip", "journalctl", "mkfs.xfs", "mmdebstrap", "nsenter", "setpriv",
+    "systemd-nspawn", "xfs_io",
+)  # fmt: skip
+
+Boot = Callable[..., Machine]
+Manage = Callable[..., Host]
+
+
+def missing() -> str:
+    """Return why no machine can be started here, or nothing."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if tools := [
+        tool for tool in TOOLS if not shutil.which(tool, path=f"{os.environ.get('PATH', '')}:{PATH}")
+    ]:
+        return f"missing: {', '.join(tools)}"
+    if "\toverlay\n" not in Path("/proc/filesystems").read_text():
+        return "the kernel has no overlayfs"
+    return ""
+
+
+@pytest.fixture(scope="session", name="machines")
+def _machines() -> Iterator[slot.Slot]:
+    """The number of this run, under which all machines stand."""
+    if reason := missing():
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    with slot.take() as taken:
+        yield taken
+
+
+@pytest.fixture(scope="session", name="trees")
+def _trees(machines: slot.Slot) -> Sequence[Path]:
+    """What machines start from, topmost layer first."""
+    return (python.layer(), debian.tree())
+
+
+@pytest.fixture(scope="session")
+def network(machines: slot.Slot) -> Network:
+    """The network of the machines; the tests' own servers listen in it."""
+    return Network(machines)
+
+
+@pytest.fixture
+def boot(machines: slot.Slot, trees: Sequence[Path], network: Network) -> Iterator[Boot]:
+    """
+    Make and start machines: `boot("edge-01", disk="512M", bindings=[Binding(…)], start=False)`.
+
+    What starts a machine by hand can put files into it before.
+    """
+    with contextlib.ExitStack() as ends:
+
+        def make(
+            name: str = "edge-01",
+            *,
+            disk: str = "",
+            file_system: str = "xfs",
+            bindings: Sequence[Binding] = (),
+            start: bool = True,
+        ) -> Machine:
+            agent = Binding(source=python.TOP / "agent", place=f"{python.CHECKOUT}/agent", read_only=True)
+            made = Machine(
+                name=name,
+                lower=trees,
+                work=machines.work / name,
+                runtime=machines.runtime,
+                network=network,
+                cgroups=Cgroups.named(f"trued-machines/{machines.number}/{name}"),
+                bindings=(agent, *bindings),
+                disk=disk,
+                file_system=file_system,
+            )
+            ends.callback(made.destroy)
+            if start:
+                made.start()
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def machine(boot: Boot) -> Machine:
+    """A fresh machine that has just booted."""
+    return boot()
+
+
+@pytest.fixture
+def manage(boot: Boot, tmp_path: Path) -> Manage:
+    """Make machines that trued keeps true, each with a fleet repository of its own; takes what `boot` takes."""
+
+    def make(name: str = "edge-01", **options: Any) -> Host:
+        folder = tmp_path / name
+        bindings = (*options.pop("bindings", ()), repository(folder))
+        return Host(machine=boot(name, bindings=bindings, **options), folder=folder)
+
+    return make
+
+
+@pytest.fixture
+def managed(manage: Manage) -> Host:
+    """A fresh machine that has just booted, on which trued has nothing to do yet."""
+    return manage()
