@@ -1,5 +1,6 @@
 """
-A host made of a dict, with one kind of thing on it: a named value, set and unset by one command each.
+A host made of dicts, with two kinds of things on it: named values, set and unset by one command each, and services,
+which things may bring along, and which are therefore decided late.
 
 It keeps state, so that a test can ask afterwards what the host looks like; it can die at its n-th step.
 """
@@ -19,7 +20,7 @@ from agent.reconcile.observe import Situation, observe
 from agent.reconcile.order import ordered
 from agent.reconcile.own import begin
 from agent.reconcile.plan import make_plan
-from agent.reconcile.policy import Policy
+from agent.reconcile.policy import Policy, hold_back
 
 
 class PowerCut(BaseException):
@@ -66,8 +67,56 @@ class Thing(Kind[ThingSpec, str]):
         return "it holds data" if have == "data" else ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSpec:
+    running: bool = True
+
+
+class Service(Kind[ServiceSpec, str]):
+    """A service: running, outdated, stopped, locked, or precious. What is not there yet is `missing`."""
+
+    section = "services"
+    spec = ServiceSpec
+    rank = 40
+    late = True
+
+    def observe(self, probe, wants: Mapping[str, ServiceSpec | None]):
+        return {name: probe.service(name) for name in wants}
+
+    def exists(self, have: str) -> bool:
+        return have != "missing"
+
+    def prepare(self, wants, haves) -> Iterator[Step]:
+        if any(have == "locked" for have in haves.values()):
+            yield Run(argv=("unlock",), why="somebody left it locked")
+
+    def steps(
+        self, name: str, want: ServiceSpec | None, have: str | None, *, stale: Stale
+    ) -> Iterator[Step]:
+        if want is None:
+            if have not in {None, "missing"}:
+                yield Run(argv=("stop",), operands=(name,), why="no longer declared")
+            return
+        if have == "locked":
+            yield Run(argv=("unlock",), why="it is locked")
+        if have == "outdated":
+            yield Run(argv=("restart", name), unseen=Stale.RESTART, why="runs an old program")
+        elif have != "running":
+            yield Run(argv=("reread",), why="")
+            yield Run(argv=("start",), operands=(name,), why=f"is {have}")
+        elif stale:
+            yield Run(argv=(str(stale.name).lower(), name), unseen=stale, why="what it reads has changed")
+
+    def objection(self, name: str, want: ServiceSpec | None, have: str | None, going) -> str:
+        return f"{name} is precious" if have == "precious" and "reprieve" not in going else ""
+
+
 class World:
-    """The host. `broken` names can't be set, `deaf` ones can't be read, `sticky` ones don't change."""
+    """
+    The host. `broken` names can't be set, `deaf` ones can't be read, `sticky` ones don't change.
+
+    A thing that is set `brings` a service along, running.
+    """
 
     def __init__(self, **values: str) -> None:
         self.values = dict(values)
@@ -77,6 +126,15 @@ class World:
         self.deaf: set[str] = set()
         self.sticky: set[str] = set()
         self.steps_to_live: int | None = None
+        self.services: dict[str, str] = {}
+        self.brings: dict[str, str] = {}
+        self.looks = 0
+
+    def service(self, name: str) -> str | HostError:
+        self.looks += 1
+        return (
+            HostError(f"{name} does not answer") if name in self.deaf else self.services.get(name, "missing")
+        )
 
     def probe(self) -> World:
         return self
@@ -103,6 +161,15 @@ class World:
                         self.values[name] = "data"  # somebody was quicker, and put something there
                     else:
                         self.values.pop(name, None)
+            case "start" | "restart":
+                self._start((*step.argv[1:], *names) if step.argv[-1] in self.services else names)
+            case "stop":
+                for name in names:
+                    self.services.pop(name, None)
+            case "unlock":
+                self.services = {
+                    name: "stopped" if state == "locked" else state for name, state in self.services.items()
+                }
             case "keep":
                 self.kept.setdefault(step.argv[1], self.values[step.argv[1]])
 
@@ -111,9 +178,20 @@ class World:
             name, _, value = operand.partition("=")
             if name not in self.sticky:
                 self.values[name] = value
+            if name in self.brings:
+                self.services[self.brings[name]] = "running"
+
+    def _start(self, names: Collection[str]) -> None:
+        for name in names:
+            if name not in self.services:
+                raise HostError(f"there is no service {name}")
+            if self.services[name] == "locked":
+                raise HostError(f"{name} is locked")
+            if name not in self.sticky:
+                self.services[name] = "running"
 
 
-KINDS: Mapping[str, AnyKind] = {"thing": Thing()}
+KINDS: Mapping[str, AnyKind] = {"thing": Thing(), "service": Service()}
 
 
 def thing(name: str) -> ResourceId:
@@ -145,6 +223,25 @@ def resource(
     )
 
 
+def service(
+    name: str,
+    *,
+    needs: Collection[ResourceId] = (),
+    restart_on: Collection[ResourceId] = (),
+    reload_on: Collection[ResourceId] = (),
+) -> Resource:
+    spec = ServiceSpec()
+    return Resource(
+        id=ResourceId("service", name),
+        spec=spec,
+        digest=repr(spec),
+        origin="base/base.yaml:1",
+        needs=frozenset(needs),
+        restart_on=frozenset(restart_on),
+        reload_on=frozenset(reload_on),
+    )
+
+
 def desired(*resources: Resource, commit: str = "c1") -> DesiredState:
     return ordered(DesiredState(commit=commit, resources={r.id: r for r in resources}), KINDS)
 
@@ -163,15 +260,20 @@ class Cycle:
     def plan(self, want: DesiredState) -> Plan:
         return make_plan(self.situation(want))
 
-    def run(self, want: DesiredState, *, stop_after: int = 1_000_000) -> dict[str, Outcome]:
+    def run(
+        self, want: DesiredState, *, stop_after: int = 1_000_000, policy: Policy | None = None
+    ) -> dict[str, Outcome]:
+        """Carry out what is planned; held back is only what a `policy` that is given says."""
         situation = self.situation(want)
         plan = make_plan(situation)
+        if policy:
+            plan = hold_back(plan, situation, policy)
         begin(plan, situation, self.memory)
         outcomes: dict[str, Outcome] = {}
         hands = Hands(
             host=self.world,
             memory=self.memory,
-            policy=Policy(),
+            policy=policy or Policy(),
             stopping=lambda: len(outcomes) >= stop_after,
         )
         for outcome in apply(plan, situation, hands):

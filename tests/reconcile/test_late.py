@@ -1,0 +1,217 @@
+"""What comes before it changes what has to be done: such a kind is decided again, and carried out together."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.model import Cause, Change, Ownership, ResourceId, Run, Stale, Step, Verb
+from agent.reconcile.joined import in_one
+from agent.reconcile.policy import Policy
+from tests.reconcile.world import Cycle, PowerCut, World, desired, resource, service, thing
+
+WEB, DB = ResourceId("service", "web"), ResourceId("service", "db")
+
+
+def test_what_came_along_with_something_else_is_done(cycle: Cycle, world: World) -> None:
+    world.brings["package"] = "web"
+    outcomes = cycle.run(desired(resource("package"), service("web")))
+
+    assert [("set", "package=1")] == world.performed
+    assert ("changed", "is missing") == (str(outcomes["web"].result), outcomes["web"].reason)
+    assert {} == cycle.memory.load().unfinished
+
+
+def test_what_came_along_before_its_configuration_rereads_that(cycle: Cycle, world: World) -> None:
+    world.brings["package"] = "web"
+    cycle.run(
+        desired(resource("package"), resource("web.conf"), service("web", reload_on=[thing("web.conf")]))
+    )
+
+    assert ("reload", "web") == world.performed[-1]
+
+
+def test_what_became_so_by_itself_is_unchanged(cycle: Cycle, world: World) -> None:
+    world.services = {"web": "stopped"}
+    state = desired(service("web"))
+    situation_of = cycle.situation
+
+    def started_meanwhile(want):
+        situation = situation_of(want)
+        world.services["web"] = "running"
+        return situation
+
+    cycle.situation = started_meanwhile  # type: ignore[method-assign]
+
+    assert {"web": "unchanged"} == cycle.results(state)
+    assert [] == world.performed
+
+
+def test_several_are_done_with_each_command_once(cycle: Cycle, world: World) -> None:
+    world.services = {"web": "stopped", "db": "stopped"}
+    cycle.run(desired(service("web"), service("db")))
+
+    assert [("reread",), ("start", "db", "web")] == world.performed
+
+
+def test_one_that_fails_does_so_alone(cycle: Cycle, world: World) -> None:
+    world.services = {"web": "stopped", "db": "stopped"}
+    world.broken = {"db"}
+    results = cycle.run(desired(service("web"), service("db")))
+
+    assert {"db": "failed", "web": "changed"} == {name: str(one.result) for name, one in results.items()}
+    assert "db: exit 1" == results["db"].reason
+
+
+def test_one_that_needs_another_waits_for_it(cycle: Cycle, world: World) -> None:
+    world.services = {"web": "stopped", "db": "stopped"}
+    world.broken = {"db"}
+    results = cycle.run(desired(service("web", needs=[DB]), service("db")))
+
+    assert "needs service:db, which failed" == results["web"].reason
+    assert "stopped" == world.services["web"]
+
+
+def test_what_is_in_the_way_of_deciding_is_cleared_first(cycle: Cycle, world: World) -> None:
+    world.services = {"web": "locked", "db": "stopped"}
+    cycle.run(desired(service("web"), service("db")))
+
+    assert [("unlock",), ("reread",), ("start", "db", "web")] == world.performed
+
+
+def test_what_cannot_be_read_any_more_is_blocked_and_the_others_go_on(cycle: Cycle, world: World) -> None:
+    world.services = {"web": "stopped", "db": "stopped"}
+    state = desired(resource("conf"), service("web"), service("db"))
+    perform = world.perform
+
+    def deafening(step: Step, beat=lambda: None) -> None:
+        world.deaf.add("web")
+        perform(step)
+
+    world.perform = deafening  # type: ignore[method-assign]
+    results = cycle.run(state)
+
+    assert ("blocked", "web does not answer") == (str(results["web"].result), results["web"].reason)
+    assert "changed" == str(results["db"].result)
+
+
+def test_what_has_to_restart_does_so_until_it_succeeds(cycle: Cycle, world: World) -> None:
+    world.services = {"web": "running"}
+    cycle.run(desired(resource("conf"), service("web", restart_on=[thing("conf")])))
+    state = desired(resource("conf", "2"), service("web", restart_on=[thing("conf")]), commit="c2")
+    world.steps_to_live = 1
+    with pytest.raises(PowerCut):
+        cycle.run(state)
+    cycle.crash_and_reopen()
+    world.steps_to_live = None
+    assert {WEB: Stale.RESTART} == cycle.memory.load().unfinished
+    world.performed.clear()
+    cycle.run(state)
+
+    assert [("restart", "web")] == world.performed
+    assert {} == cycle.memory.load().unfinished
+
+
+def test_a_reload_that_was_cut_short_is_no_reason_to_restart(cycle: Cycle, world: World) -> None:
+    world.services = {"web": "running"}
+    cycle.run(desired(resource("conf"), service("web", reload_on=[thing("conf")])))
+    state = desired(resource("conf", "2"), service("web", reload_on=[thing("conf")]), commit="c2")
+    world.steps_to_live = 1
+    with pytest.raises(PowerCut):
+        cycle.run(state)
+    cycle.crash_and_reopen()
+    world.steps_to_live = None
+    world.performed.clear()
+    cycle.run(state)
+
+    assert [("reload", "web")] == world.performed
+
+
+def test_an_attempt_that_failed_otherwise_restarts_nothing(cycle: Cycle, world: World) -> None:
+    """Or a service would be restarted each minute, because something else about it fails."""
+    world.services = {"web": "stopped"}
+    world.sticky = {"web"}
+    state = desired(service("web"))
+    assert {"web": "failed"} == cycle.results(state)
+    world.services = {"web": "running"}
+    world.performed.clear()
+
+    assert {} == cycle.results(state)
+    assert [] == world.performed
+
+
+def test_what_turns_out_to_have_more_to_do_is_remembered_before_it_is_done(
+    cycle: Cycle, world: World
+) -> None:
+    world.services = {"web": "stopped"}
+    world.steps_to_live = 1
+    perform = world.perform
+
+    def starting(step: Step, beat=lambda: None) -> None:
+        perform(step)
+        world.services["web"] = "outdated"
+
+    world.perform = starting  # type: ignore[method-assign]
+    with pytest.raises(PowerCut):
+        cycle.run(desired(resource("conf"), service("web")))
+    cycle.crash_and_reopen()
+
+    assert {WEB: Stale.RESTART} == cycle.memory.load().unfinished
+
+
+def test_what_a_person_has_to_agree_to_is_held(cycle: Cycle, world: World) -> None:
+    world.services = {"web": "precious"}
+
+    held = cycle.run(desired(service("web")), policy=Policy())
+    assert ("held", "web is precious") == (str(held["web"].result), held["web"].reason)
+    assert [] == world.performed
+    allowed = cycle.run(desired(service("web")), policy=Policy(allow_removals=True))
+    assert "changed" == str(allowed["web"].result)
+
+
+def test_what_became_questionable_meanwhile_is_held(cycle: Cycle, world: World) -> None:
+    world.services = {"web": "stopped"}
+    perform = world.perform
+
+    def spoiling(step: Step, beat=lambda: None) -> None:
+        world.services["web"] = "precious"
+        perform(step)
+
+    world.perform = spoiling  # type: ignore[method-assign]
+
+    assert {"conf": "changed", "web": "held"} == cycle.results(desired(resource("conf"), service("web")))
+
+
+def test_what_is_known_and_not_there_was_created(cycle: Cycle, world: World) -> None:
+    world.brings["package"] = "web"
+    cycle.run(desired(resource("package"), service("web")))
+
+    assert Ownership.CREATED is cycle.memory.load().owned[WEB].ownership
+    cycle.run(desired(resource("package"), commit="c2"))
+    assert {} == world.services
+
+
+def run(*argv: str, operands: tuple[str, ...] = ()) -> Run:
+    return Run(argv=argv, operands=operands, why="")
+
+
+def steps_of(*changes: tuple[Run, ...]) -> list[tuple[str, ...]] | None:
+    made = [
+        Change(id=thing(str(at)), verb=Verb.UPDATE, cause=Cause.COMMIT, steps=steps)
+        for at, steps in enumerate(changes)
+    ]
+    joined = in_one(made)
+    return None if joined is None else [(*step.argv, *step.operands) for step in joined]  # type: ignore[union-attr]
+
+
+def test_steps_keep_the_order_of_each() -> None:
+    one = (run("reread"), run("start", operands=("a",)))
+    other = (run("unlock"), run("reread"), run("start", operands=("b",)))
+
+    assert [("unlock",), ("reread",), ("start", "a", "b")] == steps_of(one, other)
+
+
+def test_steps_that_contradict_each_other_are_not_joined() -> None:
+    one = (run("stop", operands=("a",)), run("start", operands=("a",)))
+    other = (run("start", operands=("b",)), run("stop", operands=("b",)))
+
+    assert steps_of(one, other) is None
