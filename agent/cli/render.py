@@ -39,14 +39,20 @@ def lines(host: str, rendered: Rendered, screen: Screen) -> Iterator[str]:
     """Yield a YAML document: JSON is YAML (YAML 1.2.2, 1.2), and quotes whatever could be misread."""
     yield screen.paint("dim", f"# {visible(host)}: {visible(', '.join(rendered.layers))}")
     for section, entries in rendered.declared.items():
-        yield f"{section}:"
-        for name, entry in entries.items():
-            origin = rendered.origins.get(f"{section}.{name}", "")
-            yield f"  {_json(name)}: {_json(entry)}" + screen.paint("dim", f"  # {visible(origin)}")
+        if section in rendered.origins:  # it is its only entry
+            yield f"{section}: {_json(entries)}" + _origin(section, rendered, screen)
+        elif isinstance(entries, dict):
+            yield f"{section}:"
+            for name, entry in entries.items():
+                yield f"  {_json(name)}: {_json(entry)}" + _origin(f"{section}.{name}", rendered, screen)
     for path, text in rendered.templates.items():
         yield ""
         yield screen.paint("dim", f"# {visible(path)} becomes:")
         yield from (f"#   {visible(line)}".rstrip() for line in text.removesuffix("\n").split("\n"))
+
+
+def _origin(path: str, rendered: Rendered, screen: Screen) -> str:
+    return screen.paint("dim", f"  # {visible(rendered.origins.get(path, ''))}")
 
 
 def _json(value: object) -> str:

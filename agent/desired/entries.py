@@ -74,6 +74,11 @@ def decode_entries(
     return entries
 
 
+def entry_path(kind: AnyKind, name: str) -> str:
+    """Return where an entry stands in a document."""
+    return f".{kind.section}" if kind.only else f".{kind.section}.{name}"
+
+
 def replaced(kind: AnyKind, node: Node, path: str, variables: Variables, findings: Findings) -> Node:
     """Return an entry with its variables filled in, where its kind wants that."""
     if kind.verbatim and not _asks(node):
@@ -87,7 +92,7 @@ def entry_name(
     """Return the one way to write an entry's name; None, with a problem, for what cannot be one."""
     if "$" not in written:
         return written  # was looked at when its document was read
-    path = f".{kind.section}.{written}"
+    path = entry_path(kind, written)
     before = len(findings.problems)
     name = variables.text(written, place, path, findings)
     if len(findings.problems) > before:
@@ -111,7 +116,7 @@ def _section(
         place = section.keys[written]
         name = entry_name(kind, written, place, variables, findings)
         if name is not None:
-            path = f".{kind.section}.{name}"
+            path = entry_path(kind, name)
             yield _entry(ResourceId(singular, name), kind, node, place, path, variables, findings)
 
 

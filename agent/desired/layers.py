@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from agent.desired.entries import entry_path
 from agent.desired.fleet import FILE, Fleet, Layer, check_vars, read_fleet
 from agent.desired.merge import is_null, merge
 from agent.desired.sources import read_bounded
@@ -22,7 +23,7 @@ VARIABLES: Final = "vars.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Layered:
-    """What the layers say together. `declared` has a mapping of entries for each section."""
+    """What the layers say together. `declared` has a mapping of entries for each section, also for one that is its only entry."""
 
     declared: Map
     variables: Map
@@ -113,7 +114,8 @@ class Reading:
                 for name, written, node in self._entries(section, entries):
                     if name in entry_keys:
                         message = f"this entry is given twice, first at {entry_keys[name]}"
-                        self._findings.add(entries.keys[written], f".{section}.{name}", message)
+                        path = entry_path(self._sections[section], name)
+                        self._findings.add(entries.keys[written], path, message)
                     else:
                         entry_nodes[name], entry_keys[name] = node, entries.keys[written]
         return Map(place, sections, {section: entries.place for section, entries in sections.items()})
@@ -123,6 +125,8 @@ class Reading:
             if section not in self._sections:
                 hint = near(section, self._sections) or f"; expected one of {', '.join(self._sections)}"
                 self._findings.add(document.keys[section], f".{section}", f"unknown section{hint}")
+            elif only := self._sections[section].only:
+                yield section, Map(node.place, {only: node}, {only: document.keys[section]})
             elif isinstance(node, Map):
                 yield section, node
             elif not is_null(node):  # a section whose entries are all commented out is no section
@@ -137,7 +141,7 @@ class Reading:
             try:
                 yield written if "$" in written else kind.name(written), written, node
             except ValueError as error:
-                self._findings.add(entries.keys[written], f".{section}.{written}", str(error))
+                self._findings.add(entries.keys[written], entry_path(kind, written), str(error))
 
 
 def _own(sections: dict[str, Map], section: str, place: Place) -> tuple[dict[str, Node], dict[str, Place]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
-from agent.desired.entries import entry_name, replaced
+from agent.desired.entries import entry_name, entry_path, replaced
 from agent.desired.fleet import Fleet, Layer
 from agent.desired.layers import Reading
 from agent.desired.load import View, admitted, known_fleet
@@ -26,8 +26,8 @@ class Rendered:
     """What a host is declared to be, after layers and variables: plain data in the form of a document."""
 
     layers: tuple[str, ...]  # the folders that are there, top to bottom
-    declared: Mapping[str, Mapping[str, Plain]]  # entries by section and name
-    origins: Mapping[str, str]  # file:line by "section.name"
+    declared: Mapping[str, Plain]  # by section: entries by name, or the only one there is
+    origins: Mapping[str, str]  # file:line by "section.name", or by "section" where it is the entry
     templates: Mapping[str, str]  # what each template that is used becomes, by its path
 
 
@@ -53,20 +53,22 @@ def render(tree: Tree, identity: Identity, kinds: Mapping[str, AnyKind]) -> Rend
 
 def _document(
     declared: Map, kinds: Mapping[str, AnyKind], variables: Variables
-) -> tuple[dict[str, dict[str, Plain]], dict[str, str]]:
-    sections: dict[str, dict[str, Plain]] = {}
+) -> tuple[dict[str, Plain], dict[str, str]]:
+    sections: dict[str, Plain] = {}
     origins: dict[str, str] = {}
     nothing = Findings()  # what is wrong was told before
     for kind in kinds.values():
         section = declared.entries.get(kind.section)
         if not isinstance(section, Map):
             continue
+        entries: dict[str, Plain] = {}
         for written, node in section.entries.items():
             place = section.keys[written]
             name = entry_name(kind, written, place, variables, nothing) or written
-            entry = to_plain(replaced(kind, node, "", variables, nothing))
-            sections.setdefault(kind.section, {})[name] = entry
-            origins[f"{kind.section}.{name}"] = f"{place.file}:{place.line}"
+            entries[name] = to_plain(replaced(kind, node, "", variables, nothing))
+            origins[entry_path(kind, name).removeprefix(".")] = f"{place.file}:{place.line}"
+        if entries:
+            sections[kind.section] = entries[kind.only] if kind.only else entries
     return sections, origins
 
 

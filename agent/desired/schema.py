@@ -39,7 +39,8 @@ def _section(kind: AnyKind, definitions: Definitions) -> Json:
         shapes.append(definitions.of(fields(_spec(kind))[kind.shorthand].shape))
     if not kind.verbatim:
         shapes.append(VARIABLE)
-    return {"type": ["object", "null"], "additionalProperties": either(*shapes)}
+    one = either(*shapes)
+    return one if kind.only else {"type": ["object", "null"], "additionalProperties": one}
 
 
 def _entry(kind: AnyKind, definitions: Definitions) -> Json:
