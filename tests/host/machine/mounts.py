@@ -27,6 +27,7 @@ def mount_overlay(lower: Sequence[Path], store: Path, root: Path) -> None:
 def mount_disk(image: Path, where: Path, *, size: str, kind: str) -> None:
     """Mount a file system in a file; it is made when the file is missing."""
     where.mkdir(exist_ok=True)
+    _wait_until_free(image)
     if not image.exists():
         call("truncate", "-s", size, image)
         call(f"mkfs.{kind}", "-q", image)
@@ -34,6 +35,20 @@ def mount_disk(image: Path, where: Path, *, size: str, kind: str) -> None:
     # power cut would lose too little to show anything.
     options = "loop,noauto_da_alloc,commit=300" if kind == "ext4" else "loop"
     call("mount", "-t", kind, "-o", options, image, where)
+
+
+def share(folder: Path) -> None:
+    """Let what is unmounted below the folder be unmounted in every copy that a mount namespace made of it, too."""
+    call("mount", "--bind", folder, folder)
+    call("mount", "--make-shared", folder)
+
+
+def _wait_until_free(image: Path) -> None:
+    """Whoever is just making a mount namespace may hold a copy of a mount, and with it the dead file system."""
+    deadline = time.monotonic() + 10
+    while image.exists() and call("losetup", "--associated", image):
+        assert time.monotonic() < deadline, f"{image} is still mounted somewhere"
+        time.sleep(0.01)
 
 
 def unmount(where: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.host.machine import cache
 from tests.host.machine.cgroups import Cgroups
-from tests.host.machine.mounts import unmount_below
+from tests.host.machine.mounts import share, unmount_below
 from tests.host.machine.tools import call, lines
 
 RUNTIME = Path("/run/trued-machines")
@@ -60,6 +60,7 @@ def take() -> Iterator[Slot]:
             slot = Slot(number=number, work=cache.folder() / f"runs/{number}", runtime=RUNTIME / str(number))
             slot.clean()
             slot.work.mkdir(parents=True)
+            share(slot.work)
             slot.runtime.mkdir()
             (slot.runtime / "work").write_text(str(slot.work))
             try:
