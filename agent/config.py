@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import re
 import socket
 from collections.abc import Mapping
@@ -123,6 +124,13 @@ class LimitSettings:
     )
 
 
+class Reboot(enum.StrEnum):
+    """Whether trued may reboot the machine."""
+
+    NEVER = "never"
+    WHEN_REQUIRED = "when-required"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What agent.yaml says. Every path is absolute; `status` is complete."""
@@ -145,6 +153,12 @@ class Settings:
     )
     state_dir: Path = field(
         default=Path("/var/lib/trued"), metadata={"doc": "folder for what trued remembers"}
+    )
+    reboot: Reboot = field(
+        default=Reboot.NEVER,
+        metadata={
+            "doc": "whether trued reboots a machine that asks for it, once a day at most and when all is well"
+        },
     )
     limits: LimitSettings = field(
         default=LimitSettings(), metadata={"doc": "what a plan may do at most, unasked"}
@@ -181,11 +195,13 @@ def _read(path: Path) -> bytes:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}", hint=hint) from error
 
 
-_WAY_OUT: Final = "write it (docs/agent-yaml.md shows how), or name another with --config FILE"
+_WAY_OUT: Final = (
+    "write it: trued enroll URL (docs/agent-yaml.md has every key); or name another with --config FILE"
+)
 
 
 def _completed(settings: Settings, folder: Path) -> Settings:
-    host = settings.host or _machine_name()
+    host = settings.host or this_machine()
     source = _anchored(settings.source, folder)
     verify = source.verify and _anchored(source.verify, folder)
     return dataclasses.replace(
@@ -196,7 +212,8 @@ def _completed(settings: Settings, folder: Path) -> Settings:
     )
 
 
-def _machine_name() -> HostName:
+def this_machine() -> HostName:
+    """Return the machine's own name; raises ConfigError if it cannot be a host's."""
     try:
         return HostName.parse(socket.gethostname())
     except ValueError as error:

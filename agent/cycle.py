@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from agent.errors import DocumentError, RefusedError, SourceError, TruedError
+from agent.errors import DocumentError, HostError, RefusedError, SourceError, TruedError
 from agent.host import Host
 from agent.kinds import AnyKind
 from agent.model import DesiredState, Identity, Observed, Outcome, Plan, Report, VerifiedCommit
@@ -82,6 +82,7 @@ class Agent:
     memory: Memory
     policy: Policy
     now: Callable[[], datetime]
+    reboot: Callable[[], tuple[str, ...]] = tuple  # why the machine waits for a reboot
     recall: Recall = field(default_factory=Recall, repr=False, compare=False)
 
 
@@ -137,6 +138,7 @@ def run_cycle(
     if all_well and ledger.good != desired.commit:
         agent.memory.judge(desired.commit)
     ledger = agent.memory.load()
+    notices, reboot = remarks(agent, desired)
     report = make_report(
         agent.identity,
         ledger,
@@ -145,6 +147,7 @@ def run_cycle(
         finished=agent.now(),
         ended=Ended(desired=desired, plan=plan, outcomes=outcomes),
     )
+    report = replace(report, notices=notices, reboot=reboot)
     if not outcomes and not plan.gone:
         agent.recall.quiet = (replace(situation, ledger=ledger), report)
     return report
@@ -221,9 +224,22 @@ def as_before(agent: Agent, situation: Situation, error: TruedError | None) -> R
         return None
     before, report = agent.recall.quiet
     same = situation.desired is before.desired and situation.ledger is before.ledger
-    if same and report.error == explain(error) and situation.observed == before.observed:
+    same = same and report.error == explain(error) and situation.observed == before.observed
+    if same and remarks(agent, situation.desired) == (report.notices, report.reboot):
         return report
     return None
+
+
+def remarks(agent: Agent, desired: DesiredState) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what a person should know of what is declared here, and why the machine waits for a reboot."""
+    probe, declared = agent.host.probe(), {rid.kind for rid in desired.resources}
+    notices: list[str] = []
+    for name in sorted(declared & agent.kinds.keys()):
+        try:
+            notices += agent.kinds[name].notices(probe)
+        except HostError as error:
+            notices.append(error.reason)
+    return tuple(notices), agent.reboot()
 
 
 def carry_out(agent: Agent, plan: Plan, situation: Situation, pulse: Pulse) -> Iterator[Outcome]:

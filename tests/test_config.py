@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import re
 import socket
 from collections.abc import Iterator
@@ -203,6 +204,8 @@ def words(shape: Any) -> str:
     if "Mapping" in str(shape):
         return "lists of text by name" if "tuple" in str(shape) else "texts by name"
     one = parts[0] if parts else shape
+    if issubclass(one, enum.Enum):
+        return ", ".join(member.value for member in one)
     return "mapping" if dataclasses.is_dataclass(one) else TYPES[one.__name__]
 
 

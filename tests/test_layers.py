@@ -40,7 +40,10 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "cycle": "reconcile kinds host model errors",
         "daemon": "agent cycle config status model errors",
         "telling": "files status model errors",
-        "cli": "agent files telling daemon cycle reconcile status desired git kinds kinds.* host host.* config documents model errors",
+        "rebooting": "host files model errors",
+        "doctor": "config enroll git host host.* reconcile model errors",
+        "enroll": "config files git host host.* model errors",
+        "cli": "agent files doctor enroll telling rebooting daemon cycle reconcile status desired git kinds kinds.* host host.* config documents model errors",
         "__main__": "cli",
     }.items()
 }
@@ -50,7 +53,7 @@ PRIVATE: Mapping[str, frozenset[str]] = {
     library: frozenset(rooms.split())
     for library, rooms in {
         "subprocess": "host.* git",
-        "os": "host.* git files telling reconcile daemon cli config",
+        "os": "host.* git files telling reconcile daemon doctor enroll cli config",
         "shutil": "host.*",
         "dulwich": "git",
         "urllib3": "git",

@@ -19,6 +19,7 @@ from agent.git.address import Access, Ref
 from agent.git.source import Source
 from agent.host.facts import gather
 from agent.host.local import Local
+from agent.host.reboot import reasons
 from agent.model import DesiredState, Identity, VerifiedCommit
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy
@@ -124,6 +125,7 @@ def _agent(settings: Settings, source: Source) -> Agent:
         memory=Memory(settings.state_dir / "ledger.db", root=os.path.realpath(settings.root)),
         policy=policy(settings),
         now=now,
+        reboot=lambda: reasons(settings.root),
     )
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from agent import daemon
 from agent.cli.assemble import assemble, make_teller, settings_of
 from agent.cli.screen import Screen
+from agent.config import Reboot
 from agent.cycle import Pulse, run_cycle
 from agent.host.journal import setup_logging
 from agent.host.lock import cycle_lock, daemon_lock
 from agent.host.notify import Notifier
 from agent.model import Report
+from agent.rebooting import Rebooter
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
@@ -43,9 +45,12 @@ class Resident:
         def tell(report: Report, pulse: Pulse) -> None:
             teller.tell(report, pulse.interruptible)
 
+        rebooter = Rebooter(parts.agent.host, parts.settings.state_dir, now=parts.agent.now)
+        wanted = parts.settings.reboot is Reboot.WHEN_REQUIRED
         return daemon.Work(
             cycle=cycle,
             tell=tell,
+            reboot=rebooter.consider if wanted else lambda _: None,
             interval=parts.settings.interval,
             state_dir=parts.settings.state_dir,
             alone=daemon_lock(parts.settings.state_dir),

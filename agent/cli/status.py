@@ -13,7 +13,7 @@ from agent.cli.screen import Screen
 from agent.errors import DocumentError, HostError, RefusedError, SourceError
 from agent.model import ResourceId, Standing, Verdict
 from agent.status.document import LIMIT, TROUBLE, Status, encode, parse
-from agent.status.message import notable, tally
+from agent.status.message import notable, remarks_of, tally
 from agent.status.text import aligned, span, visible
 from agent.telling import last_path
 
@@ -85,6 +85,10 @@ def lines(status: Status, age: float, screen: Screen) -> Iterator[str]:
     if status.error:
         yield ""
         yield from (f"  {screen.paint('red', visible(line))}" for line in status.error.splitlines())
+    if remarks := tuple(remarks_of(status)):
+        yield ""
+        yield screen.paint("bold", "  to know")
+        yield from (f"  {visible(remark)}" for remark in remarks)
     trouble = [entry for entry in notable(status) if entry[1].result in TROUBLE]
     others = [entry for entry in notable(status) if entry[1].result not in TROUBLE]
     yield from _listed("not as declared", trouble, screen)

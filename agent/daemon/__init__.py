@@ -47,6 +47,7 @@ class Work:
 
     cycle: Cycle
     tell: Callable[[Report, Pulse], None]  # spools and pushes; a failing push is its own business
+    reboot: Callable[[Report], None]  # considers whether now is the time for one
     interval: float  # seconds between two looks at the host
     state_dir: Path
     alone: Lock  # held by one daemon for as long as it runs
@@ -143,6 +144,7 @@ class Loop:
             report = self.work.cycle(self.heart, poll=poll)
             log_report(report, self.last)
             self.work.tell(report, self.heart)
+            self.work.reboot(report)
         return report
 
     def _space_polls(self, report: Report) -> None:

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol, Self
 
+EXTENSION = 30.0  # seconds more that a stop may take, asked for again as long as a step goes on
+
 
 class Notifier(Protocol):
     """The way to the service manager; `agent/host/notify.py` has the real one."""
@@ -40,6 +42,7 @@ class Heart:
         # Half of the time allowed, as sd_watchdog_enabled(3) recommends.
         self._period = notifier.watchdog / 2 if notifier.watchdog else None
         self._beaten = -math.inf
+        self._extended = -math.inf
         self._stopping = False
         self._asked = False
         self._open = False
@@ -94,7 +97,12 @@ class Heart:
 
     def beat(self) -> None:
         """Show life to the service manager's watchdog. Cheap: may be called after every step."""
-        self._show_life(time.monotonic(), early=True)
+        now = time.monotonic()
+        self._show_life(now, early=True)
+        if self._stopping and now - self._extended >= EXTENSION / 2:
+            # The step in hand is finished first, and has a limit of its own (sd_notify(3), EXTEND_TIMEOUT_USEC).
+            self._notifier.send(f"EXTEND_TIMEOUT_USEC={EXTENSION * 1_000_000:.0f}")
+            self._extended = now
 
     def sleep(self, until: float) -> None:
         """Return at `until` (monotonic seconds), or as soon as a signal asks for something."""

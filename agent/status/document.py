@@ -31,6 +31,8 @@ class Status:
     labels: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, object] = field(default_factory=dict)
     resources: Mapping[ResourceId, Standing] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    reboot: tuple[str, ...] = ()  # why the host waits for one
 
 
 def status_of(report: Report) -> Status:
@@ -47,6 +49,8 @@ def status_of(report: Report) -> Status:
         labels=report.labels,
         facts=report.facts,
         resources=report.resources,
+        notices=report.notices,
+        reboot=report.reboot,
     )
 
 
@@ -73,6 +77,8 @@ def _members(status: Status) -> Iterator[str]:
         "finished": timestamp(status.finished),
         "labels": status.labels,
         "facts": status.facts,
+        "notices": status.notices,
+        "reboot": status.reboot,
     }
     yield from (f"  {_json(key)}: {_json(value)}" for key, value in plain.items())
     by_id = {str(rid): standing for rid, standing in status.resources.items()}
@@ -128,6 +134,8 @@ def parse(data: bytes) -> Status:
         labels={key: str(value) for key, value in _object(members.get("labels") or {}, "labels").items()},
         facts=_object(members.get("facts") or {}, "facts"),
         resources=_resources(_object(members.get("resources") or {}, "resources")),
+        notices=_texts(members, "notices"),
+        reboot=_texts(members, "reboot"),
     )
 
 
@@ -159,6 +167,13 @@ def _text(members: Mapping[str, object], key: str, *, required: bool = False) ->
     if not isinstance(value, str) or (required and not value):
         raise ValueError(f"{key}: expected a text")
     return value
+
+
+def _texts(members: Mapping[str, object], key: str) -> tuple[str, ...]:
+    value = members.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise ValueError(f"{key}: expected a list of texts")
+    return tuple(value)
 
 
 def _moment(members: Mapping[str, object], key: str) -> datetime:

@@ -70,6 +70,7 @@ def _body(status: Status) -> Iterator[str]:
     rows = [
         ("error", clip(visible(line), _WIDEST_ID), "") for line in status.error.splitlines() if line.strip()
     ]
+    rows += [("note", clip(visible(remark), _WIDEST_REASON), "") for remark in remarks_of(status)]
     rows += [_row(rid, standing) for rid, standing in notable(status)]
     yield from aligned(
         (clip(word, 20), clip(name, _WIDEST_ID), reason) for word, name, reason in rows[:LINES]
@@ -80,6 +81,12 @@ def _body(status: Status) -> Iterator[str]:
 
 def _row(rid: ResourceId, standing: Standing) -> tuple[str, str, str]:
     return clip(visible(standing.result), 20), shown_id(rid), because(standing)
+
+
+def remarks_of(status: Status) -> Iterator[str]:
+    """Yield what a person should know of a host, its wait for a reboot first."""
+    yield from (f"reboot required: {reason}" for reason in status.reboot)
+    yield from status.notices
 
 
 def shown_id(rid: ResourceId) -> str:

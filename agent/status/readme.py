@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from agent.model import ResourceId, Result, Standing
 from agent.status.document import TROUBLE, Status, timestamp
-from agent.status.message import because, notable
+from agent.status.message import because, notable, remarks_of
 from agent.status.text import clip, visible
 
 ROWS = 200
+_WIDEST = 1000
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "\\": "&#92;", "`": "&#96;"}
 # What CommonMark 0.31, GitHub's tables, mentions, issue numbers and formulas would make something of.
@@ -28,6 +29,9 @@ def _sections(status: Status) -> Iterator[str]:
     yield _table(("", ""), _about(status))
     if status.error:
         yield "\n".join(f"> {escaped(line)}  " for line in status.error.splitlines() if line.strip())
+    if remarks := tuple(remarks_of(status)):
+        yield "## To know"
+        yield "\n".join(f"- {escaped(clip(remark, _WIDEST))}" for remark in remarks[:ROWS])
     lines = notable(status)
     if trouble := [line for line in lines if line[1].result in TROUBLE]:
         yield "## Not as declared"

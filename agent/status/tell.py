@@ -44,6 +44,7 @@ def same_but_time(status: Status, other: Status) -> bool:
     return (
         _summary(status) == _summary(other)
         and (status.agent, status.labels) == (other.agent, other.labels)
+        and _remarks(status) == _remarks(other)
         and status.resources == other.resources
     )
 
@@ -51,6 +52,7 @@ def same_but_time(status: Status, other: Status) -> bool:
 def _says_more(status: Status, told: Status) -> bool:
     return (
         _summary(status) != _summary(told)
+        or _remarks(status) != _remarks(told)
         or _having(status, TROUBLE) != _having(told, TROUBLE)
         or bool(_having(status, (Result.CHANGED.value,)))
         or bool(_having(status, (RELEASED,)).items() - _having(told, (RELEASED,)).items())
@@ -59,6 +61,10 @@ def _says_more(status: Status, told: Status) -> bool:
 
 def _summary(status: Status) -> tuple[str | None, ...]:
     return status.host, status.commit, status.good, status.result, status.error
+
+
+def _remarks(status: Status) -> tuple[frozenset[str], ...]:
+    return frozenset(status.notices), frozenset(status.reboot)
 
 
 def _having(status: Status, results: tuple[str, ...]) -> Mapping[ResourceId, tuple[str, str]]:

@@ -126,6 +126,7 @@ def assemble(cycle: str, folder: Path) -> Work:
     state = Path((folder / "state_dir").read_text()) if (folder / "state_dir").exists() else folder / "state"
     return Work(
         cycle=CYCLES[cycle],
+        reboot=lambda _: None,
         tell=tell,
         interval=float(written),
         state_dir=state,

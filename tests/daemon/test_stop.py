@@ -48,6 +48,18 @@ def test_a_stop_finishes_the_step_in_hand(start: Callable[..., Child]) -> None:
     assert time.monotonic() - asked < 3
 
 
+def test_a_stop_that_waits_for_a_step_asks_for_the_time_it_takes(
+    start: Callable[..., Child], manager: socket.socket
+) -> None:
+    """Or a package that is just being unpacked would be killed by the service manager."""
+    child = start("steps", NOTIFY_SOCKET=address(manager))
+    child.hears("begin 4")
+    child.send(signal.SIGTERM)
+
+    assert "EXTEND_TIMEOUT_USEC=30000000" in told(manager, until="STOPPING=1")
+    child.ends()
+
+
 @pytest.mark.parametrize("cycle", ["waiting", "swallowing"])
 def test_a_stop_breaks_off_a_wait_for_the_network(start: Callable[..., Child], cycle: str) -> None:
     """A server that never answers does not hold up a shutdown, whatever catches exceptions on the way."""

@@ -27,6 +27,8 @@ KEYS = [
     "finished",
     "labels",
     "facts",
+    "notices",
+    "reboot",
     "resources",
 ]
 
@@ -177,6 +179,7 @@ def test_the_shape_of_a_document() -> None:
     """To the letter: others parse it."""
     one = replace(
         report(),
+        reboot=("asked for by linux-base",),
         resources={
             ResourceId("file", "/a"): Standing(
                 result="changed", cause=Cause.COMMIT, reason="missing", digest="d1", owned=Ownership.ADOPTED
@@ -197,6 +200,8 @@ def test_the_shape_of_a_document() -> None:
         '  "finished": "2026-01-31T12:00:00Z",\n'
         '  "labels": {"ring": "canary"},\n'
         '  "facts": {"arch": "aarch64", "os": {"id": "debian", "version": "12"}},\n'
+        '  "notices": [],\n'
+        '  "reboot": ["asked for by linux-base"],\n'
         '  "resources": {\n'
         '    "file:/a": {"result": "changed", "cause": "commit", "reason": "missing", "digest": "d1",'
         ' "owned": "adopted"}\n'

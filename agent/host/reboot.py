@@ -1,0 +1,67 @@
+"""Whether this machine waits for a reboot, and why. Only reads."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, TypeAlias
+
+Version: TypeAlias = tuple[int, ...]
+
+MOST: Final = 64 * 1024  # bytes of a list of packages that are read
+
+
+def reasons(root: Path = Path("/"), running: str = "") -> tuple[str, ...]:
+    """
+    Return why a reboot is asked for, nothing where none is. `running` is the kernel's release, by default uname(2)'s.
+
+    Debian's packages say so in /run/reboot-required and .pkgs beside it (update-notifier's convention, which
+    unattended-upgrades and needrestart keep); without either of these installed, a newer kernel of the same flavour
+    in /boot tells.
+    """
+    return (*_asked(root), *_kernel(root, running or os.uname().release))
+
+
+def _asked(root: Path) -> Iterable[str]:
+    flag = root / "run/reboot-required"
+    if not flag.exists():
+        return ()
+    packages = sorted(set(_lines(flag.with_name("reboot-required.pkgs"))))
+    return (f"asked for by {', '.join(packages)}",) if packages else ("asked for by /run/reboot-required",)
+
+
+def _lines(path: Path) -> Iterable[str]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MOST).decode("utf-8", "replace")
+    except OSError:
+        return ()
+    return (
+        "".join(char for char in line if char.isprintable()) for line in text.split("\n") if line.strip()
+    )
+
+
+def _kernel(root: Path, running: str) -> Iterable[str]:
+    here = _parts(running)
+    try:
+        names = os.listdir(root / "boot")
+    except OSError:
+        return ()
+    installed = (name.removeprefix("vmlinuz-") for name in names if name.startswith("vmlinuz-"))
+    newer = [name for name in installed if _newer(_parts(name), here)]
+    if not newer:
+        return ()
+    return (f"kernel {max(newer, key=_parts)} is installed, {running} runs",)
+
+
+def _newer(one: tuple[Version, str], running: tuple[Version, str]) -> bool:
+    return one[1] == running[1] and one[0] > running[0]
+
+
+def _parts(release: str) -> tuple[Version, str]:
+    """Return the numbers of a release, and its flavour: 6.1.0-18-cloud-amd64 is ((6, 1, 0, 18), "cloud-amd64")."""
+    found = re.match(r"[0-9]+(?:[.+~-][0-9]+)*", release)
+    numbers = found[0] if found else ""
+    return tuple(map(int, re.findall("[0-9]+", numbers))), release[len(numbers) :].lstrip("-+.~")
