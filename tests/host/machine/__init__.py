@@ -9,6 +9,7 @@ Fixtures (tests/host/machine/fixtures.py; every test may ask for them, and is th
     boot      makes them: boot("edge-02", disk="512M", file_system="ext4", bindings=[Binding(source=…, place=…)], start=False)
     managed   a fresh machine with a fleet repository, /etc/trued/agent.yaml and the checkout's own trued: `Host`
     manage    makes them: manage("edge-02", …), with what `boot` takes
+    packages  a signed apt repository over http, `Repository`, with the packages of catalog.py; other_packages: another key
     network   where machines are; network.listen(port) is a socket that they reach as server.test:port
 
     def test_it(managed: Host) -> None:
@@ -23,6 +24,9 @@ Fixtures (tests/host/machine/fixtures.py; every test may ask for them, and is th
            journal(*journalctl_words) show(unit, *properties); put(path, content, mode=) read(path) exists(path) path(path)
            start(healthy=True) reboot() power_off() crash() power_cut() wait() -> End; .running .leader .plug .console
            .plug.address .plug.cut() .plug.restore()
+
+`Repository` add_to(machine) publish(*packages) withdraw(name, version) .url .key .source .web.requests .web.fail(Fault.REFUSED)
+           Package(name=, version=, control={"Depends": …}, files={path: content}, scripts={"postinst": …})
 
 `run` is as root, without a shell and with a clean environment; as a unit of its own: run("systemd-run", "--wait", "--pipe", …).
 `path`, `put` and `read` are on the machine's disk and work while it is off; not for /run and /tmp.

@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
-from tests.host.machine import debian, python, slot
+from tests.host.machine import apt, debian, python, slot
+from tests.host.machine.apt import Repository
+from tests.host.machine.catalog import catalog, other_catalog
 from tests.host.machine.cgroups import Cgroups
 from tests.host.machine.host import Host, repository
 from tests.host.machine.machine import Machine
 from tests.host.machine.network import Network
 from tests.host.machine.nspawn import Binding
 from tests.host.machine.tools import PATH
+from tests.host.machine.web import Web
 
 TOOLS = (
     "apt-ftparchive", "dpkg-deb", "gpg", "ip", "journalctl", "mkfs.xfs", "mmdebstrap", "nsenter", "setpriv",
@@ -123,3 +126,28 @@ def manage(boot: Boot, tmp_path: Path) -> Manage:
 def managed(manage: Manage) -> Host:
     """A fresh machine that has just booted, on which trued has nothing to do yet."""
     return manage()
+
+
+@pytest.fixture
+def packages(network: Network, tmp_path: Path) -> Iterator[Repository]:
+    """A signed apt repository over http, with what catalog.py says; this test may change it."""
+    with _served(network, "packages", apt.stored("packages", catalog()), tmp_path) as repository:
+        yield repository
+
+
+@pytest.fixture
+def other_packages(network: Network, tmp_path: Path) -> Iterator[Repository]:
+    """Another one, that is signed by another key."""
+    with _served(network, "other", apt.stored("other", other_catalog()), tmp_path) as repository:
+        yield repository
+
+
+@contextlib.contextmanager
+def _served(network: Network, name: str, source: Path, folder: Path) -> Iterator[Repository]:
+    copy = folder / f"apt-{name}"
+    shutil.copytree(source, copy)
+    web = Web(network, copy)
+    try:
+        yield Repository(name=name, folder=copy, web=web)
+    finally:
+        web.close()

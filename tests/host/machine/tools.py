@@ -10,7 +10,7 @@ from pathlib import Path
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def call(*argv: str | Path, stdin: str | None = None, more: dict[str, str] | None = None) -> str:
+def call(*argv: str | Path, stdin: str | None = None, cwd: Path | None = None) -> str:
     """Return what it prints; raise AssertionError with the end of all it said when it fails."""
     done = subprocess.run(
         argv,
@@ -19,7 +19,8 @@ def call(*argv: str | Path, stdin: str | None = None, more: dict[str, str] | Non
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{PATH}", **(more or {})},
+        cwd=cwd,
+        env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{PATH}"},
     )
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
