@@ -189,6 +189,8 @@ class FakeProbe:
         return tuple(path.name for path in self.host.below(directory))
 
     def content(self, path: PurePosixPath, *, limit: int) -> bytes | None:
+        if words := self.host.unreadable.get(path):
+            raise HostError(f"{path}: {words}")
         node = self.host.nodes.get(path)
         return node.data[:limit] if node and node.type is FileType.FILE else None
 

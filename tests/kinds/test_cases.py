@@ -114,18 +114,20 @@ def _node(given: Mapping[str, Any]) -> Node:
 
 
 def _told(step: Any) -> Mapping[str, Any]:
-    """Return a step as a case writes it: what it does, its fields that say something, and the content's text."""
+    """Return a step as a case writes it: what it does, its fields that are not as usual, and the content's text."""
     told: dict[str, Any] = {"do": type(step).__name__}
     for field in dataclasses.fields(step):
         value = getattr(step, field.name)
         if field.name == "content":
             told["content"] = b"".join(value.chunks()).decode()
-        elif value not in (None, (), "") and value is not False:
+        elif value not in (None, (), "", field.default):
             told[field.name] = _plain(value)
     return told
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mode):
-        return str(value)
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, Stale):
+        return value.name.lower()
     return list(value) if isinstance(value, tuple) else str(value)
