@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from agent.cli.screen import Screen
 from agent.config import load_settings
 from agent.desired.folder import FolderTree
 from agent.desired.load import load
-from agent.documents.nodes import Map, Node, to_plain
+from agent.documents.nodes import Map, Plain, to_plain
 from agent.documents.parse import parse as read_yaml
 from agent.host.facts import gather
 from agent.model import Cause, Identity, Report, ResourceId, Standing, Verdict
@@ -28,6 +29,7 @@ from agent.status.message import message
 TOP = Path(__file__).parents[1]
 PAGES = (TOP / "README.md", *sorted((TOP / "docs").rglob("*.md")))
 FLEET = 'hosts: ["*"]\nlayers: [base]\nvars: {site: berlin}\n'
+KINDS = kinds.discover()
 EDGE = Identity(host="edge-01", facts=MappingProxyType(dict(gather())))
 
 
@@ -59,10 +61,10 @@ def test_every_yaml_example_loads(example: str, tmp_path: Path) -> None:
         written(tmp_path / "base/empty.yaml", "")
         written(tmp_path / "roles/kiosk/empty.yaml", "")
         assert {} == declared(tmp_path, fleet_file=example)
-    elif "files" in node.entries:
+    elif node.entries.keys() <= {kind.section for kind in KINDS.values()}:
         written(tmp_path / "base/example.yaml", example)
-        make_sources(node.entries["files"], tmp_path / "base")
-        assert declared(tmp_path).keys() >= {ResourceId("file", name) for name in names(node)}
+        make_sources(to_plain(node), tmp_path / "base")
+        assert declared(tmp_path).keys() >= set(ids(node))
     else:
         written(tmp_path / "base/vars.yaml", example)
         written(tmp_path / "base/one.yaml", f'files: {{/a: {{content: "${{{next(iter(node.entries))}}}"}}}}')
@@ -75,25 +77,28 @@ def written(path: Path, content: str) -> Path:
     return path
 
 
-def names(document: Map) -> list[str]:
-    files = document.entries["files"]
-    assert isinstance(files, Map)
-    return list(files.entries)
+def ids(document: Map) -> Iterator[ResourceId]:
+    for singular, kind in KINDS.items():
+        section = document.entries.get(kind.section)
+        if kind.only and section:
+            yield ResourceId(singular, kind.only)
+        elif isinstance(section, Map):
+            yield from (ResourceId(singular, kind.name(written)) for written in section.entries)
 
 
-def make_sources(files: Node, base: Path) -> None:
+def make_sources(plain: Plain, base: Path) -> None:
     """Make what the entries of an example refer to: a folder where the name ends with a slash."""
-    plain = to_plain(files)
-    assert isinstance(plain, dict)
-    for source in (
-        entry["source"] for entry in plain.values() if isinstance(entry, dict) and "source" in entry
-    ):
+    if not isinstance(plain, dict):
+        return
+    if isinstance(source := plain.get("source"), str):
         written(base / f"{source}/index.html" if source.endswith("/") else base / source, "x\n")
+    for below in plain.values():
+        make_sources(below, base)
 
 
 def declared(folder: Path, fleet_file: str = FLEET) -> dict[ResourceId, object]:
     written(folder / "fleet.yaml", fleet_file)
-    return dict(load(FolderTree(folder), "", EDGE, kinds.discover()).resources)
+    return dict(load(FolderTree(folder), "", EDGE, KINDS).resources)
 
 
 def commands() -> list[str]:
