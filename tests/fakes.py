@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Self, TypeAlias, TypeVar
 
 from agent.errors import HostError
-from agent.host import Answer, DetourError, Entry, FileType
+from agent.host import Accounts, Answer, DetourError, Entry, FileType, accounts
 from agent.model import (
     Content,
     KeepFirst,
@@ -205,6 +205,9 @@ class FakeProbe:
 
     def group(self, gid: int) -> str:
         return next((name for name, number in self.host.groups.items() if number == gid), str(gid))
+
+    def accounts(self) -> Accounts:
+        return accounts.read(self)
 
     def mounts(self) -> frozenset[PurePosixPath]:
         return self.host.mounted

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Protocol, TypeVar
 
@@ -61,6 +61,51 @@ class Entry:
     target: str = ""  # of a link
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswdEntry:
+    """One line of /etc/passwd (passwd(5)), with what /etc/shadow has of it."""
+
+    name: str
+    uid: int
+    gid: int
+    comment: str
+    home: str
+    shell: str
+    password: str | None = field(repr=False)  # as in shadow(5), hashed; None: it has no line there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupEntry:
+    """One line of /etc/group (group(5))."""
+
+    name: str
+    gid: int
+    members: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """The users and groups of this host's own files, by name; of a name that is there twice, the first."""
+
+    users: Mapping[str, PasswdEntry]
+    groups: Mapping[str, GroupEntry]
+    broken_users: Mapping[str, HostError] = field(default_factory=dict)  # lines that make no sense
+    broken_groups: Mapping[str, HostError] = field(default_factory=dict)
+    locks: tuple[PurePosixPath, ...] = ()  # lock files from before this boot: nobody holds them any more
+
+    def user_of(self, uid: int) -> str:
+        """Return the name of the first user with this number, or nothing."""
+        return next((user.name for user in self.users.values() if user.uid == uid), "")
+
+    def group_of(self, gid: int) -> str:
+        """Return the name of the first group with this number, or nothing."""
+        return next((group.name for group in self.groups.values() if group.gid == gid), "")
+
+    def groups_with(self, user: str) -> frozenset[str]:
+        """Return the groups that name a user as a member."""
+        return frozenset(group.name for group in self.groups.values() if user in group.members)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a command said."""
@@ -100,6 +145,9 @@ class Probe(Protocol):
 
     def group(self, gid: int) -> str:
         """Return the name of a group, or the number where it has none."""
+
+    def accounts(self) -> Accounts:
+        """Return the users and groups of this host's own files; raises HostError. See `uid` for all that it knows."""
 
     def mounts(self) -> frozenset[PurePosixPath]:
         """Return where other file systems are mounted, and what trued itself lives from; raises HostError."""

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from agent.errors import HostError
-from agent.host import Answer, Entry, FileType, commands, owners, shown
+from agent.host import Accounts, Answer, Entry, FileType, accounts, commands, owners, shown
 from agent.host.attributes import set_attributes
 from agent.host.files import Seen, Sight, content, look, names
 from agent.host.first import keep_first
@@ -89,9 +89,8 @@ class Local:
         try:
             commands.act(argv, stdin=step.stdin, timeout=step.timeout, beat=beat)
         except HostError as error:
-            if why := _explanation(step.explain):
-                raise HostError(f"{error}{why}", hint=error.hint) from error
-            raise
+            why = _explanation(step.explain)
+            raise HostError(f"{error}{why}", hint=error.hint or step.hint) from error
 
     def _tidy_once(self, folder: PurePosixPath) -> None:
         """Take away what a killed run left; this process leaves nothing, so once for each folder will do."""
@@ -112,6 +111,7 @@ class LocalProbe:
     _seen: dict[str, Seen] = field(default_factory=dict)
     _numbers: dict[tuple[Callable[[str], int | None], str], int | None] = field(default_factory=dict)
     _mounts: frozenset[PurePosixPath] | None = None
+    _accounts: Accounts | None = None
 
     def entries(
         self, paths: Collection[str], *, digests: Collection[str] = ()
@@ -144,6 +144,12 @@ class LocalProbe:
         if self._mounts is None:
             self._mounts = mounts(self._root) | self._spared
         return self._mounts
+
+    def accounts(self) -> Accounts:
+        if self._accounts is None:
+            _check_whole(self._root, ("useradd",))
+            self._accounts = accounts.read(self)
+        return self._accounts
 
     def _is_own(self, path: str) -> bool:
         return path in self._own or any(path.startswith(f"{own}/") for own in self._own)

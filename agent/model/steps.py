@@ -93,6 +93,7 @@ class Run:
         Stale.NO
     )  # what it does leaves no trace that a look could find: it is done until it succeeds
     explain: tuple[str, ...] = ()  # a command that only looks, whose last lines tell why this one failed
+    hint: str = ""  # the way out, where it fails
     why: str
 
 

@@ -50,6 +50,22 @@ class Mode(int):
     __repr__ = __str__
 
 
+class AccountName(str):
+    """The name of a user or group, as useradd(8) takes it everywhere: nothing that a tool could read as an option."""
+
+    __slots__ = ()
+    PATTERN: ClassVar[str] = "^[A-Za-z_][A-Za-z0-9_.-]{0,31}$"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not re.fullmatch(cls.PATTERN[1:-1], text):
+            raise ValueError(
+                "expected a name of at most 32 letters, digits, '_', '-' and '.', that begins with a letter or '_',"
+                f" got {text[:60]!r}"
+            )
+        return cls(text)
+
+
 class Duration(float):
     """A span of time in seconds, written with a unit: 500ms, 60s, 5m, 2h, 1d."""
 
