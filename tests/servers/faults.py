@@ -1,4 +1,4 @@
-"""A TCP proxy on the loopback that fails as told, in a thread of the test itself."""
+"""A TCP proxy that fails as told, in a thread of the test itself; on the loopback, or where its listener is."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ class _Flow:
 class FaultProxy:
     """Forwards to `upstream`; `fault` may be set at any time, also while bytes flow."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", *, listener: socket.socket | None = None) -> None:
         self.upstream = (host, port)
         self.fault = Fault()
         self.port = 0
         self.connections = 0
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stop = asyncio.Event()
@@ -66,7 +67,7 @@ class FaultProxy:
             self._loop.run_until_complete(self._listen())
 
     async def _listen(self) -> None:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._serve, sock=self._listener)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()

@@ -84,7 +84,9 @@ def write_config(folder: Path, port: int, repositories: Path, gitconfig: Path) -
     _forgive(config)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd(8): privilege separation wants it
-    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {_public(folder / 'host')}\n")
+    (folder / "known_hosts").write_text(
+        f"[127.0.0.1]:{port},[server.test]:{port} {_public(folder / 'host')}\n"
+    )
     return Ssh(
         port=port,
         config=config,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 # RFC 5280 fields that a strict verifier (Python 3.13, VERIFY_X509_STRICT) asks for.
 _LEAF = """\
-subjectAltName=DNS:localhost,IP:127.0.0.1
+subjectAltName=DNS:localhost,DNS:server.test,IP:127.0.0.1
 extendedKeyUsage=serverAuth
 basicConstraints=CA:FALSE
 subjectKeyIdentifier=hash
@@ -18,7 +18,7 @@ authorityKeyIdentifier=keyid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """Files of one authority and one server certificate for localhost and 127.0.0.1."""
+    """Files of one authority and one server certificate for localhost, 127.0.0.1 and server.test."""
 
     ca: Path
     certificate: Path

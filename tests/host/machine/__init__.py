@@ -10,6 +10,7 @@ Fixtures (tests/host/machine/fixtures.py; every test may ask for them, and is th
     managed   a fresh machine with a fleet repository, /etc/trued/agent.yaml and the checkout's own trued: `Host`
     manage    makes them: manage("edge-02", …), with what `boot` takes
     packages  a signed apt repository over http, `Repository`, with the packages of catalog.py; other_packages: another key
+    forge     the Git servers of tests/servers, reached as server.test: forge.lend_https(managed), forge.lend_ssh(managed)
     network   where machines are; network.listen(port) is a socket that they reach as server.test:port
 
     def test_it(managed: Host) -> None:

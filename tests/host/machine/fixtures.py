@@ -15,12 +15,14 @@ from tests.host.machine import apt, debian, python, slot
 from tests.host.machine.apt import Repository
 from tests.host.machine.catalog import catalog, other_catalog
 from tests.host.machine.cgroups import Cgroups
+from tests.host.machine.forge import Forge
 from tests.host.machine.host import Host, repository
 from tests.host.machine.machine import Machine
 from tests.host.machine.network import Network
 from tests.host.machine.nspawn import Binding
 from tests.host.machine.tools import PATH
 from tests.host.machine.web import Web
+from tests.servers.git import GitServer
 
 TOOLS = (
     "apt-ftparchive", "dpkg-deb", "gpg", "ip", "journalctl", "mkfs.xfs", "mmdebstrap", "nsenter", "setpriv",
@@ -151,3 +153,11 @@ def _served(network: Network, name: str, source: Path, folder: Path) -> Iterator
         yield Repository(name=name, folder=copy, web=web)
     finally:
         web.close()
+
+
+@pytest.fixture
+def forge(git_server: GitServer, network: Network) -> Iterator[Forge]:
+    """The Git servers over https and ssh, as machines reach them."""
+    lent = Forge(git_server, network)
+    yield lent
+    lent.close()

@@ -31,13 +31,11 @@ class Host:
     folder: Path  # holds the bare repository and the work tree
     source: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
+    remote: Path = field(init=False)  # the bare repository, by its path outside
 
     def __post_init__(self) -> None:
+        self.remote = self.folder / "fleet.git"
         self.configure()
-
-    @property
-    def remote(self) -> Path:
-        return self.folder / "fleet.git"
 
     @property
     def fleet(self) -> Fleet:

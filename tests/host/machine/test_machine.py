@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.host.machine.fixtures import Boot
+from tests.host.machine.forge import Forge
 from tests.host.machine.host import Host
 from tests.host.machine.machine import End, Machine
+from tests.servers.faults import Fault
 
 
 def test_it_boots_with_systemd_as_its_first_process(machine: Machine) -> None:
@@ -94,3 +96,22 @@ def test_trued_applies_a_file_as_root(managed: Host) -> None:
     assert "Welcome\n" == managed.machine.read("/etc/motd")
     assert "nothing to do" in managed.trued("plan", code=0)
     assert managed.reports()
+
+
+@pytest.mark.parametrize("way", ["https", "ssh"])
+def test_trued_gets_in_over_the_network(managed: Host, forge: Forge, way: str) -> None:
+    """With a token or a deploy key, from a real server, which sees its report."""
+    bare = forge.lend_https(managed) if way == "https" else forge.lend_ssh(managed)
+    managed.declare({"files": {"/etc/motd": {"content": "Welcome\n"}}})
+    managed.apply()
+
+    assert "Welcome\n" == managed.machine.read("/etc/motd")
+    assert "status/edge-01" in bare.git("branch")
+
+
+def test_a_fault_on_the_way_is_felt(managed: Host, forge: Forge) -> None:
+    forge.lend_https(managed)
+    managed.declare({"files": {"/etc/motd": {"content": "Welcome\n"}}})
+    forge.https_faults.fault = Fault(refuse=True)
+
+    assert "broke off the connection" in managed.trued("plan", code=6)
