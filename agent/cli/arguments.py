@@ -162,7 +162,7 @@ def _install(verbs: argparse._SubParsersAction[Parser]) -> None:
     enroll.add_argument(
         "--host", metavar="NAME", help="name of this host in the fleet (default: the machine's)"
     )
-    enroll.add_argument("--branch", metavar="B", default="main", help="the branch to follow (default: main)")
+    enroll.add_argument("--branch", metavar="B", help="the branch to follow (default: main)")
     enroll.add_argument(
         "--token-file",
         metavar="FILE",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +11,6 @@ from agent.cli.assemble import config_path, identity_of, loader, policy, ref_of,
 from agent.cli.screen import Screen
 from agent.config import Settings, load_settings
 from agent.doctor import (
-    AS_ROOT,
     Check,
     Finding,
     Found,
@@ -73,11 +71,7 @@ def checks(config: Path, stack: ExitStack) -> Iterator[Check]:
 
 
 def _wrong(error: ConfigError) -> Found:
-    if os.geteuid() != 0 and isinstance(error.__cause__, PermissionError):
-        return failed(str(error), AS_ROOT)
-    return failed(
-        str(error), error.hint or "correct it: docs/agent-yaml.md has every key; trued schema --agent"
-    )
+    return failed(str(error), error.hint or "correct it: docs/agent-yaml.md has every key")
 
 
 def _right(settings: Settings, ref: Ref) -> Found:
@@ -122,8 +116,9 @@ def _of_settings(settings: Settings) -> Iterator[Check]:
 def way_in(source: Access, ref: Ref, settings: Settings, stack: ExitStack) -> Iterator[Check]:
     """Yield what is checked on the way to the fleet repository, from the name of its server to what it declares."""
     code = SourceError.exit_code
+    verify = settings.source.verify
     fleet = stack.enter_context(
-        access_to.Repository(source, ref, settings.source.verify and settings.source.verify.allowed_signers)
+        access_to.Repository(source, ref, verify.allowed_signers if verify else None)
     )
     before: tuple[str, ...] = ()
     if (way := network.Way.to(source)) is not None:
@@ -135,8 +130,12 @@ def way_in(source: Access, ref: Ref, settings: Settings, stack: ExitStack) -> It
             before = ("connection", "host key")
     yield Check(name="source", look=fleet.reach, limit=SLOW, needs=before, code=code)
     yield Check(name="signature", look=fleet.signed, limit=SLOW, needs=("source",))
-    load = loader(identity_of(settings))
-    yield Check(name="host", look=lambda: fleet.declared(load), limit=SLOW, needs=("source",))
+    yield Check(
+        name="host",
+        look=lambda: fleet.declared(loader(identity_of(settings))),
+        limit=SLOW,
+        needs=("source",),
+    )
 
 
 def _way_out(source: Access, status: Access, settings: Settings) -> Iterator[Check]:

@@ -16,7 +16,7 @@ def holder(path: Path) -> int | None:
     """
     try:
         inode = str(path.stat().st_ino)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     for line in LOCKS.read_text("ascii", "replace").splitlines():
         words = line.split()

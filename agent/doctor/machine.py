@@ -174,22 +174,28 @@ def packages() -> Found:
     """Return whether dpkg is in order, and whether somebody works with it now."""
     if not which("dpkg-query"):
         return skipped("no dpkg on this host")
+    # First of all: in the hands of another, packages are halfway by right.
+    if (pid := holder(DPKG_LOCK)) is not None:
+        return warning(
+            f"another process works with dpkg now (pid {pid})", f"wait for it; what it is: ps -fp {pid}"
+        )
     said = commands.ask(
         ("dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}\n"), ok=(0,), timeout=ASKING
     ).out
-    broken = [
-        f"{name} ({BROKEN[state[1]]})"
-        for state, _, name in (line.partition("\t") for line in said.splitlines())
-        if state[1:2] in BROKEN or state[2:3] == "R"
-    ]
+    broken = unfinished(said)
     if broken:
         more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
         return failed(
             f"not whole: {', '.join(broken[:5])}{more}",
             "dpkg --configure -a; then: apt-get --fix-broken install",
         )
-    if (pid := holder(DPKG_LOCK)) is not None:
-        return warning(
-            f"another process works with dpkg now (pid {pid})", f"wait for it; what it is: ps -fp {pid}"
-        )
     return ok(f"{len(said.splitlines())} known to dpkg, all whole")
+
+
+def unfinished(listing: str) -> list[str]:
+    """Return the packages that are not whole, with what they are, of `dpkg-query -W -f '${db:Status-Abbrev}\\t${Package}\\n'`."""
+    return [
+        f"{name} ({BROKEN.get(state[1:2], 'to be installed again')})"
+        for state, _, name in (line.partition("\t") for line in listing.splitlines())
+        if state[1:2] in BROKEN or state[2:3] == "R"
+    ]

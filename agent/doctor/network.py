@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
 import ssl
 from collections.abc import Mapping
@@ -17,15 +19,13 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from agent.doctor import Found, failed, ok
+from agent.enroll.keys import known_as, pinned
 from agent.errors import SourceError
 from agent.git.address import Access, Transport
 from agent.git.failures import explain
-from agent.host import commands
 
 CONNECT = 10.0  # seconds
 PORTS: Mapping[str, int] = MappingProxyType({"https": 443, "http": 80, "ssh": 22})
-# Where ssh looks when agent.yaml names no known_hosts (ssh_config(5)); trued takes no other file of the user's.
-KNOWN_HOSTS = (Path("/etc/ssh/ssh_known_hosts"), Path("/root/.ssh/known_hosts"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,22 +122,22 @@ def skew(way: Way) -> float | None:
 def host_key(way: Way) -> Found:
     """Return whether the server's host key is pinned. What it shows is judged by ssh, when the repository is asked."""
     place, named = way.access.place, way.access.known_hosts
-    files = [path for path in ((named,) if named else KNOWN_HOSTS) if path.is_file()]
-    host = place.host if place.port in {None, 22} else f"[{place.host}]:{place.port}"
+    looked = (named,) if named else _usual()
+    files = [path for path in looked if path.is_file()]
+    host = known_as(place)
     kinds = sorted({kind for path in files for kind in pinned(host, path)})
-    where = named or " and ".join(map(str, KNOWN_HOSTS))
+    where = " and ".join(map(str, looked))
     if kinds:
         return ok(f"{where}: {host} is known by {', '.join(kinds)}")
     port = f"-p {place.port} " if place.port else ""
     mend = (
         f"trued enroll pins it when it writes agent.yaml. By hand: ssh-keyscan {port}{place.host} > keys;"
-        f" ssh-keygen -lf keys; compare with what the server's operator says; cat keys >> {named or KNOWN_HOSTS[0]}"
+        f" ssh-keygen -lf keys; compare with what the server's operator says; cat keys >> {looked[0]}"
     )
     return failed(f"{where}: {host} is not in it", mend)
 
 
-def pinned(host: str, path: Path) -> tuple[str, ...]:
-    """Return the types of the keys that a file knows of a host (ssh-keygen(1), -F, as hashed names can be); raises HostError."""
-    said = commands.ask(("ssh-keygen", "-F", host, "-f", str(path)), ok=(0, 1), timeout=10).out
-    lines = (line.split() for line in said.splitlines() if line and not line.startswith(("#", "@revoked")))
-    return tuple(words[2] if words[0].startswith("@") else words[1] for words in lines if len(words) > 2)
+def _usual() -> tuple[Path, ...]:
+    """Return where ssh looks when agent.yaml names no known_hosts (ssh_config(5))."""
+    home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    return Path("/etc/ssh/ssh_known_hosts"), home / ".ssh/known_hosts"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from agent.doctor import Found, failed, ok, warning
+from agent.doctor import Found, failed, ok, skipped, warning
 from agent.errors import DocumentError, RefusedError, SourceError
 from agent.git.address import Access, Ref, Transport
 from agent.git.limits import DEFAULT_LIMITS
@@ -94,7 +94,10 @@ def status(access: Access, branch: str) -> Found:
 def guarded(access: Access, branch: str) -> Found:
     """Return whether the branch that this host follows is safe from this host itself; raises SourceError."""
     if (refusal := _trial(access, branch)) is None:
-        return ok(f"could not be tried yet: there is nothing in the repository but {branch}")
+        return skipped(
+            f"cannot be tried while there is nothing in the repository but {branch}",
+            "run it again after the first report: trued apply && trued doctor",
+        )
     if REFUSALS.search(refusal):
         return ok(f"{branch} cannot be written with this host's key or token")
     return warning(
