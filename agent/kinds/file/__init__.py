@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
-from agent.kinds import Kind
+from agent.kinds import Found, Kind
 from agent.kinds.file.expand import expand
 from agent.kinds.file.names import checked_name
-from agent.kinds.file.observe import Found, observe, where
+from agent.kinds.file.observe import Detailed, observe, where
 from agent.kinds.file.spec import FileSpec
 from agent.kinds.file.steps import steps, stuck
+from agent.kinds.file.survey import survey
 from agent.model import KeepFirst, ResourceId, Sources, Stale, Step
 
 
@@ -58,10 +59,13 @@ class File(Kind[FileSpec, Entry]):
             yield KeepFirst(path=where(name, have), why="")
 
     def claimed(self, have: Entry) -> bool:
-        return isinstance(have, Found) and have.path is not None
+        return isinstance(have, Detailed) and have.path is not None
 
     def leaves(self, name: str, have: Entry) -> str:
         return stuck(have)
+
+    def survey(self, probe: Probe) -> Iterable[Found]:
+        return survey(probe)
 
 
 KIND = File()

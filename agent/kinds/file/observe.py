@@ -17,7 +17,7 @@ NAMED = 3  # how many of the things in the way a message names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found(Entry):
+class Detailed(Entry):
     """What stands at a path, where there is more to say of it than an `Entry` does."""
 
     path: PurePosixPath | None = None  # of a stray, whose name may be escaped
@@ -31,7 +31,7 @@ class Found(Entry):
 
 def where(name: str, have: Entry) -> PurePosixPath:
     """Return the path of something that was observed under a name."""
-    return have.path if isinstance(have, Found) and have.path is not None else PurePosixPath(name)
+    return have.path if isinstance(have, Detailed) and have.path is not None else PurePosixPath(name)
 
 
 def observe(probe: Probe, wants: Wants) -> Mapping[str, Entry | HostError | None]:
@@ -179,8 +179,8 @@ def _found(
     inside: tuple[PurePosixPath, ...] = (),
     theirs: frozenset[PurePosixPath] = frozenset(),
     foreign: tuple[PurePosixPath, ...] = (),
-) -> Found:
-    return Found(
+) -> Detailed:
+    return Detailed(
         type=seen.type,
         mode=seen.mode,
         uid=seen.uid,

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from agent.errors import HostError
 from agent.host import Entry, FileType, shown
-from agent.kinds.file.observe import Found, where
+from agent.kinds.file.observe import Detailed, where
 from agent.kinds.file.spec import FileSpec
 from agent.model import (
     Content,
@@ -45,7 +45,7 @@ def stuck(have: Entry) -> str:
     """Return why something that is no longer declared has to stay, or nothing."""
     if have.type is FileType.OTHER:
         return f"it is {_CALLED[FileType.OTHER]} now, and trued made none"
-    if isinstance(have, Found) and have.foreign:
+    if isinstance(have, Detailed) and have.foreign:
         return f"it holds {_things(have.foreign_count)} that {_are(have.foreign_count)} not trued's: {_list(have)}"
     return ""
 
@@ -62,11 +62,11 @@ def _agrees(want: FileSpec, have: Entry) -> bool:
 
 
 def _owner_differs(have: Entry) -> bool:
-    return type(have) is Found and bool(have.owner or have.group)
+    return type(have) is Detailed and bool(have.owner or have.group)
 
 
 def _gone(have: Entry) -> str:
-    is_stray = isinstance(have, Found) and have.path is not None
+    is_stray = isinstance(have, Detailed) and have.path is not None
     return "not declared, in a folder that is purged" if is_stray else "no longer declared"
 
 
@@ -148,7 +148,7 @@ def _attributes(path: PurePosixPath, want: FileSpec, have: Entry) -> Step:
 
 def _emptying(path: PurePosixPath, have: Entry) -> Iterator[Step]:
     """Yield what empties a folder that is to make room; raises HostError when it holds what is not trued's."""
-    if not isinstance(have, Found):
+    if not isinstance(have, Detailed):
         return
     if have.foreign:
         count = have.foreign_count
@@ -190,9 +190,9 @@ def _why(want: FileSpec, have: Entry | None, wanted: FileType, differs: str) -> 
 def _differences(want: FileSpec, have: Entry) -> Iterator[str]:
     if want.mode is not None and want.mode != have.mode:
         yield f"mode is {Mode(have.mode)}, wanted {want.mode}"
-    if isinstance(have, Found) and have.owner:
+    if isinstance(have, Detailed) and have.owner:
         yield f"owner is {have.owner}, wanted {want.owner}"
-    if isinstance(have, Found) and have.group:
+    if isinstance(have, Detailed) and have.group:
         yield f"group is {have.group}, wanted {want.group}"
 
 
@@ -208,5 +208,5 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _list(have: Found) -> str:
+def _list(have: Detailed) -> str:
     return ", ".join(have.foreign) + (", …" if have.foreign_count > len(have.foreign) else "")
