@@ -85,6 +85,7 @@ class Change:
     steps: tuple[Step, ...]
     needs: frozenset[ResourceId] = frozenset()
     stale: Stale = Stale.NO  # what it has to do though it may be as declared
+    moved: tuple[ResourceId, ...] = ()  # those that it listens to, and that change in this plan
 
     def __post_init__(self) -> None:
         if not self.steps:
@@ -97,8 +98,16 @@ class Change:
 
     @property
     def why(self) -> str:
-        """The reasons of its steps, each once, in order."""
-        return ", ".join(dict.fromkeys(step.why for step in self.steps if step.why))
+        """The reasons of its steps, each once, in order; and what made it restart or reload."""
+        reasons = dict.fromkeys(step.why for step in self.steps if step.why)
+        if self.moved and any(isinstance(step, Run) and step.unseen for step in self.steps):
+            reasons[f"{_few(self.moved)} changed"] = None
+        return ", ".join(reasons)
+
+
+def _few(ids: tuple[ResourceId, ...]) -> str:
+    more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
+    return ", ".join(map(str, ids[:3])) + more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

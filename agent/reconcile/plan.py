@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from agent.errors import HostError
 from agent.kinds import AnyKind
@@ -55,7 +55,16 @@ def decide_again(change: Change, have: object | HostError | None, situation: Sit
     resource = situation.desired.resources.get(change.id)
     if resource is None:
         return None if planner.leaves(change.id, have) else planner.removing(change.id, have)
-    return planner.change(resource, have, change.cause, change.stale)
+    return planner.change(resource, have, change)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why something is looked at with an eye to change, and what it has to do in any case."""
+
+    cause: Cause
+    stale: Stale = Stale.NO
+    moved: tuple[ResourceId, ...] = ()
 
 
 class _Planner:
@@ -65,36 +74,37 @@ class _Planner:
 
     def declared(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> Planned | None:
         """Return what is to be done about something declared, given what comes before it."""
-        cause, stale = self._cause(resource, entries)
-        entry = self.change(resource, self.observed[resource.id], cause, stale)
+        reason = self._reason(resource, entries)
+        entry = self.change(resource, self.observed[resource.id], reason)
         if not isinstance(entry, Change):
             return entry
         if missing := sorted(need for need in resource.after if isinstance(entries.get(need), Blocked)):
             return Blocked(id=resource.id, reason=f"needs {missing[0]}, which is blocked")
-        if cause is Cause.DRIFT and resource.drift is Drift.REPORT:
+        if reason.cause is Cause.DRIFT and resource.drift is Drift.REPORT:
             return Held(id=resource.id, reason=f"drift is only reported: {entry.why}", change=entry)
         return entry
 
     def change(
-        self, resource: Resource, have: object | HostError | None, cause: Cause, stale: Stale
+        self, resource: Resource, have: object | HostError | None, reason: Reason | Change
     ) -> Change | Blocked | None:
         """Return what turns what is seen into what is declared."""
         rid, kind = resource.id, self.kinds[resource.id.kind]
         if isinstance(have, HostError):
             return Blocked(id=rid, reason=have.reason)
         try:
-            steps = tuple(kind.steps(rid.name, resource.spec, have, stale=stale))
+            steps = tuple(kind.steps(rid.name, resource.spec, have, stale=reason.stale))
         except HostError as error:
             return Blocked(id=rid, reason=error.reason)
-        if not steps or (cause is Cause.DRIFT and resource.drift is Drift.IGNORE):
+        if not steps or (reason.cause is Cause.DRIFT and resource.drift is Drift.IGNORE):
             return None
         return Change(
             id=rid,
             verb=_verb(kind, resource, have),
-            cause=cause,
+            cause=reason.cause,
             steps=(*self._first(rid, have), *steps),
             needs=resource.after,
-            stale=stale,
+            stale=reason.stale,
+            moved=reason.moved,
         )
 
     def undeclared(self) -> Iterator[ResourceId]:
@@ -138,17 +148,23 @@ class _Planner:
     def _needed(self, rid: ResourceId) -> tuple[ResourceId, ...]:
         return self.ledger.owned[rid].needs if rid in self.ledger.owned else ()
 
-    def _cause(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> tuple[Cause, Stale]:
-        """Return why something is looked at with an eye to change, and what it has to do in any case."""
+    def _reason(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> Reason:
         stale = self.ledger.unfinished.get(resource.id, Stale.NO)
-        if any(isinstance(entries.get(rid), Change) for rid in resource.restart_on):
-            return Cause.TRIGGER, Stale.RESTART
-        if any(isinstance(entries.get(rid), Change) for rid in resource.reload_on):
-            return Cause.TRIGGER, max(stale, Stale.RELOAD)
+        restarts = self._moved(resource.restart_on, entries)
+        reloads = self._moved(resource.reload_on, entries)
+        if restarts or reloads:
+            stale = max(stale, Stale.RESTART if restarts else Stale.RELOAD)
+            return Reason(cause=Cause.TRIGGER, stale=stale, moved=(*restarts, *reloads))
         if resource.id in self.ledger.unfinished:
-            return Cause.UNFINISHED, stale
+            return Reason(cause=Cause.UNFINISHED, stale=stale)
         owned = self.ledger.owned.get(resource.id)
-        return (Cause.DRIFT if owned and owned.digest == resource.digest else Cause.COMMIT), stale
+        known = owned is not None and owned.digest == resource.digest
+        return Reason(cause=Cause.DRIFT if known else Cause.COMMIT)
+
+    def _moved(
+        self, listened: Iterable[ResourceId], entries: Mapping[ResourceId, Planned]
+    ) -> tuple[ResourceId, ...]:
+        return tuple(sorted(rid for rid in listened if isinstance(entries.get(rid), Change)))
 
     def _first(self, rid: ResourceId, have: object | None) -> tuple[Step, ...]:
         """

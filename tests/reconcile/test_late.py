@@ -30,6 +30,15 @@ def test_what_came_along_before_its_configuration_rereads_that(cycle: Cycle, wor
     assert ("reload", "web") == world.performed[-1]
 
 
+def test_what_made_it_restart_is_told(cycle: Cycle, world: World) -> None:
+    world.services = {"web": "running"}
+    names = ("a", "b", "c", "d", "e")
+    listening = service("web", restart_on=list(map(thing, names)))
+    outcome = cycle.run(desired(*map(resource, names), listening))["web"]
+
+    assert "what it reads has changed, thing:a, thing:b, thing:c and 2 more changed" == outcome.reason
+
+
 def test_what_became_so_by_itself_is_unchanged(cycle: Cycle, world: World) -> None:
     world.services = {"web": "stopped"}
     state = desired(service("web"))
