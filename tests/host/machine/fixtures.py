@@ -29,6 +29,8 @@ TOOLS = (
     "systemd-nspawn", "xfs_io",
 )  # fmt: skip
 
+PACKAGES = python.TOP / "tests/servers/packages.txt"
+
 Boot = Callable[..., Machine]
 Manage = Callable[..., Host]
 
@@ -40,7 +42,7 @@ def missing() -> str:
     if tools := [
         tool for tool in TOOLS if not shutil.which(tool, path=f"{os.environ.get('PATH', '')}:{PATH}")
     ]:
-        return f"missing: {', '.join(tools)}"
+        return f"missing: {', '.join(tools)}; the packages are in {PACKAGES}"
     if "\toverlay\n" not in Path("/proc/filesystems").read_text():
         return "the kernel has no overlayfs"
     return ""
@@ -74,7 +76,7 @@ def boot(machines: slot.Slot, trees: Sequence[Path], network: Network) -> Iterat
     """
     Make and start machines: `boot("edge-01", disk="512M", bindings=[Binding(…)], start=False)`.
 
-    What starts a machine by hand can put files into it before.
+    What starts a machine by hand can put files into it before. A `plain` one has no Python environment for trued.
     """
     with contextlib.ExitStack() as ends:
 
@@ -85,16 +87,17 @@ def boot(machines: slot.Slot, trees: Sequence[Path], network: Network) -> Iterat
             file_system: str = "xfs",
             bindings: Sequence[Binding] = (),
             start: bool = True,
+            plain: bool = False,
         ) -> Machine:
             agent = Binding(source=python.TOP / "agent", place=f"{python.CHECKOUT}/agent", read_only=True)
             made = Machine(
                 name=name,
-                lower=trees,
+                lower=trees[1:] if plain else trees,
                 work=machines.work / name,
                 runtime=machines.runtime,
                 network=network,
                 cgroups=Cgroups.named(f"trued-machines/{machines.number}/{name}"),
-                bindings=(agent, *bindings),
+                bindings=bindings if plain else (agent, *bindings),
                 disk=disk,
                 file_system=file_system,
             )

@@ -35,6 +35,12 @@ class Slot:
     def prefix(self) -> str:
         return f"trued{self.number}-"
 
+    def make(self) -> None:
+        self.work.mkdir(parents=True)
+        share(self.work)
+        self.runtime.mkdir()
+        (self.runtime / "work").write_text(str(self.work))
+
     def clean(self) -> None:
         """End and remove all that has this number."""
         Cgroups.named(f"trued-machines/{self.number}").remove()
@@ -49,26 +55,37 @@ class Slot:
 
 @contextmanager
 def take() -> Iterator[Slot]:
-    """Hold the first free number, cleaned before and after."""
+    """Hold the first free number, cleaned before and after; clean up after all that nobody holds any more."""
     RUNTIME.mkdir(mode=0o700, exist_ok=True)
+    for left in RUNTIME.glob("*/"):
+        with _held(int(left.name)) as slot:
+            if slot:
+                slot.clean()
     for number in range(1, MOST):
-        with (RUNTIME / f"{number}.lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with _held(number) as slot:
+            if not slot:
                 continue
-            slot = Slot(number=number, work=cache.folder() / f"runs/{number}", runtime=RUNTIME / str(number))
             slot.clean()
-            slot.work.mkdir(parents=True)
-            share(slot.work)
-            slot.runtime.mkdir()
-            (slot.runtime / "work").write_text(str(slot.work))
+            slot.make()
             try:
                 yield slot
             finally:
                 slot.clean()
             return
     raise AssertionError(f"all {MOST} numbers in {RUNTIME} are held: by whom says `lslocks`")
+
+
+@contextmanager
+def _held(number: int) -> Iterator[Slot | None]:
+    """Hold a number as long as the block lasts; None when somebody else does."""
+    with (RUNTIME / f"{number}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            work = cache.folder() / f"runs/{number}"
+            yield Slot(number=number, work=work, runtime=RUNTIME / str(number))
 
 
 def _remove(folder: Path) -> None:
