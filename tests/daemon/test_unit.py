@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent.config import Settings, SourceSettings, StatusSettings, load_settings
+from agent.daemon.heart import EXTENSION
+from agent.git.limits import DEFAULT_LIMITS
 from agent.host.commands import LOOK, PULSE
 from agent.host.journal import FIELDS
 
@@ -23,7 +25,7 @@ EXAMPLE = TOP / "config" / "agent.yaml"
 def test_systemd_understands_every_line(tmp_path: Path) -> None:
     """An unknown key would be ignored by systemd with no more than a warning."""
     unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/usr/bin/trued run", "/bin/true"))
+    unit.write_text(UNIT.read_text().replace("/opt/trued/current/bin/trued run", "/bin/true"))
     said = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
     )
@@ -33,11 +35,23 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
 
 
 def test_the_watchdog_waits_longer_than_the_loop_is_ever_silent() -> None:
-    """It shows life while it waits for a command; what it reads meanwhile, a minute at most each, is not waited for."""
+    """
+    It shows life while it waits for a command; what it reads meanwhile, a minute at most each, is not waited for.
+
+    Nothing beats while a server is waited for, and two exchanges may follow each other.
+    """
     minutes = re.search(r"^WatchdogSec=(\d+)min$", UNIT.read_text(), re.MULTILINE)
 
     assert minutes
-    assert int(minutes[1]) * 60 >= 3 * max(PULSE, LOOK)
+    assert int(minutes[1]) * 60 >= max(3 * PULSE, 3 * LOOK, 2 * DEFAULT_LIMITS.total)
+
+
+def test_a_stop_lasts_longer_than_what_is_asked_for_at_once() -> None:
+    """Else systemd would end a step before the loop could ask for more time."""
+    seconds = re.search(r"^TimeoutStopSec=(\d+)$", UNIT.read_text(), re.MULTILINE)
+
+    assert seconds
+    assert int(seconds[1]) >= 2 * EXTENSION
 
 
 def test_the_example_is_a_valid_agent_yaml(tmp_path: Path) -> None:
