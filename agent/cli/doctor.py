@@ -123,7 +123,9 @@ def way_in(source: Access, ref: Ref, settings: Settings, stack: ExitStack) -> It
     before: tuple[str, ...] = ()
     if (way := network.Way.to(source)) is not None:
         yield Check(name="name", look=lambda: network.name(way), code=code)
-        yield Check(name="connection", look=lambda: network.connection(way), needs=("name",), code=code)
+        yield Check(
+            name="connection", look=lambda: network.connection(way), needs=("name",), limit=30, code=code
+        )
         before = ("connection",)
         if source.place.transport is Transport.SSH:
             yield Check(name="host key", look=lambda: network.host_key(way), code=code)

@@ -12,8 +12,11 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from agent.errors import ConfigError, HostError, SourceError, TruedError
+
+T = TypeVar("T")
 
 AS_ROOT = "run it as root: sudo trued doctor"
 
@@ -92,16 +95,20 @@ def exit_code(findings: Iterable[Finding]) -> int:
 
 
 def _within(limit: float, look: Callable[[], Found]) -> Found:
-    """Return what a check answers in time. One that hangs is left behind: its thread ends with the process."""
-    answers: list[Found] = []
-    thread = threading.Thread(target=lambda: answers.append(_answer(look)), name="check", daemon=True)
-    thread.start()
-    thread.join(limit)
-    if answers:
-        return answers[0]
-    return failed(
+    late = failed(
         f"did not come to an end within {limit:g} s", "look for what hangs: a network, a mount, a lock"
     )
+    return in_time(limit, lambda: _answer(look), late)
+
+
+def in_time(limit: float, ask: Callable[[], T], late: T) -> T:
+    """Return an answer, or `late` when it does not come in time. `ask` raises nothing; if it hangs, it is left behind."""
+    answers: list[T] = []
+    # A daemon: such a thread ends with the process.
+    thread = threading.Thread(target=lambda: answers.append(ask()), name="check", daemon=True)
+    thread.start()
+    thread.join(limit)
+    return answers[0] if answers else late
 
 
 def _answer(look: Callable[[], Found]) -> Found:

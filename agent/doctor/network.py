@@ -18,13 +18,14 @@ from types import MappingProxyType
 from typing import Self
 from urllib.parse import urlsplit
 
-from agent.doctor import Found, failed, ok
+from agent.doctor import Found, failed, in_time, ok
 from agent.enroll.keys import known_as, pinned
 from agent.errors import SourceError
 from agent.git.address import Access, Transport
 from agent.git.failures import explain
 
 CONNECT = 10.0  # seconds
+ASKING = 10.0  # seconds until the web server has said what time it is
 PORTS: Mapping[str, int] = MappingProxyType({"https": 443, "http": 80, "ssh": 22})
 
 
@@ -104,12 +105,17 @@ def skew(way: Way) -> float | None:
     """
     if way.access.place.transport is not Transport.HTTP or way.access.proxy is not None:
         return None
+    # A resolver that hangs is no fault of the clock, and has a check of its own.
+    return in_time(ASKING, lambda: _skew(way), None)
+
+
+def _skew(way: Way) -> float | None:
     asked: HTTPConnection
     if way.secure:
         context = ssl._create_unverified_context()  # noqa: SLF001, S323 - see above
-        asked = HTTPSConnection(way.host, way.port, timeout=CONNECT, context=context)
+        asked = HTTPSConnection(way.host, way.port, timeout=ASKING, context=context)
     else:
-        asked = HTTPConnection(way.host, way.port, timeout=CONNECT)
+        asked = HTTPConnection(way.host, way.port, timeout=ASKING)
     try:
         with closing(asked):
             asked.request("HEAD", "/", headers={"User-Agent": "git/trued"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -38,8 +39,10 @@ class Repository:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._source is not None:
-            self._source.close()
+        # A check that was left behind may still be at it.
+        with suppress(Exception):
+            if self._source is not None:
+                self._source.close()
         self._scratch.cleanup()
 
     def reach(self) -> Found:

@@ -61,6 +61,20 @@ def test_packages_that_are_not_whole_are_named() -> None:
     ] == machine.unfinished(LISTING)
 
 
+def test_packages_in_the_hands_of_another_are_let_be(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Halfway is then as it should be."""
+    lock = tmp_path / "lock-frontend"
+    monkeypatch.setattr(machine, "DPKG_LOCK", lock)
+    with lock.open("w") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        found = machine.packages()
+
+    assert Standing.WARNING is found.standing
+    assert f"another process works with dpkg now (pid {os.getpid()})" == found.text
+
+
 def test_a_tool_is_missed_only_by_what_needs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A host that goes by https does without ssh."""
     for name in set(machine.TOOLS) - {"ssh"}:
