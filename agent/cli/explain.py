@@ -145,6 +145,8 @@ def _declaration(resource: Resource | None, known: Known) -> Iterator[tuple[str,
         yield "needs", sorted(map(str, resource.needs))
     if resource.restart_on:
         yield "restarts on", sorted(map(str, resource.restart_on))
+    if resource.reload_on:
+        yield "reloads on", sorted(map(str, resource.reload_on))
     users = [rid for rid, other in known.desired.resources.items() if resource.id in other.after]
     if users:
         yield "needed by", sorted(map(str, users))

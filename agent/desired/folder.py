@@ -24,7 +24,11 @@ class FolderFile:
     @cached_property
     def digest(self) -> str:
         """The blob id that Git would give it."""
-        hasher = blob_hasher(self._path.stat().st_size)
+        try:
+            size = self._path.stat().st_size
+        except OSError as error:
+            raise _unreadable(self._path, error) from error
+        hasher = blob_hasher(size)
         for piece in self.chunks():
             hasher.update(piece)
         return hasher.hexdigest()
@@ -35,7 +39,11 @@ class FolderFile:
                 while piece := file.read(_CHUNK):
                     yield piece
         except OSError as error:
-            raise SourceError(f"{self._path}: cannot be read: {error.strerror}") from error
+            raise _unreadable(self._path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> SourceError:
+    return SourceError(f"{path}: cannot be read: {error.strerror}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class FolderTree:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise SourceError(f"{here}: cannot be read: {error.strerror}") from error
+            raise _unreadable(here, error) from error
         if not stat.S_ISREG(mode):
             return None
         return TreeFile(path=path, executable=bool(mode & stat.S_IXUSR), content=FolderFile(here))
@@ -88,7 +96,7 @@ class FolderTree:
         try:
             found = sorted(self.root.joinpath(folder).iterdir())
         except OSError as error:
-            raise SourceError(f"{self.root / folder}: cannot be read: {error.strerror}") from error
+            raise _unreadable(self.root / folder, error) from error
         for path in found:
             if not _is_text(path.name):
                 raise DocumentError(f"{str(path)!r}: expected a name in UTF-8 without control characters")

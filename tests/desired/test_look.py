@@ -14,7 +14,7 @@ from agent.desired.look import check_all, render
 from agent.desired.schema import document_schema, fleet_schema
 from agent.documents.nodes import to_plain
 from agent.documents.parse import parse
-from agent.errors import DocumentError, RefusedError
+from agent.errors import DocumentError, RefusedError, SourceError
 from agent.kinds import discover
 from agent.model import Identity, TreeFile, TreeLink, TreePath, blob_id
 from tests.desired.fleet import EDGE, FLEET, KINDS, loaded, tree
@@ -146,6 +146,17 @@ def test_a_name_that_no_commit_may_have_is_refused(folder: Path) -> None:
 
     with pytest.raises(DocumentError, match="without control characters"):
         FolderTree(folder).documents(TreePath("base"))
+
+
+@pytest.mark.parametrize("read", [lambda file: file.digest, lambda file: list(file.chunks())])
+def test_a_file_that_vanishes_meanwhile_is_an_error_with_its_name(tmp_path: Path, read) -> None:
+    (tmp_path / "a").write_text("x")
+    found = FolderTree(tmp_path).entry(TreePath("a"))
+    assert isinstance(found, TreeFile)
+    (tmp_path / "a").unlink()
+
+    with pytest.raises(SourceError, match="/a: cannot be read: No such file or directory"):
+        read(found.content)
 
 
 def test_files_are_loaded_from_a_folder_by_their_kind(folder: Path) -> None:
