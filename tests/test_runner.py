@@ -13,6 +13,7 @@ import pytest
 from scripts.lib import layers
 from scripts.lib.layers import LAYERS, Layer, Tally, run_layer
 
+TOP = Path(__file__).parents[1]
 MARKERS = tuple(layer.marker for layer in LAYERS if layer.marker)
 UNIT = LAYERS[-1]
 PYPROJECT = f"""\
@@ -95,3 +96,34 @@ def test_an_unknown_layer_is_a_usage_error() -> None:
 
     assert 64 == answer.returncode
     assert "no layer unti; there are check, unit," in answer.stderr
+
+
+def test_who_asks_for_a_machine_is_in_its_layer() -> None:
+    """Nobody has to remember the marker."""
+    argv = (
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--collect-only",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not machine",
+    )
+    answer = subprocess.run(
+        (*argv, "tests/host/machine/test_machine.py"), cwd=TOP, check=False, capture_output=True
+    )
+
+    assert layers.NOTHING_COLLECTED == answer.returncode
+
+
+def test_what_takes_long_is_made_before_the_tests(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test has a limit of its own."""
+    (project.parent / "made.py").write_text("import pathlib; pathlib.Path('made').touch()\n")
+    project.write_text("import pathlib\ndef test_good(): assert pathlib.Path('made').exists()\n")
+    monkeypatch.setattr(
+        layers, "LAYERS", (layer := Layer(name="odd", marker="", at_once=1, prepare="made"),)
+    )
+
+    assert (1, 0, 0) == counts(run_layer(layer, strict=False))

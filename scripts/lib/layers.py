@@ -33,6 +33,7 @@ class Layer:
     at_once: int  # tests that may run at the same time
     root: bool = False
     tools: tuple[str, ...] = ()
+    prepare: str = ""  # a module that makes what takes longer than a test may
 
     def lacks(self) -> str:
         """Return why this layer cannot be run here, or nothing."""
@@ -57,7 +58,9 @@ MACHINES = (
 # The first marker wins; run in the opposite order, so that the quick ones speak first.
 LAYERS = (
     Layer(name="demo", marker="demo", at_once=1, tools=("git",)),
-    Layer(name="machine", marker="machine", at_once=2, root=True, tools=MACHINES),
+    Layer(
+        name="machine", marker="machine", at_once=2, root=True, tools=MACHINES, prepare="tests.host.machine"
+    ),
     Layer(name="slow", marker="slow", at_once=1),
     Layer(name="e2e", marker="e2e", at_once=2),
     Layer(name="root", marker="root", at_once=1, root=True),
@@ -102,6 +105,8 @@ def run_layer(layer: Layer, *, strict: bool) -> Tally:
     if reason := layer.lacks():
         return Tally(left_out=reason, failed=int(strict))
     started = time.monotonic()
+    if layer.prepare:  # if it fails, the tests do too, and say why
+        subprocess.run((sys.executable, "-m", layer.prepare), check=False, cwd=TOP)
     with tempfile.TemporaryDirectory() as scratch:
         record = Path(scratch, "record.xml")
         options = ["-q", "-m", expression(layer), f"--junitxml={record}"]

@@ -89,7 +89,6 @@ def boot(machines: slot.Slot, trees: Sequence[Path], network: Network) -> Iterat
             start: bool = True,
             plain: bool = False,
         ) -> Machine:
-            agent = Binding(source=python.TOP / "agent", place=f"{python.CHECKOUT}/agent", read_only=True)
             made = Machine(
                 name=name,
                 lower=trees[1:] if plain else trees,
@@ -97,7 +96,7 @@ def boot(machines: slot.Slot, trees: Sequence[Path], network: Network) -> Iterat
                 runtime=machines.runtime,
                 network=network,
                 cgroups=Cgroups.named(f"trued-machines/{machines.number}/{name}"),
-                bindings=bindings if plain else (agent, *bindings),
+                bindings=bindings if plain else (python.checkout(), *bindings),
                 disk=disk,
                 file_system=file_system,
             )

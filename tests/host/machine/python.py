@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.host.machine import debian
 from tests.host.machine.cache import cached, key
+from tests.host.machine.nspawn import Binding
 from tests.host.machine.tools import call
 
 TOP = Path(__file__).parents[3]
@@ -30,6 +31,11 @@ def layer() -> Path:
         call(SCRIPT, root, new, wheelhouse, PLACE)
 
     return cached("python", key(root.parent.name, SCRIPT, LOCK), make) / "upper"
+
+
+def checkout() -> Binding:
+    """Return how a machine sees the trued that is being tested."""
+    return Binding(source=TOP / "agent", place=f"{CHECKOUT}/agent", read_only=True)
 
 
 def wheels() -> Path:
