@@ -6,7 +6,8 @@ What stands here under "fixtures" is what tests build on, and stays as it is; al
 Fixtures (tests/host/machine/fixtures.py; every test may ask for them, and is thereby in the layer `machine`):
 
     machine   a fresh machine, booted: `Machine`
-    boot      makes them: boot("edge-02", disk="512M", file_system="ext4", bindings=[Binding(source=…, place=…)], start=False, plain=True)
+    boot      makes them: boot("edge-02", disk="512M", file_system="ext4", bindings=[Binding(source=…, place=…)], start=False);
+              plain=True: without Python environment for trued; crowded=True: 300 packages more, bulk-000 to bulk-299
     managed   a fresh machine with a fleet repository, /etc/trued/agent.yaml and the checkout's own trued: `Host`
     manage    makes them: manage("edge-02", …), with what `boot` takes
     packages  a signed apt repository over http, `Repository`, with the packages of catalog.py; other_packages: another key

@@ -17,6 +17,7 @@ from tests.host.machine.catalog import catalog, other_catalog
 from tests.host.machine.cgroups import Cgroups
 from tests.host.machine.forge import Forge
 from tests.host.machine.host import Host, repository
+from tests.host.machine.layer import crowd
 from tests.host.machine.machine import Machine
 from tests.host.machine.network import Network
 from tests.host.machine.nspawn import Binding
@@ -76,7 +77,8 @@ def boot(machines: slot.Slot, trees: Sequence[Path], network: Network) -> Iterat
     """
     Make and start machines: `boot("edge-01", disk="512M", bindings=[Binding(…)], start=False)`.
 
-    What starts a machine by hand can put files into it before. A `plain` one has no Python environment for trued.
+    What starts a machine by hand can put files into it before. A `plain` one has no Python environment for trued; a
+    `crowded` one has 300 packages more, bulk-000 to bulk-299.
     """
     with contextlib.ExitStack() as ends:
 
@@ -88,10 +90,11 @@ def boot(machines: slot.Slot, trees: Sequence[Path], network: Network) -> Iterat
             bindings: Sequence[Binding] = (),
             start: bool = True,
             plain: bool = False,
+            crowded: bool = False,
         ) -> Machine:
             made = Machine(
                 name=name,
-                lower=trees[1:] if plain else trees,
+                lower=[*([crowd()] if crowded else []), *trees[int(plain) :]],
                 work=machines.work / name,
                 runtime=machines.runtime,
                 network=network,

@@ -10,27 +10,43 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from tests.host.machine import debian
 from tests.host.machine.cache import cached, key
+from tests.host.machine.layer import layer as _layer
 from tests.host.machine.nspawn import Binding
 from tests.host.machine.tools import call
 
 TOP = Path(__file__).parents[3]
 LOCK = TOP / "requirements.lock"
-SCRIPT = TOP / "scripts/testing/make-python-layer"
 PLACE = "/opt/trued-test"
 CHECKOUT = f"{PLACE}/checkout"
 COMMAND = f"{PLACE}/bin/trued"
 
+# Wheels for the tree's Python, whatever the one is that runs the tests: Debian 12 has 3.11 and glibc 2.36.
+_MACHINE = sysconfig.get_platform().removeprefix("linux-")
+TAGS = (
+    "--only-binary=:all:", "--python-version=3.11", "--implementation=cp", "--abi=cp311", "--abi=abi3", "--abi=none",
+    *(f"--platform=manylinux{tag}_{_MACHINE}" for tag in ("2014", "_2_17", "_2_28", "_2_34", "_2_36")),
+)  # fmt: skip
+
+_INSTALL = f"""\
+set -eu
+python3 -m venv {PLACE}
+{PLACE}/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --no-index --find-links=/mnt \
+    --require-hashes --requirement=/mnt/requirements.lock
+mkdir {CHECKOUT}
+echo {CHECKOUT} >"$({PLACE}/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/trued.pth"
+cat >{COMMAND} <<END
+#!{PLACE}/bin/python
+from agent.cli import process
+raise SystemExit(process())
+END
+chmod 755 {COMMAND}
+"""
+
 
 def layer() -> Path:
     """Return the folder to lay above the tree."""
-    root, wheelhouse = debian.tree(), wheels()
-
-    def make(new: Path) -> None:
-        call(SCRIPT, root, new, wheelhouse, PLACE)
-
-    return cached("python", key(root.parent.name, SCRIPT, LOCK), make) / "upper"
+    return _layer("python", wheels(), "sh", "-c", _INSTALL)
 
 
 def checkout() -> Binding:
@@ -40,16 +56,12 @@ def checkout() -> Binding:
 
 def wheels() -> Path:
     """Return a folder of wheels for the tree's Python, and the requirements.lock that they are of."""
-    return cached("wheels", key(Path(__file__), LOCK), _download)
 
+    def make(new: Path) -> None:
+        call(
+            sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+            "--require-hashes", "--no-deps", *TAGS, f"--dest={new}", f"--requirement={LOCK}",
+        )  # fmt: skip
+        shutil.copy(LOCK, new)
 
-def _download(new: Path) -> None:
-    machine = sysconfig.get_platform().removeprefix("linux-")
-    tags = [f"manylinux{tag}_{machine}" for tag in ("2014", "_2_17", "_2_28", "_2_34", "_2_36")]
-    call(
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes",
-        "--only-binary=:all:", "--no-deps", "--python-version=3.11", "--implementation=cp",
-        "--abi=cp311", "--abi=abi3", "--abi=none", *(f"--platform={tag}" for tag in tags),
-        f"--dest={new}", f"--requirement={LOCK}",
-    )  # fmt: skip
-    shutil.copy(LOCK, new)
+    return cached("wheels", key(LOCK, *TAGS), make)

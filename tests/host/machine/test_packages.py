@@ -7,6 +7,7 @@ import pytest
 from tests.host.machine.apt import Repository
 from tests.host.machine.catalog import ALLOWED
 from tests.host.machine.deb import Package
+from tests.host.machine.fixtures import Boot
 from tests.host.machine.machine import Done, Machine
 from tests.host.machine.web import Fault
 
@@ -67,6 +68,15 @@ def test_a_package_brings_a_service(debian: Machine) -> None:
     assert ["hello-service 1.0 says hello", "hello-service 2.0 says hello"] == said[:2]
     debian.run("apt-get", "-qy", "purge", "hello-service")
     assert "could not be found" in debian.run("systemctl", "status", "hello-service", check=False).said
+
+
+def test_a_crowded_machine_has_hundreds_of_packages(boot: Boot) -> None:
+    """For what has to be quick with many."""
+    machine = boot(crowded=True)
+
+    assert (
+        "ii 1.0" * 300 == machine.run("dpkg-query", "-Wf", "${db:Status-Abbrev}${Version}", "bulk-*").stdout
+    )
 
 
 def test_versions_come_and_go(debian: Machine, packages: Repository) -> None:
