@@ -57,13 +57,12 @@ def checks(config: Path, stack: ExitStack) -> Iterator[Check]:
     """Yield all checks that mean something on this host, those that others need before them."""
     try:
         settings = load_settings(config)
-        policy(settings)
         source, status, ref = source_access(settings), status_access(settings), ref_of(settings)
     except ConfigError as error:
         yield Check(name="agent.yaml", look=lambda error=error: _wrong(error), code=ConfigError.exit_code)  # type: ignore[misc]
         yield from _of_machine(None)
         return
-    yield Check(name="agent.yaml", look=lambda: _right(settings, ref))
+    yield Check(name="agent.yaml", look=lambda: _right(settings, ref), code=ConfigError.exit_code)
     yield from _of_machine(settings)
     yield from _of_settings(settings)
     yield from way_in(source, ref, settings, stack)
@@ -75,6 +74,7 @@ def _wrong(error: ConfigError) -> Found:
 
 
 def _right(settings: Settings, ref: Ref) -> Found:
+    policy(settings)
     return ok(f"{settings.file}: {settings.host} follows {settings.source.url}, {ref}")
 
 
