@@ -36,8 +36,10 @@ class Cgroups:
     def make(self) -> None:
         for folder in self.folders:
             folder.mkdir(parents=True, exist_ok=True)
-            for path in (folder.parent, folder):
+            for path in (folder.parent.parent, folder.parent, folder):
                 _take_cpus(path)
+                if self.unified:
+                    _hand_down(path.parent)
 
     def processes(self) -> set[int]:
         """Return who is in any of them, or below."""
@@ -78,6 +80,11 @@ def _take_cpus(folder: Path) -> None:
         path = folder / name
         if path.exists() and not path.read_text().strip():
             path.write_text((folder.parent / name).read_text())
+
+
+def _hand_down(folder: Path) -> None:
+    """Let the groups below have controllers, cgroups(7): v2 hands them from level to level."""
+    (folder / "cgroup.subtree_control").write_text("+cpu +memory +pids")
 
 
 def _remove(path: str) -> None:

@@ -46,6 +46,8 @@ def missing() -> str:
         return f"missing: {', '.join(tools)}; the packages are in {PACKAGES}"
     if "\toverlay\n" not in Path("/proc/filesystems").read_text():
         return "the kernel has no overlayfs"
+    if "\nID=debian\n" not in f"\n{Path('/etc/os-release').read_text()}":
+        return "needs Debian, from whose package sources the machines' tree is made"
     return ""
 
 

@@ -112,8 +112,13 @@ class Machine:
         )
         state = self.run("systemctl", "is-system-running", "--wait", check=False).stdout.strip()
         if healthy and state != "running":
-            failed = self.run("systemctl", "--failed", "--plain", "--no-legend", check=False).stdout
-            raise AssertionError(f"{self.name} is {state}:\n{failed}")
+            raise AssertionError(f"{self.name} is {state}:\n{self._failures()}")
+
+    def _failures(self) -> str:
+        """Return the failed units and the last warnings."""
+        units = self.run("systemctl", "--failed", "--plain", "--no-legend", check=False)
+        warnings = self.run("journalctl", "--boot", "--priority=warning", "--lines=40", check=False)
+        return units.said + warnings.said
 
     def reboot(self, *, healthy: bool = True) -> None:
         """Reboot in an orderly way."""
