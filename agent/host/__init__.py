@@ -91,6 +91,8 @@ class Accounts:
     groups: Mapping[str, GroupEntry]
     broken_users: Mapping[str, HostError] = field(default_factory=dict)  # lines that make no sense
     broken_groups: Mapping[str, HostError] = field(default_factory=dict)
+    uids: range = range(1000, 60001)  # of people (UID_MIN and UID_MAX of login.defs(5))
+    gids: range = range(1000, 60001)
     locks: tuple[PurePosixPath, ...] = ()  # lock files from before this boot: nobody holds them any more
 
     def user_of(self, uid: int) -> str:

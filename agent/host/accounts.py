@@ -12,7 +12,8 @@ from agent.host import Accounts, Entry, FileType, GroupEntry, PasswdEntry, Probe
 
 T = TypeVar("T", PasswdEntry, GroupEntry)
 
-PASSWD, GROUP, SHADOW = (PurePosixPath(f"/etc/{name}") for name in ("passwd", "group", "shadow"))
+FILES = tuple(PurePosixPath(f"/etc/{name}") for name in ("passwd", "group", "shadow", "login.defs"))
+PASSWD, GROUP, SHADOW, LOGIN_DEFS = FILES
 SHADOWED = "x"  # stands in passwd(5) for what is in shadow(5)
 MOST = 32 << 20  # bytes
 LOCKS = tuple(f"/etc/{name}.lock" for name in ("passwd", "group", "shadow", "gshadow", "subuid", "subgid"))
@@ -27,13 +28,12 @@ WRITERS = frozenset({
 
 def read(probe: Probe) -> Accounts:
     """Return what the files say, read anew only where one has changed; raises HostError."""
-    files = tuple(map(str, (PASSWD, GROUP, SHADOW)))
-    known = probe.remembered("accounts", files, lambda: _parsed(probe))
+    known = probe.remembered("accounts", tuple(map(str, FILES)), lambda: _parsed(probe))
     return replace(known, locks=tuple(_stale_locks(probe)))
 
 
-def parse(passwd: bytes, group: bytes, shadow: bytes) -> Accounts:
-    """Return what three files say; raises HostError where one is no such file at all."""
+def parse(passwd: bytes, group: bytes, shadow: bytes, login_defs: bytes) -> Accounts:
+    """Return what four files say; raises HostError where one is no such file at all."""
     passwords = _passwords(shadow)
     users = _read_lines(PASSWD, passwd, 7, lambda fields: _user(fields, passwords))
     groups = _read_lines(GROUP, group, 4, _group)
@@ -42,15 +42,17 @@ def parse(passwd: bytes, group: bytes, shadow: bytes) -> Accounts:
         groups=groups.found,
         broken_users=users.broken,
         broken_groups=groups.broken,
+        uids=_range(login_defs, b"UID"),
+        gids=_range(login_defs, b"GID"),
     )
 
 
 def _parsed(probe: Probe) -> Accounts:
-    passwd, group, shadow = (_content(probe, path) for path in (PASSWD, GROUP, SHADOW))
+    passwd, group, shadow, login_defs = (_content(probe, path) for path in FILES)
     for path, data in ((PASSWD, passwd), (GROUP, group)):
         if data is None:
             raise HostError(f"{path}: is missing", hint=_backup(path))
-    return parse(passwd or b"", group or b"", shadow or b"")
+    return parse(passwd or b"", group or b"", shadow or b"", login_defs or b"")
 
 
 def _content(probe: Probe, path: PurePosixPath) -> bytes | None:
@@ -123,6 +125,13 @@ def _passwords(shadow: bytes) -> Mapping[str, str]:
         if len(fields) == 9:
             found.setdefault(fields[0], fields[1])
     return found
+
+
+def _range(login_defs: bytes, what: bytes) -> range:
+    """Return the numbers that people and their groups get (login.defs(5))."""
+    words = [line.split() for line in login_defs.splitlines()]
+    said = {line[0]: int(line[1]) for line in words if len(line) == 2 and line[1].isdigit()}
+    return range(said.get(what + b"_MIN", 1000), said.get(what + b"_MAX", 60000) + 1)
 
 
 def _backup(path: PurePosixPath) -> str:

@@ -39,10 +39,11 @@ from agent.model.tree import (
     blob_hasher,
     blob_id,
 )
-from agent.model.words import AccountName, Duration, Mode, ResourceId, Share, TreePath
+from agent.model.words import AccountId, AccountName, Duration, Mode, ResourceId, Share, TreePath
 
 __all__ = [
     "RELEASED",
+    "AccountId",
     "AccountName",
     "Blocked",
     "Cause",

@@ -66,6 +66,23 @@ class AccountName(str):
         return cls(text)
 
 
+class AccountId(int):
+    """The number of a user or group (credentials(7)) that is not root's."""
+
+    PATTERN: ClassVar[str] = "^[0-9]{1,10}$"
+    LARGEST: ClassVar[int] = 2**32 - 2  # (uid_t) -1 means "leave it" to chown(2)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not re.fullmatch("[0-9]{1,10}", text) or not 0 < int(text) <= cls.LARGEST:
+            raise ValueError(f"expected a number from 1 to {cls.LARGEST}, got {text[:60]!r}")
+        if int(text) == 65535:
+            raise ValueError(
+                "65535 is no number for a user or group: it was -1 in 16 bits (systemd.io/UIDS-GIDS)"
+            )
+        return cls(int(text))
+
+
 class Duration(float):
     """A span of time in seconds, written with a unit: 500ms, 60s, 5m, 2h, 1d."""
 

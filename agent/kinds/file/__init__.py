@@ -41,10 +41,14 @@ class File(Kind[FileSpec, Entry]):
         return spec.fingerprint()
 
     def edges(self, name: str, want: FileSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
-        """Yield the folder it stands in. A link does not need what it points to."""
+        """Yield the folder it stands in, and whom it belongs to. A link does not need what it points to."""
         folder = name.rpartition("/")[0]
         if folder and (above := ResourceId("file", folder)) in declared:
             yield above
+        if want.owner is not None and (owner := ResourceId("user", want.owner)) in declared:
+            yield owner
+        if want.group is not None and (group := ResourceId("group", want.group)) in declared:
+            yield group
 
     def observe(
         self, probe: Probe, wants: Mapping[str, FileSpec | None]
