@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
@@ -23,6 +24,7 @@ from agent.model import KeepFirst, MakeDirectory, MakeLink, Remove, Run, SetAttr
 T = TypeVar("T")
 
 VALIDATION = 60.0  # seconds that a file's own check may take
+SCRATCH = re.compile(r"/(var/)?tmp/[\w.-]+/")  # where a check puts a copy, under another name each time
 ANY_CODE = range(-64, 256)  # a signal's number, negative, or an exit status: wait(2)
 
 
@@ -209,7 +211,7 @@ def _validate(step: WriteFile, temporary: Path) -> None:
         raise HostError(
             f"{shown(step.path)}: left as it was: {_lasting(str(error), temporary)}", hint=error.hint
         ) from error
-    if answer.code != 0:
+    if answer.code != 0 and (not step.fatal or re.search(step.fatal, answer.out + answer.err, re.MULTILINE)):
         if not temporary.stat().st_mode & stat.S_IROTH:
             raise HostError(
                 f"{shown(step.path)}: left as it was: {commands.failed(step.validate, Answer(answer.code, '', ''))}",
@@ -221,4 +223,5 @@ def _validate(step: WriteFile, temporary: Path) -> None:
 
 def _lasting(text: str, temporary: Path) -> str:
     """Return words without the random name, so that the same failure has the same words next time."""
-    return text.replace(str(temporary), "{}").replace(temporary.name, "{}")
+    text = text.replace(str(temporary), "{}").replace(temporary.name, "{}")
+    return SCRATCH.sub("", text)

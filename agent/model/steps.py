@@ -28,6 +28,7 @@ class WriteFile:
     owner: str | None = None
     group: str | None = None
     validate: tuple[str, ...] = ()  # argv in which {} is the temporary file
+    fatal: str = ""  # a regular expression: if given, a check fails only where a line says this
     why: str
 
 
