@@ -91,7 +91,7 @@ def make_sources(plain: Plain, base: Path) -> None:
     if not isinstance(plain, dict):
         return
     if isinstance(source := plain.get("source"), str):
-        written(base / f"{source}/index.html" if source.endswith("/") else base / source, "x\n")
+        written(base / f"{source}/index.html" if source.endswith("/") else base / source, "# x\n")
     for below in plain.values():
         make_sources(below, base)
 

@@ -1,0 +1,121 @@
+"""
+What systemd says of all units in one reading, and what stands where trued puts their files. Only looks.
+
+What can change without a trace in the folders of unit files is asked for in each cycle, by one `systemctl list-units`
+(3 ms for a hundred). The rest is remembered for as long as these folders stand as they stood: `systemctl show` asks
+systemd for all there is to say of a unit, and what it knows of links that enable one is as old as its last reload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from agent.errors import HostError
+from agent.host import Entry, FileType, Probe
+from agent.kinds.unit import systemd
+from agent.kinds.unit.names import is_template, path_of, unit_of
+from agent.kinds.unit.spec import UnitSpec
+from agent.kinds.unit.state import AT_REST, Trouble, UnitState
+
+Wants: TypeAlias = Mapping[str, UnitSpec | None]
+MOST_TOLD = 8  # units whose journal is read in one cycle
+
+
+def observe(probe: Probe, wants: Wants) -> Mapping[str, UnitState | HostError | None]:
+    """Return the state of all `wants`; trouble with systemd itself is said of each."""
+    try:
+        return _observe(probe, wants)
+    except HostError as error:
+        return dict.fromkeys(wants, error)
+
+
+def _observe(probe: Probe, wants: Wants) -> Mapping[str, UnitState | HostError | None]:
+    systemd.check_running(probe)
+    paths = {name: path_of(name) for name in wants}
+    folders = {path.rpartition("/")[0] for name, path in paths.items() if unit_of(name) != name}
+    deep = {paths[name] for name, want in wants.items() if want is not None and want.data is not None}
+    seen = probe.entries({*paths.values(), *folders}, digests=deep)
+    units = _units(probe, wants)
+    return {name: _state(name, path, seen, units, wants) for name, path in paths.items()}
+
+
+def _state(
+    name: str,
+    path: str,
+    seen: Mapping[str, Entry | HostError | None],
+    units: Mapping[str, UnitState],
+    wants: Wants,
+) -> UnitState | HostError:
+    file, unit = seen[path], unit_of(name)
+    if isinstance(file, HostError):
+        return file
+    state = units[unit]
+    if unit != name:
+        above = seen[path.rpartition("/")[0]]
+        folder = isinstance(above, Entry) and above.type is FileType.DIRECTORY
+        return replace(state, drop_in=True, file=file, folder=folder, stops=_stops(wants, unit))
+    rival = state.id if state.id != name and wants.get(state.id) is not None else ""
+    return replace(state, file=file, rival=rival)
+
+
+def _units(probe: Probe, wants: Wants) -> Mapping[str, UnitState]:
+    names = sorted({unit_of(name) for name in wants})
+    known = systemd.known(probe, names)
+    running = systemd.running(probe, {state.id for state in known.values() if not is_template(state.id)})
+    states = {name: _now(state, running) for name, state in known.items()}
+    stopped = [
+        name for name, state in states.items() if _is_wanted(wants, name) and not state.runs and state.id
+    ]
+    for name, trouble in _troubles(probe, stopped, states).items():
+        states[name] = replace(states[name], trouble=trouble)
+    return states
+
+
+def _now(state: UnitState, running: Mapping[str, tuple[str, str]]) -> UnitState:
+    """Return a unit as it is now; one that systemd has not loaded does nothing."""
+    active, sub = running.get(state.id, ("inactive", "dead"))
+    return replace(state, active=active, sub=sub)
+
+
+def _is_wanted(wants: Wants, name: str) -> bool:
+    want = wants.get(name)
+    return want is not None and bool(want.active)
+
+
+def _stops(wants: Wants, name: str) -> bool:
+    want = wants.get(name)
+    return name in wants and (want is None or want.active is False or want.state == "absent")
+
+
+def _troubles(
+    probe: Probe, names: Collection[str], states: Mapping[str, UnitState]
+) -> Mapping[str, Trouble]:
+    """Return why units that are to be active are not, as far as somebody has tried."""
+    tried = [name for name in names if states[name].load == "loaded" and not is_template(name)]
+    if not tried:
+        return {}
+    told = frozenset(tried[:MOST_TOLD])
+    shown = systemd.show(probe, tried, systemd.OUTCOME)
+    return {
+        name: Trouble(
+            result=facts.get("Result", ""),
+            status=facts.get("ExecMainStatus", ""),
+            restarts=facts.get("NRestarts", ""),
+            said=_said(probe, name, states[name]) if name in told else "",
+        )
+        for name, facts in zip(tried, shown, strict=True)
+    }
+
+
+def _said(probe: Probe, name: str, state: UnitState) -> str:
+    """Return the end of its journal; of one that is merely at rest, only that a condition kept it from starting."""
+    lines = systemd.journal(probe, name)
+    if state.active in AT_REST and state.active != "failed":
+        lines = [line for line in lines[-1:] if "ondition" in line]
+    return _short(lines)
+
+
+def _short(lines: Iterable[str]) -> str:
+    return "; ".join(lines)[-400:]

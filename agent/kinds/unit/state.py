@@ -1,0 +1,71 @@
+"""What is known of a unit on the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.host import Entry, FileType
+
+RUNNING = frozenset({"active", "reloading", "refreshing", "activating"})
+AT_REST = frozenset({"inactive", "failed", "deactivating"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why a unit is not active though it is wanted to be, as systemd has it."""
+
+    result: str = ""
+    status: str = ""  # the exit status of its main process
+    restarts: str = ""  # how often systemd has tried by itself
+    said: str = ""  # the end of its journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitState:
+    """
+    A unit, or a drop-in and the unit that it belongs to, at one moment.
+
+    `load`, `active` and `sub` are LoadState, ActiveState and SubState of org.freedesktop.systemd1(5); `enabled` is what
+    `systemctl is-enabled` says, or nothing.
+    """
+
+    id: str = ""  # its own name; another one if it was asked for by an alias
+    load: str = "not-found"
+    error: str = ""  # why it could not be loaded
+    active: str = "inactive"
+    sub: str = "dead"
+    enabled: str = ""
+    fragment: str = ""  # its unit file
+    reload_needed: bool = False  # systemd knows another text than stands on the disk
+    can_reload: bool = False
+    passing: bool = False  # a oneshot that does not remain: never active once it has done its work
+    triggers: tuple[str, ...] = ()  # the units that start it: sockets, timers, paths
+    rival: str = ""  # another declared entry that is the same unit
+    trouble: Trouble = field(default_factory=Trouble)
+    file: Entry | None = None  # what stands in /etc/systemd/system
+    drop_in: bool = False
+    folder: bool = False  # of a drop-in: whether NAME.d is there
+    stops: bool = False  # of a drop-in: whether its unit is declared not to run, or goes
+
+    @property
+    def runs(self) -> bool:
+        return self.active in RUNNING and not self.flaps
+
+    @property
+    def flaps(self) -> bool:
+        """Whether it ended, and systemd waits before it tries once more."""
+        return self.sub.startswith("auto-restart")
+
+    @property
+    def masked(self) -> bool:
+        return self.load == "masked" or self.enabled.startswith("masked")
+
+    @property
+    def there(self) -> bool:
+        """Whether there is something: of a drop-in its file, of a unit whatever systemd knows of it."""
+        return self.file is not None or (not self.drop_in and self.load != "not-found")
+
+    @property
+    def ours(self) -> bool:
+        """Whether a unit file stands where trued puts one."""
+        return self.file is not None and self.file.type is FileType.FILE

@@ -1,0 +1,315 @@
+"""
+What turns a unit into what is wanted of it. Pure: nothing is read or written.
+
+All units of a plan go through one order, so that their commands can be joined: stop, unmask, write, disable, enable, mask,
+remove, one daemon-reload, reset-failed, start, restart or reload. What enables and masks reloads nothing by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Final
+
+from agent.errors import HostError
+from agent.host import FileType
+from agent.kinds.unit.names import OURS, is_template, path_of, stem
+from agent.kinds.unit.spec import UnitSpec
+from agent.kinds.unit.state import UnitState
+from agent.kinds.unit.systemd import explain
+from agent.model import Content, Remove, Run, Stale, Step, WriteFile
+
+SETTLING: Final = "1"  # seconds
+CHANGED: Final = "what it listens to has changed"
+
+_FILES: Final = ("systemctl", "--no-ask-password", "--no-reload")
+_UNITS: Final = ("systemctl", "--no-ask-password")
+_ENABLED: Final = frozenset({"enabled", "enabled-runtime"})
+
+
+def steps(name: str, want: UnitSpec | None, have: UnitState, stale: Stale) -> tuple[Step, ...]:
+    """Return the steps, none when both agree; raises HostError where no step may lead there."""
+    if want is None:
+        return tuple(_removal(name, have, "no longer declared"))
+    if want.state == "absent":
+        return tuple(_absence(name, have))
+    _check(name, want, have)
+    found = tuple(_presence(name, want, have, stale))
+    if not found:
+        _check_running(want, have)
+    return found
+
+
+def daemon_reload(why: str = "") -> Run:
+    return Run(argv=("systemctl", "daemon-reload"), why=why)
+
+
+def reset(name: str) -> Run:
+    """Return what forgets a failure. As a pattern that matches this unit alone: one that is not loaded is no error."""
+    return Run(argv=(*_UNITS, "reset-failed", "--"), operands=(f"{name[:-1]}[{name[-1]}]",), why="")
+
+
+def alone(verb: str, name: str, unseen: Stale, why: str) -> Run:
+    """Return what restarts or reloads one unit: never joined, so that the failure of another repeats nothing."""
+    return Run(argv=(*_UNITS, verb, "--", name), unseen=unseen, explain=explain(name), why=why)
+
+
+def written(path: str, content: Content, why: str, *, checked_as: str = "") -> WriteFile:
+    check = ("systemd-analyze", "--man=no", "verify", f"{{}}:{checked_as}") if checked_as else ()
+    return WriteFile(
+        path=PurePosixPath(path),
+        content=content,
+        validate=check,
+        fatal=_unreadable(checked_as) if checked_as else "",
+        why=why,
+    )
+
+
+def _unreadable(name: str) -> str:
+    """Return what systemd-analyze says of a unit that it cannot load. It fails, too, for a program that is not there yet."""
+    return rf"^Unit {re.escape(stem(name))}\S* (has a bad unit file setting|failed to load properly)"
+
+
+def why_written(have: UnitState, what: str) -> str:
+    return f"{what} is missing" if have.file is None else f"{what} differs"
+
+
+def agrees(want: UnitSpec, have: UnitState) -> bool:
+    """Return whether the file is as declared, or nothing is said of it."""
+    return want.data is None or (
+        have.ours and have.file is not None and have.file.digest == want.data.digest
+    )
+
+
+def _check(name: str, want: UnitSpec, have: UnitState) -> None:
+    """Raise HostError where what is declared cannot come to be by any step."""
+    if have.rival:
+        raise HostError(
+            f"{name} is another name of unit:{have.rival}, which is declared as well", hint="take one away"
+        )
+    if have.masked and want.masked is None and (want.active or want.enabled or want.has_text):
+        raise HostError(
+            f"{name} is masked, and not by Git",
+            hint=f"to lift that, declare masked: false; by hand: systemctl unmask {name}",
+        )
+    if want.masked and have.ours:
+        raise HostError(
+            f"{path_of(name)} is a unit file, and a mask would stand in its place",
+            hint="declare the unit with state: absent first, or move the file away",
+        )
+    if want.data is not None:
+        _check_place(name, have)
+    if want.enabled is not None and not (have.masked and want.masked is not None):
+        _check_enabling(name, want, have)
+
+
+def _check_place(name: str, have: UnitState) -> None:
+    if have.id not in {name, ""} and not have.ours:
+        raise HostError(
+            f"{name} is another name of {have.id}: a unit file of its own would take its place",
+            hint=f"declare {have.id}",
+        )
+    if have.file is None or have.ours or have.masked:
+        return
+    what = f"a link to {have.file.target}" if have.file.type is FileType.LINK else "no regular file"
+    raise HostError(f"{path_of(name)} is {what}, and trued does not replace it", hint="remove it by hand")
+
+
+def _check_enabling(name: str, want: UnitSpec, have: UnitState) -> None:
+    reasons = {
+        "alias": (f"{name} is another name of {have.id}", f"declare {have.id}"),
+        "generated": (
+            f"{name} is made at each boot, from /etc/fstab or the like",
+            "to keep it from starting: masked: true",
+        ),
+        "transient": (
+            f"{name} was made by a program that runs, and is gone after a boot",
+            "declare a unit file for it",
+        ),
+        "bad": (
+            f"{name} cannot be loaded: {have.error or 'its unit file is unreadable'}",
+            f"see systemd-analyze verify {name}",
+        ),
+    }
+    if want.enabled:
+        reasons["static"] = (
+            f"{name} has no [Install]: other units start it, and it cannot be enabled",
+            "leave `enabled` away, or give it a unit file with [Install]",
+        )
+        if not is_template(name):
+            reasons["indirect"] = (
+                f"{name} is enabled by another unit that its Also= or Alias= names",
+                "declare that one",
+            )
+    rewritten = want.data is not None and not agrees(want, have)
+    if have.enabled in reasons and not (rewritten and have.enabled in {"static", "indirect", "bad"}):
+        what, hint = reasons[have.enabled]
+        raise HostError(what, hint=hint)
+
+
+def _check_running(want: UnitSpec, have: UnitState) -> None:
+    if want.active and have.flaps:
+        raise HostError(f"does not stay up{_told(have)}")
+
+
+def _presence(name: str, want: UnitSpec, have: UnitState, stale: Stale) -> Iterator[Step]:
+    files = tuple(_files(name, want, have))
+    running = tuple(_running(name, want, have, stale, rewritten=not agrees(want, have)))
+    if want.active is False and have.active not in {"inactive", "failed", "deactivating"}:
+        yield Run(argv=(*_UNITS, "stop", "--"), operands=(name,), why=_why_stop(have))
+    yield from files
+    if files or (have.reload_needed and (running or want.data is not None)):
+        yield daemon_reload("" if files else "systemd has not read its unit file anew")
+    yield from running
+
+
+def _files(name: str, want: UnitSpec, have: UnitState) -> Iterator[Step]:
+    """Yield what changes something on the disk, which systemd then has to read."""
+    if have.masked and want.masked is False:
+        yield from _unmask(name, have, "is masked")
+    rewritten = not agrees(want, have)
+    if want.data is not None and rewritten:
+        yield written(path_of(name), want.data, why_written(have, "unit file"), checked_as=name)
+    if want.enabled is False and have.enabled in _ENABLED:
+        runtime = ("--runtime",) if have.enabled == "enabled-runtime" else ()
+        yield Run(argv=(*_FILES, *runtime, "disable", "--"), operands=(name,), why="is enabled")
+    if want.enabled and (rewritten or have.enabled != "enabled"):
+        # A unit file that changes may say WantedBy= of another target: the links to the one before have to go.
+        again = rewritten and have.enabled == "enabled"
+        why = (
+            ""
+            if again
+            else "is not enabled"
+            if have.enabled != "enabled-runtime"
+            else "is enabled until the next boot only"
+        )
+        yield Run(argv=(*_FILES, "reenable" if again else "enable", "--"), operands=(name,), why=why)
+    if want.masked and have.enabled != "masked":
+        yield Run(argv=(*_FILES, "mask", "--"), operands=(name,), why="is not masked")
+
+
+def _unmask(name: str, have: UnitState, why: str) -> Iterator[Step]:
+    runtime = ("--runtime",) if have.enabled == "masked-runtime" else ()
+    yield Run(argv=(*_FILES, *runtime, "unmask", "--"), operands=(name,), why=why)
+
+
+def _running(name: str, want: UnitSpec, have: UnitState, stale: Stale, *, rewritten: bool) -> Iterator[Step]:
+    """Yield what is done to the running unit. What trued itself runs in is left to the next boot, or to a person."""
+    if name == OURS:
+        return
+    if rewritten:
+        stale = Stale.RESTART
+    passing = want.named.passing if want.data is not None else have.passing
+    if want.active and passing:
+        yield from _run_once(name, have, stale, rewritten=rewritten)
+    elif want.active and have.flaps:
+        if stale:
+            yield _renewed(name, have, Stale.RESTART, rewritten=rewritten)
+            yield from _settle(name)
+    elif want.active and not have.runs:
+        _check_loaded(name, have, rewritten=rewritten)
+        yield from _start(name, have)
+    elif (
+        have.active in {"active", "reloading", "refreshing", "activating"}
+        and want.active is not False
+        and stale
+    ):
+        renewed = _renewed(name, have, stale, rewritten=rewritten)
+        yield renewed
+        if "restart" in renewed.argv:
+            yield from _settle(name)
+
+
+def _run_once(name: str, have: UnitState, stale: Stale, *, rewritten: bool) -> Iterator[Step]:
+    """Yield what does the work of a oneshot once more: it is at rest whether it has done it or not."""
+    if have.active == "failed":
+        yield reset(name)
+        yield alone("restart", name, Stale.RESTART, f"has failed{_told(have)}")
+    elif stale:
+        yield alone("restart", name, Stale.RESTART, "" if rewritten else f"started, {CHANGED}")
+
+
+def _check_loaded(name: str, have: UnitState, *, rewritten: bool) -> None:
+    if have.load in {"error", "bad-setting"} and not rewritten and not have.reload_needed:
+        raise HostError(f"systemd cannot load it: {have.error}", hint=f"see systemd-analyze verify {name}")
+
+
+def _start(name: str, have: UnitState) -> Iterator[Step]:
+    if have.active == "failed":
+        yield reset(name)
+    yield Run(argv=(*_UNITS, "start", "--"), operands=(name,), explain=explain(name), why=_why_start(have))
+    yield from _settle(name)
+
+
+def _settle(name: str) -> Iterator[Step]:
+    """Yield a moment to wait: a service that is started and ends at once was started, too, as systemd sees it."""
+    if name.endswith(".service"):
+        yield Run(argv=("sleep", SETTLING), why="")
+
+
+def _renewed(name: str, have: UnitState, stale: Stale, *, rewritten: bool) -> Run:
+    if rewritten:
+        return alone("restart", name, Stale.RESTART, "")
+    if stale is Stale.RESTART:
+        return alone("restart", name, stale, f"restarted, {CHANGED}")
+    if have.can_reload:
+        return alone("reload", name, stale, f"reloaded, {CHANGED}")
+    return alone("restart", name, stale, f"restarted, as it cannot reload: {CHANGED}")
+
+
+def _why_start(have: UnitState) -> str:
+    return f"{'has' if have.active == 'failed' else 'is'} {have.active}{_told(have)}"
+
+
+def _why_stop(have: UnitState) -> str:
+    again = f", and {', '.join(have.triggers)} can start it again" if have.triggers else ""
+    return f"is {have.active}{again}"
+
+
+def _told(have: UnitState) -> str:
+    """Return what is known of a failure: how it ended, how often it was tried, and the end of its journal."""
+    trouble = have.trouble
+    ended = have.active == "failed" or have.flaps
+    parts = [trouble.result] if ended and trouble.result not in {"", "success"} else []
+    if ended and trouble.result == "exit-code" and trouble.status:
+        parts = [f"exit code {trouble.status}"]
+    if have.flaps and trouble.restarts not in {"", "0"}:
+        parts.append("systemd has started it again and again")
+    return (f" ({', '.join(parts)})" if parts else "") + (f": {trouble.said}" if trouble.said else "")
+
+
+def _absence(name: str, have: UnitState) -> Iterator[Step]:
+    if have.load != "not-found" and have.fragment not in {"", path_of(name)} and not have.masked:
+        raise HostError(
+            f"{name} comes from {have.fragment}, which is not for trued to remove",
+            hint="remove its package, or declare masked: true and active: false",
+        )
+    if have.file is not None and not have.ours and not have.masked:
+        raise HostError(
+            f"{path_of(name)} is no regular file, and trued does not remove it", hint="remove it by hand"
+        )
+    if have.ours or not have.masked:
+        yield from _removal(name, have, "is declared absent")
+
+
+def _removal(name: str, have: UnitState, why: str) -> Iterator[Step]:
+    """Yield what takes a unit away; of one whose unit file came from elsewhere, nothing."""
+    if have.masked and not have.ours:
+        yield from _unmask(name, have, why)
+        yield daemon_reload()
+        return
+    if have.ours:
+        if have.active not in {"inactive", "failed"}:
+            yield Run(argv=(*_UNITS, "stop", "--"), operands=(name,), why=why)
+        if have.enabled in _ENABLED:
+            yield Run(argv=(*_FILES, "disable", "--"), operands=(name,), why=why)
+        yield Remove(path=PurePosixPath(path_of(name)), why=why)
+        yield daemon_reload()
+        if not is_template(name):
+            yield reset(name)
+    elif have.load == "not-found" and have.active not in {"inactive", "failed"}:
+        yield Run(argv=(*_UNITS, "stop", "--"), operands=(name,), why=why)
+        yield reset(name)
+    elif have.file is None and have.load == "loaded" and have.fragment == path_of(name):
+        yield daemon_reload(why)

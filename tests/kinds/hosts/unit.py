@@ -1,0 +1,216 @@
+"""
+A systemd that keeps state: unit files in the fake host's folders, what is loaded of them, links, masks, what runs.
+
+A case says with `units` what there is, by name: `load`, `active`, `sub`, `enabled`, `fragment`, `type`, `can_reload`,
+`triggers`, `alias` (of which unit it is another name), `reload_needed`, `ends` (active, failed, inactive: what becomes of
+it when it is started), `result`, `status`, `restarts`. `journal` has lines by unit. `systemd: false`: it is not running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from agent.host import Answer, FileType
+from tests.fakes import FakeHost, Node
+
+FOLDER = PurePosixPath("/etc/systemd/system")
+PACKAGED = PurePosixPath("/usr/lib/systemd/system")
+BOOTED = PurePosixPath("/run/systemd/system")
+NULL = "/dev/null"
+WAYS = ("service", "socket", "timer", "mount", "target", "path")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What PID 1 knows of one unit."""
+
+    load: str = "loaded"
+    error: str = ""
+    active: str = "inactive"
+    sub: str = ""
+    enabled: str = "disabled"
+    fragment: str = ""
+    type: str = "simple"
+    remain: bool = False
+    can_reload: bool = False
+    triggers: str = ""
+    alias: str = ""
+    reload_needed: bool = False
+    ends: str = "active"
+    result: str = "success"
+    status: str = "0"
+    restarts: str = "0"
+
+    @property
+    def shown_sub(self) -> str:
+        return self.sub or {"active": "running", "failed": "failed"}.get(self.active, "dead")
+
+
+NOTHING = Loaded(load="not-found", enabled="")
+
+
+@dataclass
+class Systemd:
+    """The manager, and its commands: the parts of systemctl, journalctl and systemd-analyze that trued uses."""
+
+    host: FakeHost
+    units: dict[str, Loaded]
+    journals: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    booted: bool = True
+
+    def systemctl(self, argv: tuple[str, ...], stdin: bytes) -> Answer:
+        if not self.booted:
+            return Answer(
+                1, "", "System has not been booted with systemd as init system (PID 1). Can't operate."
+            )
+        options = [word for word in argv[1:] if word.startswith("--") and word != "--"]
+        verb, *names = [word for word in argv[1:] if not word.startswith("--")]
+        match verb:
+            case "show":
+                properties = next(word for word in options if word.startswith("--property="))[11:].split(",")
+                return Answer(0, "\n\n".join(self._show(name, properties) for name in names) + "\n", "")
+            case "list-units":
+                lines = [self._line(name) for name in names if self._of(name).active != "inactive"]
+                return Answer(0, "".join(f"{line}\n" for line in lines), "")
+            case "is-enabled":
+                return self._is_enabled(names)
+            case "daemon-reload":
+                return self._reload()
+        for name in names:
+            answer = self._do(verb, name, runtime="--runtime" in options)
+            if answer.code:
+                return answer
+        return Answer(0, "", "")
+
+    def journalctl(self, argv: tuple[str, ...], stdin: bytes) -> Answer:
+        name = argv[argv.index("--unit") + 1]
+        return Answer(0, "".join(f"{line}\n" for line in self.journals.get(name, ())), "")
+
+    def _of(self, name: str) -> Loaded:
+        found = self.units.get(name, NOTHING)
+        return self.units[found.alias] if found.alias else found
+
+    def _real(self, name: str) -> str:
+        return self.units[name].alias or name if name in self.units else name
+
+    def _set(self, name: str, **changes: Any) -> Answer:
+        name = self._real(name)
+        self.units[name] = replace(self.units.get(name, NOTHING), **changes)
+        return Answer(0, "", "")
+
+    def _show(self, name: str, properties: Sequence[str]) -> str:
+        unit = self._of(name)
+        facts = {
+            "Id": self._real(name),
+            "LoadState": unit.load,
+            "LoadError": f'org.freedesktop.DBus.Error.InvalidArgs "{unit.error}"' if unit.error else "",
+            "FragmentPath": self._fragment(name, unit),
+            "NeedDaemonReload": "yes" if unit.reload_needed else "no",
+            "CanReload": "yes" if unit.can_reload else "no",
+            "Type": unit.type,
+            "RemainAfterExit": "yes" if unit.remain else "no",
+            "TriggeredBy": unit.triggers,
+            "Result": unit.result,
+            "ExecMainStatus": unit.status,
+            "NRestarts": unit.restarts,
+        }
+        return "\n".join(f"{key}={facts[key]}" for key in properties)
+
+    def _fragment(self, name: str, unit: Loaded) -> str:
+        if unit.load == "not-found":
+            return ""
+        own = FOLDER / self._real(name)
+        return str(own if own in self.host.nodes else unit.fragment or PACKAGED / self._real(name))
+
+    def _line(self, name: str) -> str:
+        unit = self._of(name)
+        return f"{name} {unit.load} {unit.active} {unit.shown_sub} Some words of it"
+
+    def _is_enabled(self, names: Sequence[str]) -> Answer:
+        said = ""
+        for name in names:
+            word = "alias" if self.units.get(name, NOTHING).alias else self._of(name).enabled
+            if word in {"", "bad"}:
+                return Answer(1, said, f"Failed to get unit file state for {name}")
+            said += f"{word}\n"
+        return Answer(0, said, "")
+
+    def _reload(self) -> Answer:
+        for name in [*self.units, *(path.name for path in self.host.below(FOLDER))]:
+            if name.rpartition(".")[2] not in WAYS:
+                continue
+            unit, file = self.units.get(name, NOTHING), self.host.nodes.get(FOLDER / name)
+            if file is None and (unit.fragment == "" or unit.fragment == str(FOLDER / name)):
+                unit = replace(unit, load="not-found", enabled="")
+            elif file is not None and file.type is FileType.FILE and unit.load == "not-found":
+                unit = replace(
+                    unit, load="loaded", enabled=unit.enabled or "disabled", fragment=str(FOLDER / name)
+                )
+            if file is not None and file.type is FileType.FILE and b"Type=oneshot" in file.data:
+                unit = replace(unit, type="oneshot", ends="inactive")
+            self.units[name] = replace(unit, reload_needed=False)
+        return Answer(0, "", "")
+
+    def _do(self, verb: str, name: str, *, runtime: bool) -> Answer:
+        unit, path = self._of(name), FOLDER / name
+        match verb:
+            case "enable" | "reenable":
+                if unit.load == "not-found" and path not in self.host.nodes:
+                    return Answer(1, "", f"Failed to enable unit: Unit file {name} does not exist.")
+                return self._set(name, enabled="enabled")
+            case "disable":
+                return self._set(name, enabled="disabled")
+            case "mask":
+                if path in self.host.nodes:
+                    return Answer(1, "", f"Failed to mask unit: File {path} already exists.")
+                self.host.nodes[path] = Node.link(NULL)
+                return self._set(name, load="masked", enabled="masked")
+            case "unmask":
+                self.host.nodes.pop(path, None)
+                found = unit.fragment not in {"", str(path)}
+                return self._set(
+                    name, load="loaded" if found else "not-found", enabled="disabled" if found else ""
+                )
+            case "start" | "restart" | "reload" | "try-restart":
+                return self._start(verb, name)
+            case "stop":
+                return self._set(name, active="inactive", sub="")
+            case "reset-failed":
+                plain = name.replace("[", "").replace("]", "")
+                return (
+                    self._set(plain, active="inactive", sub="")
+                    if self._of(plain).active == "failed"
+                    else Answer(0, "", "")
+                )
+        return Answer(1, "", f"Unknown command verb {verb}.")
+
+    def _start(self, verb: str, name: str) -> Answer:
+        unit = self._of(name)
+        if unit.load != "loaded":
+            return Answer(5, "", f"Failed to {verb} {name}: Unit {name} is {unit.load}.")
+        if verb == "reload" and not unit.can_reload:
+            return Answer(
+                3, "", f"Failed to reload {name}: Job type reload is not applicable for unit {name}."
+            )
+        return self._set(name, active=unit.ends, sub="")
+
+
+def furnish(host: FakeHost, case: Mapping[str, Any]) -> None:
+    for above in (FOLDER, *FOLDER.parents, PACKAGED, *PACKAGED.parents):
+        host.nodes.setdefault(above, Node.folder())
+    units = {
+        name: Loaded(**{"fragment": str(PACKAGED / name), **given})
+        for name, given in case.get("units", {}).items()
+    }
+    for name, unit in units.items():
+        if unit.load == "masked" and unit.enabled == "masked":
+            host.nodes[FOLDER / name] = Node.link(NULL)
+    systemd = Systemd(host, units, case.get("journal", {}), case.get("systemd", True))
+    if systemd.booted:
+        host.nodes |= {above: Node.folder() for above in (BOOTED, BOOTED.parent, BOOTED.parent.parent)}
+    host.commands["systemctl"] = systemd.systemctl
+    host.commands["journalctl"] = systemd.journalctl
+    host.commands["sleep"] = lambda argv, stdin: Answer(0, "", "")
