@@ -15,7 +15,7 @@ from agent.cli.screen import Screen
 from agent.config import HostName, Settings, this_machine
 from agent.doctor import Finding, Standing, examine
 from agent.enroll import keys, settings
-from agent.enroll.forges import Guest, guide
+from agent.enroll.forges import Guest, guide, published
 from agent.enroll.keys import HostKey
 from agent.enroll.place import sole
 from agent.errors import ConfigError, UsageError
@@ -142,13 +142,14 @@ def _pinned(
         if not (found := keys.pinned(keys.known_as(server), args.known_hosts.absolute())):
             raise UsageError(f"--known-hosts: {args.known_hosts}: {keys.known_as(server)} is not in it")
         return found
-    return keys.pin(known_hosts, server, lambda shown: _agree(args, screen, shown, keys.known_as(server)))
+    return keys.pin(known_hosts, server, lambda shown: _agree(args, screen, shown, server))
 
 
 def _agree(
-    args: argparse.Namespace, screen: Screen, shown: Sequence[HostKey], name: str
+    args: argparse.Namespace, screen: Screen, shown: Sequence[HostKey], server: Place
 ) -> Sequence[HostKey]:
     """Return the keys that somebody vouches for; raises UsageError if nobody does, SourceError for the wrong ones."""
+    name = keys.known_as(server)
     if args.fingerprint:
         return keys.chosen(shown, args.fingerprint, name)
     screen.note(f"{name} shows these host keys:")
@@ -159,10 +160,10 @@ def _agree(
     if screen.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             f"{name}: its host key is not trusted yet, and there is nobody to ask; nothing is written",
-            hint="compare with what the server's operator publishes, then say it again with --fingerprint SHA256:…,"
-            " with --known-hosts FILE, or with --yes to trust what it shows now",
+            hint=f"compare with what its operator says ({published(server.host)}), then say it again with"
+            " --fingerprint SHA256:…, with --known-hosts FILE, or with --yes to trust what it shows now",
         )
-    screen.note("Compare with what the server's operator publishes.")
+    screen.note(f"Compare with what its operator says; {published(server.host)}")
     print("Are these its keys? [yes/no] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() != "yes":
         raise UsageError(f"{name}: its host key is not trusted; nothing is written")

@@ -57,10 +57,9 @@ Next:
   trued validate {folder}
   cd {folder} && git init -b main && git add --all && git commit -m "Start the fleet"
   git remote add origin URL && git push -u origin main
-On the host, write /etc/trued/agent.yaml:
-  host: {host}
-  source: {{url: URL}}
-and then, as root:
+On the host, as root:
+  trued enroll URL --host {host}
+  trued doctor
   trued plan
   trued apply"""
 

@@ -42,6 +42,21 @@ def forges(server: str) -> tuple[str, ...]:
     return found or (GITHUB, GITLAB, GITEA, PLAIN)
 
 
+def published(server: str) -> str:
+    """Return where the operator of a server says what its host keys are."""
+    name = server.lower()
+    if name in {"github.com", "ssh.github.com"}:
+        return f"see {_GITHUB_DOCS}/githubs-ssh-key-fingerprints"
+    if name == "codeberg.org":
+        return "see https://docs.codeberg.org/security/ssh-fingerprint/"
+    if forges(name) == (GITLAB,):
+        return f"see https://{name.removeprefix('altssh.')}/help/instance_configuration"
+    return "on the server: cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -"
+
+
+_GITHUB_DOCS = "https://docs.github.com/en/authentication/keeping-your-account-and-data-secure"
+
+
 def guide(guest: Guest) -> Iterator[str]:
     """Yield what to do, a forge after the other where it is not known which it is."""
     names = forges(guest.place.host)
@@ -81,7 +96,7 @@ def _gitlab_key(guest: Guest) -> Iterator[str]:
     )
     yield (
         f"To limit the key to its own branch: protect * for Maintainers, and {guest.status} with this deploy key in"
-        ' "Allowed to push and merge".'
+        ' "Allowed to push and merge"; whoever adds the key must be let in there, too.'
     )
 
 

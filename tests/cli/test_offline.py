@@ -47,7 +47,10 @@ def test_init_says_which_host_to_be(run, tmp_path: Path) -> None:
     """Else the machine's own name would count, which the new fleet.yaml may not list."""
     said = [run("init", tmp_path / name, *more).out for name, more in (("a", ()), ("b", ("--host", "db-1")))]
 
-    assert ["  host: edge-01\n" in said[0], "  host: db-1\n" in said[1]] == [True, True]
+    assert [
+        "  trued enroll URL --host edge-01\n" in said[0],
+        "  trued enroll URL --host db-1\n" in said[1],
+    ] == [True, True]
 
 
 @pytest.mark.parametrize("name", ["../evil", "a b", "", "-x"])

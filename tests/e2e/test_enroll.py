@@ -141,7 +141,9 @@ def test_with_yes_what_the_server_shows_is_trusted_and_shown(host: Newcomer) -> 
     said = host.enroll("--yes")
 
     assert fingerprint(host.server) in said
-    assert host.server.ssh.known_hosts.read_text().split()[:3] == host.known_hosts.read_text().split()
+    port = host.server.ssh.port
+    key = host.server.ssh.known_hosts.read_text().split()[1:3]
+    assert [f"[127.0.0.1]:{port}", *key] == host.known_hosts.read_text().split()
 
 
 def test_a_file_of_known_hosts_is_used_where_it_is(host: Newcomer) -> None:

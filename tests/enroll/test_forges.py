@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.enroll.forges import Guest, forges, guide
+from agent.enroll.forges import Guest, forges, guide, published
 from agent.git.address import Place
 
 ALL = ("GitHub", "GitLab", "Gitea or Forgejo", "a server of your own")
@@ -28,6 +28,22 @@ ALL = ("GitHub", "GitLab", "Gitea or Forgejo", "a server of your own")
 )
 def test_the_name_of_the_server_tells_the_forge_or_nothing(server: str, names: tuple[str, ...]) -> None:
     assert names == forges(server)
+
+
+@pytest.mark.parametrize(
+    ("server", "where"),
+    [
+        ("github.com", "https://docs.github.com/"),
+        ("GitLab.com", "https://gitlab.com/help/instance_configuration"),
+        ("gitlab.example.com", "https://gitlab.example.com/help/instance_configuration"),
+        ("codeberg.org", "https://docs.codeberg.org/security/ssh-fingerprint/"),
+        ("github.example.com", "on the server: cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -"),
+        ("10.0.0.1", "on the server: cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -"),
+    ],
+)
+def test_where_the_fingerprints_can_be_compared(server: str, where: str) -> None:
+    """No list of them is kept here: it would be believed when it is out of date."""
+    assert where in published(server)
 
 
 def told(url: str) -> str:
