@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -24,6 +25,7 @@ REFUSALS = re.compile(
     r"declined|denied|protected|not allowed|not permitted|read.only|permission|forbidden", re.IGNORECASE
 )
 HEADS = "refs/heads/"
+IN_MEMORY = "/dev/shm"  # noqa: S108 - a new folder in it is ours alone
 
 
 class Repository:
@@ -31,7 +33,7 @@ class Repository:
 
     def __init__(self, access: Access, ref: Ref, allowed_signers: Path | None) -> None:
         self._access, self._ref, self._signers = access, ref, allowed_signers
-        self._scratch = tempfile.TemporaryDirectory(prefix="trued-doctor-", ignore_cleanup_errors=True)
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._source: Source | None = None
         self.commit: VerifiedCommit | None = None
 
@@ -43,7 +45,8 @@ class Repository:
         with suppress(Exception):
             if self._source is not None:
                 self._source.close()
-        self._scratch.cleanup()
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     def reach(self) -> Found:
         """Fetch the newest commit; raises SourceError, HostError. Without regard to signatures: see `signed`."""
@@ -73,14 +76,30 @@ class Repository:
     def _newest(self, signers: Path | None) -> VerifiedCommit:
         if self._source is not None:
             self._source.close()
-        self._source = Source(
-            self._access, self._ref, Path(self._scratch.name), allowed_signers=signers, limits=LIMITS
-        )
+        self._scratch = self._scratch or _scratch()
+        folder = Path(self._scratch.name)
+        self._source = Source(self._access, self._ref, folder, allowed_signers=signers, limits=LIMITS)
         return self._source.newest(None)
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder for what is fetched: in memory where the disk is full or read-only."""
+
+    def make(where: str | None) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix="trued-doctor-", dir=where, ignore_cleanup_errors=True)
+
+    try:
+        return make(None)
+    except OSError:
+        return make(IN_MEMORY)
 
 
 def status(access: Access, branch: str) -> Found:
     """Return whether this host may write to the branch of its reports; raises SourceError."""
+    if access.place.transport is Transport.LOCAL and not _writable(Path(access.place.path)):
+        return failed(
+            f"{access.url}: cannot be written", "mount it for writing, or give status a url of its own"
+        )
     if (refusal := _trial(access, branch)) is None:
         return warning(
             f"{access.url}: is reached; whether {branch} may be written could not be tried, it is too empty for that",
@@ -92,6 +111,11 @@ def status(access: Access, branch: str) -> Found:
             f"let this host's key or token write to {branch} on the server (allow write access, or a rule for the branch)",
         )
     return ok(f"{access.url}: {branch} may be written")
+
+
+def _writable(repository: Path) -> bool:
+    inner = repository / ".git"
+    return os.access((inner if inner.is_dir() else repository) / "objects", os.W_OK)
 
 
 def guarded(access: Access, branch: str) -> Found:

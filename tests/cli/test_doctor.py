@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 
 from agent.cli import doctor
+from agent.cli.screen import Screen
+from agent.doctor import Finding, Found, Standing
 from agent.host.lock import daemon_lock
 from tests.cli.fleet import TOP, Box, Said
 
@@ -301,6 +304,27 @@ def test_somebody_else_than_root_is_told_what_was_not_looked_at(box: Box) -> Non
     assert "ok" == found["source"]["result"]
 
 
+def test_a_full_temporary_folder_is_no_reason_not_to_ask_the_repository(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.push()
+    monkeypatch.setattr(tempfile, "tempdir", str(box.folder / "nowhere"))
+
+    assert "ok" == checked(box.trued("doctor", "--json"))["source"]["result"]
+
+
+@pytest.mark.root
+def test_a_repository_that_is_mounted_read_only_takes_no_reports(box: Box) -> None:
+    box.push()
+    mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+
+    said = box.process("doctor", "--json", before=("unshare", "--mount", "sh", "-c", mount, str(box.remote)))
+
+    found = checked(said)
+    assert (6, "ok", "failed") == (said.code, found["source"]["result"], found["status"]["result"])
+    assert f"{box.remote}: cannot be written" == found["status"]["found"]
+
+
 def test_a_person_reads_a_line_for_each_and_the_way_out_below(box: Box) -> None:
     """In columns, without colours where there is no terminal, and summed up."""
     box.push()
@@ -328,3 +352,15 @@ def test_every_check_is_on_its_page(box: Box) -> None:
     assert list(dict.fromkeys(re.findall(r"^\| `(.+?)` \|", page, re.MULTILINE))) == sorted(
         over, key=lambda name: page.index(f"| `{name}` |") if f"| `{name}` |" in page else -1
     )
+
+
+def test_the_lines_of_the_page_are_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (TOP / "docs/doctor.md").read_text("utf-8")
+    block = page.partition("$ trued doctor\n")[2].partition("```")[0]
+    lines = re.findall(r"^(\w+) +(\S+) +(.+)\n(?: +mend: (.+)\n)?", block, re.MULTILINE)
+
+    for standing, name, text, mend in lines:
+        doctor.show(Finding(name=name, found=Found(Standing(standing), text, mend)), Screen())
+
+    assert 3 == len(lines)
+    assert block == capsys.readouterr().out
