@@ -93,6 +93,7 @@ class Run:
     unseen: Stale = (
         Stale.NO
     )  # what it does leaves no trace that a look could find: it is done until it succeeds
+    common: bool = False  # if it fails, it fails for all that it was joined for: none of them is tried alone
     explain: tuple[str, ...] = ()  # a command that only looks, whose last lines tell why this one failed
     hint: str = ""  # the way out, where it fails
     why: str

@@ -18,7 +18,9 @@ from agent.model import (
     Planned,
     ResourceId,
     Result,
+    Run,
     Stale,
+    Step,
     Verb,
 )
 from agent.reconcile.joined import in_one, mates
@@ -158,16 +160,36 @@ class _Walk:
             for change in changes:
                 yield from self._in_one_go((change,))
             return
-        try:
-            for step in steps:
+        for step in steps:
+            try:
                 self.hands.host.perform(step, self.hands.beat)
-        except HostError as error:
-            if len(changes) == 1:
-                yield _outcome(changes[0], Result.FAILED, error.reason)
-            else:
-                yield from self._one_by_one(changes)
+            except HostError as error:
+                yield from self._in_trouble(changes, step, error.reason)
+                return
+        yield from self._looked_again(changes)
+
+    def _in_trouble(self, changes: Sequence[Change], step: Step, reason: str) -> Iterator[Outcome]:
+        """Yield the outcomes after a step has failed."""
+        if isinstance(step, Run) and step.common:
+            yield from (_outcome(change, Result.FAILED, reason) for change in changes)
+        elif len(changes) > 1:
+            yield from self._one_by_one(changes)
         else:
-            yield from self._looked_again(changes)
+            yield (
+                self._done(changes[0])
+                if self._is_so_anyway(changes[0])
+                else _outcome(changes[0], Result.FAILED, reason)
+            )
+
+    def _is_so_anyway(self, change: Change) -> bool:
+        """
+        Return whether something is as declared though its step failed: for another's sake, as apt-get(8) does.
+
+        Only where a kind decides late, since what it sees is all there is to it: a file may look right, and not last.
+        """
+        if not self._kind(change).late or change.pending is not Stale.NO:
+            return False
+        return not self._left_to_do(change, self._look((change,))[change.id.name])
 
     def _one_by_one(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         """Yield the outcomes after one call for all has failed: one wrong name fails alone."""
@@ -206,7 +228,8 @@ class _Walk:
             left = tuple(kind.steps(change.id.name, want, have, stale=Stale.NO))
         except HostError as error:
             return error.reason
-        return f"done, and it is still not so: {', '.join(step.why for step in left)}" if left else ""
+        why = ", ".join(dict.fromkeys(step.why for step in left))
+        return f"done, and it is still not so: {why}" if left else ""
 
     def _wants(self, changes: Sequence[Change]) -> Mapping[str, object | None]:
         declared = self.situation.desired.resources

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.errors import HostError
 from agent.model import Cause, Change, Ownership, ResourceId, Run, Stale, Step, Verb
 from agent.reconcile.joined import in_one
 from agent.reconcile.policy import Policy
@@ -69,6 +70,34 @@ def test_one_that_fails_does_so_alone(cycle: Cycle, world: World) -> None:
 
     assert {"db": "failed", "web": "changed"} == {name: str(one.result) for name, one in results.items()}
     assert "db: exit 1" == results["db"].reason
+
+
+def test_what_is_in_the_way_of_all_fails_once_for_all(cycle: Cycle, world: World) -> None:
+    """Or a lock that is held would be waited for once more for each of them."""
+    world.services = {"web": "busy", "db": "busy"}
+    results = cycle.run(desired(service("web"), service("db")))
+
+    assert [("wait",)] == world.performed
+    assert {"failed: somebody is still at work"} == {
+        f"{one.result}: {one.reason}" for one in results.values()
+    }
+
+
+def test_one_that_is_as_declared_after_a_failure_has_not_failed(cycle: Cycle, world: World) -> None:
+    """The command may have failed for another's sake."""
+    world.services = {"web": "stopped"}
+    perform = world.perform
+
+    def grumbling(step: Step, beat=lambda: None) -> None:
+        perform(step)
+        if step.why:
+            raise HostError("exit 100: something else is broken")
+
+    world.perform = grumbling  # type: ignore[method-assign]
+    kept = cycle.run(desired(service("web"), resource("conf")))
+
+    assert ("changed", "is stopped") == (str(kept["web"].result), kept["web"].reason)
+    assert "failed" == str(kept["conf"].result)
 
 
 def test_one_that_needs_another_waits_for_it(cycle: Cycle, world: World) -> None:

@@ -73,7 +73,7 @@ class ServiceSpec:
 
 
 class Service(Kind[ServiceSpec, str]):
-    """A service: running, outdated, stopped, locked, or precious. What is not there yet is `missing`."""
+    """A service: running, outdated, stopped, locked, busy, or precious. What is not there yet is `missing`."""
 
     section = "services"
     spec = ServiceSpec
@@ -102,6 +102,8 @@ class Service(Kind[ServiceSpec, str]):
         if have == "outdated":
             yield Run(argv=("restart", name), unseen=Stale.RESTART, why="runs an old program")
         elif have != "running":
+            if have == "busy":
+                yield Run(argv=("wait",), common=True, why="somebody is at work")
             yield Run(argv=("reread",), why="")
             yield Run(argv=("start",), operands=(name,), why=f"is {have}")
         elif stale:
@@ -166,6 +168,8 @@ class World:
             case "stop":
                 for name in names:
                     self.services.pop(name, None)
+            case "wait":
+                raise HostError("somebody is still at work")
             case "unlock":
                 self.services = {
                     name: "stopped" if state == "locked" else state for name, state in self.services.items()
