@@ -21,7 +21,11 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    # Packages ask nobody, show nobody what is new, and keep what was changed by hand (ucf(1), as dpkg's confold).
     "DEBIAN_FRONTEND": "noninteractive",
+    "APT_LISTCHANGES_FRONTEND": "none",
+    "UCF_FORCE_CONFFOLD": "1",
+    "NEEDRESTART_SUSPEND": "1",  # which services restart is declared, and not guessed after each transaction
 }
 TAIL = 64 * 1024  # bytes of each stream that are kept of a command that acts
 MOST = 32 * 1024 * 1024  # bytes that a command that only looks may say
