@@ -1,0 +1,197 @@
+"""What is to be done about one package, given what is declared and what is there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from agent.errors import HostError
+from agent.kinds.package.manager import Installed, Offer, Order
+from agent.kinds.package.spec import LATEST, PRESENT, PackageSpec
+from agent.kinds.package.state import State
+
+SHOWN: Final = 5  # versions or names in one message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is to be done; nothing if it is all empty."""
+
+    order: Order | None = None
+    purge: bool = False
+    hold: bool | None = None  # the mark to set
+    release: bool = False  # a mark is in the way, and is taken away first
+    keep: bool = False  # it counts as somebody's dependency
+    look: bool = False  # the index has to be read anew first
+    why: str = ""
+
+
+NOTHING: Final = Decision()
+
+
+def decide(name: str, want: PackageSpec | None, have: State) -> Decision:
+    """Return what is to be done; raises HostError where nothing leads there."""
+    if want is None or want.absent:
+        return _absence(name, want, have)
+    one = have.installed if have.installed and have.installed.there else None
+    if one is None and have.provided_by:
+        return _provided(name, want, have)
+    version, why = _target(name, want, one, have)
+    if not why:
+        return _marks(want, one, have)
+    if not version:
+        return _blind(name, want, why)
+    older = one is not None and _is_older(version, one, have.offer)
+    held = have.installed is not None and have.installed.held
+    if held and want.hold is None:
+        raise HostError(
+            f"{name} is held on this host, and {why}",
+            hint=f"`apt-mark unhold {name}`, or declare hold: true or hold: false",
+        )
+    order = Order(name=name, version=version, recommends=want.recommends, downgrade=older)
+    return Decision(order=order, hold=want.hold or None, release=held, why=why)
+
+
+def _blind(name: str, want: PackageSpec, why: str) -> Decision:
+    """Return what will probably be done once the index has been read anew: of a glob nobody can say that."""
+    order = Order(name=name, version=want.version if want.is_exact else "", recommends=want.recommends)
+    return Decision(order=None if want.is_glob else order, look=True, why=why)
+
+
+def _absence(name: str, want: PackageSpec | None, have: State) -> Decision:
+    one = have.installed
+    purge = want is not None and want.purge
+    if one is None or not one.there:
+        if want is not None and have.provided_by:
+            raise HostError(
+                f"{name} is a virtual package, provided by {listed(have.provided_by)}: declare these absent"
+            )
+        return Decision(purge=True, why="its configuration is left") if purge and one else NOTHING
+    if have.vital:
+        raise HostError(
+            f"{name} is essential to this host or to trued: trued does not remove it", hint=_BY_HAND
+        )
+    if one.held and want is not None:
+        raise HostError(f"{name} {one.version} is held on this host", hint=f"`apt-mark unhold {name}`")
+    why = "no longer declared" if want is None else f"{one.version} is installed"
+    return Decision(order=Order(name=name, remove=True), purge=purge, release=one.held, why=f"{why}: remove")
+
+
+_BY_HAND: Final = "whoever really wants that does it by hand"
+
+
+def _provided(name: str, want: PackageSpec, have: State) -> Decision:
+    if want.is_exact or want.hold is not None:
+        raise HostError(
+            f"{name} is a virtual package, provided by {listed(have.provided_by)}: it has no version and no hold",
+            hint="declare the package that provides it",
+        )
+    return NOTHING
+
+
+def _marks(want: PackageSpec, one: Installed | None, have: State) -> Decision:
+    """Return what is left to do for something that is installed as it is to be."""
+    if one is None:
+        return NOTHING
+    hold = want.hold if want.hold is not None and want.hold != one.held else None
+    reasons = {
+        "is not held": hold is True,
+        "is held": hold is False,
+        "is marked as installed for others only": one.auto,
+        "the index is to be read anew": have.unread,
+    }
+    return Decision(
+        hold=hold,
+        keep=one.auto,
+        look=have.unread,
+        why=", ".join(why for why, holds in reasons.items() if holds),
+    )
+
+
+def _target(name: str, want: PackageSpec, one: Installed | None, have: State) -> tuple[str, str]:
+    """Return the version to install, and why; no reason: nothing is to be installed."""
+    if (
+        one is not None
+        and not one.whole
+        and not one.reinstall
+        and (not want.is_exact or want.fits(one.version))
+    ):
+        return one.version, f"is {one.trouble}: configure {one.version}"
+    if (
+        one is not None
+        and one.whole
+        and (want.version == PRESENT or (want.is_exact and want.fits(one.version)))
+    ):
+        return "", ""
+    version = _offered(name, want, have)
+    if not version:
+        return "", "missing, and unknown to the index, which is read anew first" if one is None else (
+            f"{one.version} is installed, {want.version} is wanted: the index is read anew first"
+        )
+    if one is None:
+        return version, f"missing: install {version}"
+    if not one.whole:
+        return version, f"is {one.trouble}: install {version}"
+    if version == one.version:
+        return "", ""
+    if not _is_older(version, one, have.offer):
+        return version, f"{one.version} is installed, wanted {want.version}: upgrade to {version}"
+    if want.version == LATEST:
+        raise HostError(
+            f"{name} {one.version} is installed, and {version} is what the host's settings prefer: that is older",
+            hint=f'declare version: "{version}" to go back to it',
+        )
+    return version, f"{one.version} is installed, wanted {want.version}: downgrade to {version}"
+
+
+def _offered(name: str, want: PackageSpec, have: State) -> str:
+    """Return the version that the index has for this; empty where it has to be read anew first."""
+    offer = have.offer
+    version = fitting(want, offer) if offer else ""
+    if version or have.unread or not have.asked:
+        return version
+    dated = f" (read on {have.dated})" if have.dated else ", which was never read"
+    if offer is None:
+        hint = f"did you mean {listed(have.near)}?" if have.near else "is its repository declared?"
+        raise HostError(f"there is no package {name} in the index{dated}", hint=hint)
+    if offer.virtual and have.near:
+        raise HostError(
+            f"{name} is a virtual package", hint=f"declare one that provides it: {listed(have.near)}"
+        )
+    if not offer.versions:
+        raise HostError(
+            f"no source has a version of {name}{dated}",
+            hint="it may have been withdrawn; see `apt-cache policy`",
+        )
+    if want.is_exact:
+        raise HostError(
+            f"no source has {name} {want.version}; there is {listed(offer.versions)}{dated}",
+            hint="declare one of these, or a source that has it",
+        )
+    raise HostError(
+        f"the host's settings prefer no version of {name}, of {listed(offer.versions)}",
+        hint=f"see `apt-cache policy {name}` for the pins",
+    )
+
+
+def fitting(want: PackageSpec, offer: Offer) -> str:
+    """Return the version of those on offer that is asked for, or nothing."""
+    if not want.is_exact:
+        return offer.candidate
+    found = [version for version in offer.versions if want.fits(version)]
+    return offer.candidate if offer.candidate in found else next(iter(found), "")
+
+
+def _is_older(version: str, one: Installed, offer: Offer | None) -> bool:
+    """Return whether a version is older: the index has them in order, newest first, the installed one among them."""
+    order = offer.order if offer else ()
+    if version not in order or one.version not in order:
+        return False
+    return order.index(version) > order.index(one.version)
+
+
+def listed(names: Collection[str]) -> str:
+    """Return some of these names as the end of a message."""
+    few = ", ".join(tuple(names)[:SHOWN])
+    return few if len(names) <= SHOWN else f"{few} and {len(names) - SHOWN} more"

@@ -1,0 +1,92 @@
+"""
+The database of dpkg, read with one call for all packages.
+
+dpkg-query(1) merges what dpkg has not yet written into the database itself; a parser of our own would have to
+do that as well, and is only a little cheaper (docs/decisions/0009-packages.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Final
+
+from agent.errors import HostError
+from agent.host import Probe
+from agent.kinds.package.manager import Database, Installed
+
+STATUS: Final = "/var/lib/dpkg/status"
+JOURNAL: Final = "/var/lib/dpkg/updates"
+MARKS: Final = "/var/lib/apt/extended_states"
+MOST: Final = 32 * 1024 * 1024  # bytes of extended_states that are looked at
+
+_FIELDS: Final = (
+    "Package", "Architecture", "Version", "db:Status-Want", "db:Status-Eflag", "db:Status-Status",
+    "Essential", "Protected", "Important", "Priority", "Provides",
+)  # fmt: skip
+_ASK: Final = ("dpkg-query", "-W", "-f", "\t".join(f"${{{field}}}" for field in _FIELDS) + "\n")
+_GONE: Final = frozenset({"not-installed", "config-files"})
+_USUAL: Final = frozenset({"required", "important"})
+# Begun, and not ended: installing it once more helps, configuring what is there does not.
+_TORN: Final = frozenset({"half-installed"})
+
+
+def database(probe: Probe) -> Database:
+    """Return all packages; raises HostError. Remembered for as long as dpkg and apt have written nothing."""
+    return probe.remembered("package:dpkg", (STATUS, JOURNAL, MARKS), lambda: _read(probe))
+
+
+def _read(probe: Probe) -> Database:
+    auto = frozenset(_auto(probe))
+    packages: dict[str, list[Installed]] = {}
+    for line in probe.ask(*_ASK).out.splitlines():
+        if one := _installed(line, auto):
+            packages.setdefault(one.name, []).append(one)
+    if not packages:
+        raise HostError(
+            "dpkg-query names no package at all", hint=f"{STATUS} may be damaged: see /var/backups"
+        )
+    # dpkg is of the host's own architecture, whatever else is installed.
+    native = next((one.architecture for one in packages.get("dpkg", ())), "")
+    every = [one for group in packages.values() for one in group]
+    return Database(
+        native=native,
+        packages={name: tuple(group) for name, group in packages.items()},
+        interrupted=any(name.isdigit() for name in probe.names(PurePosixPath(JOURNAL))),
+        broken=tuple(sorted({one.name for one in every if one.there and not one.whole})),
+    )
+
+
+def _installed(line: str, auto: frozenset[tuple[str, str]]) -> Installed | None:
+    values = line.split("\t")
+    if len(values) != len(_FIELDS):
+        raise HostError(f"dpkg-query said {line[:80]!r}, expected {len(_FIELDS)} fields")
+    name, architecture, version, want, flag, status, *more = values
+    *vital, priority, provides = more
+    if status == "not-installed":
+        return None
+    torn = status in _TORN or flag == "reinstreq"
+    whole = status == "installed" and not torn
+    return Installed(
+        name=name,
+        architecture=architecture,
+        version=version,
+        whole=whole,
+        trouble="" if whole or status in _GONE else status,
+        reinstall=torn,
+        residue=status in _GONE,
+        held=want == "hold",
+        auto=(name, architecture) in auto,
+        usual=priority in _USUAL,
+        vital="yes" in vital,
+        provides=tuple(part.split("(")[0].strip() for part in provides.split(",") if part),
+    )
+
+
+def _auto(probe: Probe) -> Iterator[tuple[str, str]]:
+    """Yield name and architecture of what apt installed for others: extended_states, as apt-mark(8) shows it."""
+    text = probe.content(PurePosixPath(MARKS), limit=MOST) or b""
+    for paragraph in text.decode("utf-8", "replace").split("\n\n"):
+        fields = dict(line.partition(": ")[::2] for line in paragraph.splitlines())
+        if fields.get("Auto-Installed") == "1" and "Package" in fields:
+            yield fields["Package"], fields.get("Architecture", "")

@@ -1,0 +1,48 @@
+"""What a person should know of a host's packages, and which a first document would declare. Only looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.host import Probe
+from agent.kinds import Found
+from agent.kinds.package.decide import listed
+from agent.kinds.package.manager import Database, Installed
+from agent.kinds.package.managers import of_host
+from agent.kinds.package.spec import PRESENT
+
+
+def notices(probe: Probe) -> Iterator[str]:
+    """Yield what is left over, and what is half done; raises HostError."""
+    manager = of_host(probe)
+    database = manager.database(probe)
+    if database.broken:
+        words = [f"{name} ({_trouble(database, name)})" for name in database.broken]
+        yield f"packages that are not whole: {listed(words)}; see `dpkg --audit`"
+    if spare := manager.spare(probe):
+        yield f"packages no longer needed: {listed(spare)}; `apt-get autoremove` removes them"
+
+
+def _trouble(database: Database, name: str) -> str:
+    return next((one.trouble for one in database.packages[name] if one.trouble), "")
+
+
+def survey(probe: Probe) -> Iterator[Found]:
+    """Yield what was installed for its own sake, without what every host has; raises HostError."""
+    database = of_host(probe).database(probe)
+    every = (one for group in database.packages.values() for one in group)
+    for name, one in sorted((database.called(one), one) for one in every if _is_chosen(one)):
+        if not one.whole:
+            yield Found(
+                name=name,
+                entry=None,
+                skipped=f"it is {one.trouble}: see `dpkg --audit`; once it is whole, declare it present",
+            )
+        elif one.held:
+            yield Found(name=name, entry={"version": one.version, "hold": True})
+        else:
+            yield Found(name=name, entry=PRESENT)
+
+
+def _is_chosen(one: Installed) -> bool:
+    return one.there and not (one.auto or one.usual or one.vital)
