@@ -27,7 +27,7 @@ def test_help_names_every_verb_and_every_exit_code(capsys: pytest.CaptureFixture
     assert 0 == main(["--help"])
     text = capsys.readouterr().out
 
-    verbs = "init validate render schema plan apply run status explain log fleet"
+    verbs = "init validate render schema enroll doctor plan apply run status explain log fleet"
     assert [] == [verb for verb in verbs.split() if f"    {verb} " not in text]
     assert [] == [code for code in ("0", "2", "3", "4", "5", "6", "64", "78", "1") if f"{code} " not in text]
 
