@@ -1,0 +1,375 @@
+"""Users and groups on a real machine: what shadow-utils, sshd and the kernel make of them."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.host.machine.host import Host
+from tests.host.machine.machine import Machine
+from tests.host.machine.python import COMMAND
+
+# Of the password "correct horse", made with `openssl passwd -6`.
+HASH = "$6$saltsalt$hRM5XZ86KXEw9UOmjigeVqFgULtFB2sgpC9lXQDfMib3Zgw7mEiUvBJI2EplzfAqxL5Vvwp2scFtv/uamSo5z0"
+HASH_FILE = "/etc/trued/ada.hash"
+
+
+def outcomes(report: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
+    return {
+        rid: (one["result"], one.get("cause") or "", one.get("reason") or "")
+        for rid, one in report["resources"].items()
+    }
+
+
+def users(**entries: Any) -> dict[str, Any]:
+    return {"users": entries}
+
+
+def line(machine: Machine, file: str, name: str) -> list[str]:
+    """Return the fields of a line of /etc/passwd, group or shadow; nothing where there is none."""
+    lines = (text.split(":") for text in machine.read(f"/etc/{file}").splitlines())
+    return next((fields for fields in lines if fields[0] == name), [])
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two private keys; the public ones are beside them."""
+    folder = tmp_path_factory.mktemp("keys")
+    for name in ("one", "two"):
+        subprocess.run(
+            ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name), check=True
+        )
+    return folder / "one", folder / "two"
+
+
+def public(key: Path) -> str:
+    return key.with_suffix(".pub").read_text().strip()
+
+
+def with_keys(*keys: Path, **more: Any) -> dict[str, Any]:
+    return users(ada={"authorized_keys": [public(key) for key in keys], **more})
+
+
+def ssh(machine: Machine, key: Path) -> int:
+    """Return the exit code of a login as ada with a key."""
+    machine.put("/root/key", key.read_bytes(), mode=0o600)
+    options = ("-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes")
+    return machine.run("ssh", "-n", "-i", "/root/key", *options, "ada@127.0.0.1", "true", check=False).code
+
+
+def run_as(machine: Machine, user: str) -> None:
+    """Let something run as a user."""
+    machine.run("systemd-run", "--quiet", "--unit=hers", f"--uid={user}", "sleep", "600")
+
+
+def test_a_user_is_made_with_all_that_is_declared(managed: Host, keys: tuple[Path, Path]) -> None:
+    """Groups before users, users before their files; and the next cycle has nothing to do."""
+    machine = managed.machine
+    machine.put(HASH_FILE, f"{HASH}\n", mode=0o600)
+    ada = {
+        "uid": 1500,
+        "group": "ops",
+        "groups": ["video"],
+        "comment": "Ada Lovelace",
+        "home": "/srv/people/ada",
+        "home_mode": "0750",
+        "shell": "/bin/bash",
+        "password_file": HASH_FILE,
+        "authorized_keys": [public(keys[0])],
+    }
+    kiosk = {"system": True, "home": "/var/lib/kiosk", "create_home": True, "shell": "/usr/sbin/nologin"}
+    managed.declare(
+        {
+            **users(ada=ada, kiosk=kiosk),
+            "groups": {"ops": {"gid": 1600}, "kiosk": {"system": True}},
+            "files": {"/srv/hers": {"content": "x", "owner": "ada", "group": "kiosk"}},
+        }
+    )
+    managed.apply()
+
+    assert ["ada", "x", "1500", "1600", "Ada Lovelace", "/srv/people/ada", "/bin/bash"] == line(
+        machine, "passwd", "ada"
+    )
+    assert "ada" == line(machine, "group", "video")[3]
+    assert HASH == line(machine, "shadow", "ada")[1]
+    assert int(line(machine, "passwd", "kiosk")[2]) < 1000
+    assert line(machine, "passwd", "kiosk")[3] == line(machine, "group", "kiosk")[2]
+    assert (0o750, 1500, 1600) == attributes(machine, "/srv/people/ada")
+    assert (0o700, 1500, 1600) == attributes(machine, "/srv/people/ada/.ssh")
+    assert (0o600, 1500, 1600) == attributes(machine, "/srv/people/ada/.ssh/authorized_keys")
+    assert machine.exists("/srv/people/ada/.bashrc")
+    assert 1500 == machine.path("/srv/hers").stat().st_uid
+    assert "nothing to do" in managed.trued("plan", code=0)
+
+
+def attributes(machine: Machine, path: str) -> tuple[int, int, int]:
+    found = machine.path(path).stat()
+    return found.st_mode & 0o7777, found.st_uid, found.st_gid
+
+
+def test_a_shell_that_was_changed_by_hand_is_changed_back(managed: Host) -> None:
+    managed.declare(users(ada={"shell": "/bin/bash"}))
+    managed.apply()
+    managed.machine.run("usermod", "--shell", "/bin/false", "ada")
+
+    report = outcomes(managed.apply())
+    assert ("changed", "drift", "shell is /bin/false, wanted /bin/bash") == report["user:ada"]
+    assert "/bin/bash" == line(managed.machine, "passwd", "ada")[6]
+
+
+def test_groups_are_added_and_only_exclusive_ones_are_all(managed: Host) -> None:
+    machine = managed.machine
+    managed.declare(users(ada={"groups": ["video"]}))
+    managed.apply()
+    machine.run("usermod", "--append", "--groups", "audio", "ada")
+    machine.run("gpasswd", "--delete", "ada", "video")
+    managed.apply()
+    assert "ada audio video" == groups_of(machine)
+
+    managed.declare(users(ada={"groups": ["video"], "exclusive": True}))
+    assert ("changed", "commit", "is in audio") == outcomes(managed.apply())["user:ada"]
+    assert "ada video" == groups_of(machine)
+
+    managed.declare(users(ada={"exclusive": True}))
+    managed.apply()
+    assert "ada" == groups_of(machine)
+
+
+def groups_of(machine: Machine) -> str:
+    first, *others = machine.run("id", "-nG", "ada").stdout.split()
+    return " ".join((first, *sorted(others)))
+
+
+def test_who_has_a_number_is_told_and_the_others_go_on(managed: Host) -> None:
+    managed.machine.run("useradd", "--uid", "1500", "bob")
+    managed.machine.run("groupadd", "--gid", "1700", "crew")
+    managed.declare({**users(ada={"uid": 1500}, eve={}), "groups": {"ops": {"gid": 1700}}})
+
+    report = outcomes(managed.apply(3))
+    assert "blocked" == report["user:ada"][0]
+    assert "uid 1500 is taken by bob" in report["user:ada"][2]
+    assert "gid 1700 is taken by crew" in report["group:ops"][2]
+    assert "changed" == report["user:eve"][0]
+
+
+def test_a_user_who_is_logged_in_goes_when_it_has_ended(managed: Host) -> None:
+    """The report says what runs, and how it is ended; the home stays."""
+    machine = managed.machine
+    managed.declare({**users(ada={}), "files": {"/srv/x": {"content": "x"}}})
+    managed.apply()
+    machine.put("/home/ada/notes", "hers")
+    run_as(machine, "ada")
+    managed.declare({"files": {"/srv/x": {"content": "x"}}})
+
+    result, _, reason = outcomes(managed.apply(3))["user:ada"]
+    assert "failed" == result
+    assert "user ada is currently used by process" in reason
+    assert "sleep" in reason
+    assert "loginctl terminate-user ada" in reason
+    machine.run("systemctl", "stop", "hers.service")
+    managed.apply()
+    assert [] == line(machine, "passwd", "ada")
+    assert [] == line(machine, "group", "ada")
+    assert "hers" == machine.read("/home/ada/notes")
+
+
+def test_a_home_that_was_kept_is_given_back_with_its_number(managed: Host) -> None:
+    """Whoever comes back finds everything as it was."""
+    machine = managed.machine
+    everything = {**users(ada={}, bob={}), "files": {"/srv/x": {"content": "x"}}}
+    managed.declare(everything)
+    managed.apply()
+    uid = line(machine, "passwd", "ada")[2]
+    managed.declare({**everything, **users(bob={}, carol={})})
+    managed.apply()
+    managed.declare({**everything, **users(ada={}, bob={}, carol={})})
+    managed.apply()
+
+    assert uid == line(machine, "passwd", "ada")[2]
+    assert int(uid) == machine.path("/home/ada/.bashrc").stat().st_uid
+
+
+def test_a_home_goes_where_it_is_asked_for(managed: Host) -> None:
+    managed.declare(users(ada={}, bob={}))
+    managed.apply()
+    managed.declare(users(ada={"state": "absent", "remove_home": True}, bob="absent"))
+    managed.apply()
+
+    assert not managed.machine.exists("/home/ada")
+    assert managed.machine.exists("/home/bob")
+
+
+def test_a_user_that_was_there_before_is_left(managed: Host) -> None:
+    managed.machine.run("useradd", "bob")
+    managed.declare({**users(bob={"shell": "/bin/bash"}), "files": {"/srv/x": {"content": "x"}}})
+    managed.apply()
+    managed.declare({"files": {"/srv/x": {"content": "x"}}})
+    managed.apply()
+
+    assert "/bin/bash" == line(managed.machine, "passwd", "bob")[6]
+
+
+def test_a_group_that_is_in_use_stays_and_the_user_is_told(managed: Host) -> None:
+    machine = managed.machine
+    managed.declare({"groups": {"ops": {}, "kept": {}}})
+    managed.apply()
+    machine.run("useradd", "--gid", "ops", "bob")
+    managed.declare({"groups": {"kept": {}}})
+
+    result, _, reason = outcomes(managed.apply(3))["group:ops"]
+    assert "failed" == result
+    assert "cannot remove the primary group of user 'bob'" in reason
+    machine.run("userdel", "bob")
+    managed.apply()
+    assert [] == line(machine, "group", "ops")
+
+
+def test_a_user_and_its_group_go_together(managed: Host) -> None:
+    """userdel(8) takes the group along, and that is no failure."""
+    managed.declare({**users(ada={"group": "ada"}), "groups": {"ada": {}, "kept": {}}})
+    managed.apply()
+    managed.declare({"groups": {"kept": {}}})
+    managed.apply()
+
+    assert [] == line(managed.machine, "group", "ada")
+    assert "nothing to do" in managed.trued("plan", code=0)
+
+
+def test_keys_are_added_and_only_exclusive_ones_are_all(managed: Host, keys: tuple[Path, Path]) -> None:
+    """As sshd has it."""
+    machine, (one, two) = managed.machine, keys
+    managed.declare(with_keys(one))
+    managed.apply()
+    file = machine.path("/home/ada/.ssh/authorized_keys")
+    file.write_text(f"# mine\n{public(two)}\n")
+    managed.apply()
+    assert f"# mine\n{public(two)}\n{public(one)}\n" == file.read_text()
+    assert (0, 0) == (ssh(machine, one), ssh(machine, two))
+
+    managed.declare(with_keys(one, exclusive_keys=True))
+    managed.apply()
+    assert f"{public(one)}\n" == file.read_text()
+    assert (0, 255) == (ssh(machine, one), ssh(machine, two))
+
+
+def test_a_hostile_home_leads_nowhere(managed: Host, keys: tuple[Path, Path]) -> None:
+    """The user may put a link where the keys go: nothing is written through it, nothing is read through it."""
+    machine = managed.machine
+    managed.declare(with_keys(keys[0]))
+    managed.apply()
+    machine.run("runuser", "-u", "ada", "--", "sh", "-c", "rm -r ~/.ssh && ln -s /etc ~/.ssh")
+    result, _, reason = outcomes(managed.apply(3))["user:ada"]
+    assert ("blocked", "/home/ada/.ssh: is no folder") == (result, reason.split(";")[0])
+    assert not machine.exists("/etc/authorized_keys")
+
+    machine.run(
+        "sh",
+        "-c",
+        "rm /home/ada/.ssh && install -d -o ada /home/ada/.ssh && ln /etc/shadow /home/ada/.ssh/authorized_keys",
+    )
+    result, _, reason = outcomes(managed.apply(3))["user:ada"]
+    assert ("blocked", "/home/ada/.ssh/authorized_keys: belongs to uid 0, not to the user") == (
+        result,
+        reason.split(";")[0],
+    )
+    assert (0o640, 0) == attributes(machine, "/etc/shadow")[:2]
+
+
+def test_a_password_works_and_is_told_nowhere(managed: Host) -> None:
+    machine = managed.machine
+    machine.put(HASH_FILE, f"{HASH}\n", mode=0o600)
+    managed.declare(users(ada={"password_file": HASH_FILE}))
+    said = managed.trued("plan", "--json") + managed.trued("apply", "--json")
+    assert (
+        "uid="
+        in machine.run(
+            "runuser", "-u", "nobody", "--", "su", "ada", "-c", "id", stdin="correct horse\n"
+        ).stdout
+    )
+
+    machine.run("usermod", "--password", "$6$other$", "ada")
+    said += managed.trued("apply", code=0)
+    assert HASH == line(machine, "shadow", "ada")[1]
+    said += (
+        json.dumps(machine.journal())
+        + machine.run("grep", "-ra", "saltsalt", "/var/lib/trued", check=False).stdout
+    )
+    assert "saltsalt" not in said + "".join(managed.reports()) + json.dumps(managed.status())
+
+
+def test_a_lock_is_taken_and_given_back(managed: Host) -> None:
+    machine = managed.machine
+    machine.put(HASH_FILE, f"{HASH}\n", mode=0o600)
+    for locked in (True, False):
+        managed.declare(users(ada={"password_file": HASH_FILE, "locked": locked}))
+        managed.apply()
+        assert ("!" if locked else "") + HASH == line(machine, "shadow", "ada")[1]
+        assert "nothing to do" in managed.trued("plan", code=0)
+
+
+@pytest.mark.parametrize("content", ["", "1", "x"])
+def test_a_lock_that_a_power_cut_has_left_is_taken_away(managed: Host, content: str) -> None:
+    """Empty, or with a number that something else has by now: useradd(8) would wait for it for ever."""
+    machine = managed.machine
+    for name in ("passwd", "group", "shadow", "gshadow", "subuid"):
+        machine.put(f"/etc/{name}.lock", content, mode=0o600)
+        machine.run("touch", "--date=@1000000000", f"/etc/{name}.lock")
+    assert "cannot lock" in machine.run("useradd", "bob", check=False).stderr
+    managed.declare({**users(ada={}), "groups": {"ops": {}}})
+    managed.apply()
+
+    assert [] != line(machine, "passwd", "ada")
+    assert [] == [path.name for path in machine.path("/etc").glob("*.lock") if path.name != ".pwd.lock"]
+
+
+def test_a_lock_that_is_held_is_left(managed: Host) -> None:
+    """It says so, and comes to it in a later cycle."""
+    managed.machine.put("/etc/passwd.lock", "1", mode=0o600)
+    managed.declare(users(ada={}))
+
+    result, _, reason = outcomes(managed.apply(3))["user:ada"]
+    assert "failed" == result
+    assert "cannot lock /etc/passwd; try again later" in reason
+    assert managed.machine.exists("/etc/passwd.lock")
+
+
+def test_a_broken_line_blocks_its_own_user_only(managed: Host) -> None:
+    machine = managed.machine
+    path = machine.path("/etc/passwd")
+    path.write_text(f"{path.read_text()}bob:x:1500\n")
+    managed.declare(users(ada={}, bob={}))
+
+    report = outcomes(managed.apply(3))
+    assert "changed" == report["user:ada"][0]
+    assert "blocked" == report["user:bob"][0]
+    assert "expected 7 fields with ':' in between, found 3; mend the line: pwck(8)" in report["user:bob"][2]
+
+
+def test_a_kill_at_any_moment_leaves_what_the_next_cycle_finishes(
+    managed: Host, keys: tuple[Path, Path]
+) -> None:
+    """Every process at once, in the middle of groupadd(8), useradd(8) or chpasswd(8)."""
+    machine, moments = managed.machine, random.Random(4)
+    machine.put(HASH_FILE, f"{HASH}\n", mode=0o600)
+    everyone: dict[str, Any] = {}
+    for number in range(6):
+        more = {"password_file": HASH_FILE, "authorized_keys": [public(keys[0])]}
+        everyone |= {f"ada{number}": more, f"bob{number}": more}
+        managed.declare({**users(**everyone), "groups": {f"crew{number}": {}}})
+        with machine.popen(COMMAND, "apply"):
+            time.sleep(moments.uniform(0.3, 1.2))
+            machine.crash()
+        machine.start()
+    managed.apply()
+
+    assert "nothing to do" in managed.trued("plan", code=0)
+    assert 0 == machine.run("grpck", "-r", check=False).code
+    assert {HASH} == {line(machine, "shadow", name)[1] for name in everyone}
+    assert {"1"} == {str(int(machine.exists(f"/home/{name}/.bashrc"))) for name in everyone}
