@@ -21,7 +21,6 @@ from agent.kinds.unit.systemd import explain
 from agent.model import Content, Remove, Run, Stale, Step, WriteFile
 
 SETTLING: Final = "1"  # seconds
-CHANGED: Final = "what it listens to has changed"
 
 _FILES: Final = ("systemctl", "--no-ask-password", "--no-reload")
 _UNITS: Final = ("systemctl", "--no-ask-password")
@@ -227,7 +226,7 @@ def _run_once(name: str, have: UnitState, stale: Stale, *, rewritten: bool) -> I
         yield reset(name)
         yield alone("restart", name, Stale.RESTART, f"has failed{_told(have)}")
     elif stale:
-        yield alone("restart", name, Stale.RESTART, "" if rewritten else f"started, {CHANGED}")
+        yield alone("restart", name, Stale.RESTART, "" if rewritten else "started again")
 
 
 def _check_loaded(name: str, have: UnitState, *, rewritten: bool) -> None:
@@ -252,10 +251,10 @@ def _renewed(name: str, have: UnitState, stale: Stale, *, rewritten: bool) -> Ru
     if rewritten:
         return alone("restart", name, Stale.RESTART, "")
     if stale is Stale.RESTART:
-        return alone("restart", name, stale, f"restarted, {CHANGED}")
+        return alone("restart", name, stale, "restarted")
     if have.can_reload:
-        return alone("reload", name, stale, f"reloaded, {CHANGED}")
-    return alone("restart", name, stale, f"restarted, as it cannot reload: {CHANGED}")
+        return alone("reload", name, stale, "reloaded")
+    return alone("restart", name, stale, "restarted, as it cannot reload")
 
 
 def _why_start(have: UnitState) -> str:

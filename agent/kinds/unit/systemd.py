@@ -12,7 +12,7 @@ from agent.host import Entry, FileType, Probe
 from agent.kinds.unit.names import FOLDER, is_template
 from agent.kinds.unit.state import UnitState
 
-SYSTEMCTL: Final = ("systemctl", "--no-pager", "--full")
+SYSTEMCTL: Final = ("systemctl", "--no-pager")
 BOOTED: Final = "/run/systemd/system"
 ABOUT: Final = (
     "Id", "LoadState", "LoadError", "FragmentPath", "NeedDaemonReload", "CanReload", "Type", "RemainAfterExit",
@@ -67,7 +67,9 @@ def running(probe: Probe, ids: Collection[str]) -> Mapping[str, tuple[str, str]]
     """Return ActiveState and SubState of the units that systemd has loaded; raises HostError."""
     if not ids:
         return {}
-    said = probe.ask(*SYSTEMCTL, "list-units", "--all", "--plain", "--no-legend", "--", *sorted(ids)).out
+    said = probe.ask(
+        *SYSTEMCTL, "list-units", "--full", "--all", "--plain", "--no-legend", "--", *sorted(ids)
+    ).out
     states = {}
     for line in said.splitlines():
         words = line.split(None, 4)
