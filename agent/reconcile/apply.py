@@ -228,7 +228,7 @@ class _Walk:
             left = tuple(kind.steps(change.id.name, want, have, stale=Stale.NO))
         except HostError as error:
             return error.reason
-        why = ", ".join(dict.fromkeys(step.why for step in left))
+        why = ", ".join(dict.fromkeys(step.why for step in left if step.why))
         return f"done, and it is still not so: {why}" if left else ""
 
     def _wants(self, changes: Sequence[Change]) -> Mapping[str, object | None]:
