@@ -29,6 +29,7 @@ from agent.status.message import message
 TOP = Path(__file__).parents[1]
 PAGES = (TOP / "README.md", *sorted((TOP / "docs").rglob("*.md")))
 FLEET = 'hosts: ["*"]\nlayers: [base]\nvars: {site: berlin}\n'
+KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n"
 KINDS = kinds.discover()
 EDGE = Identity(host="edge-01", facts=MappingProxyType(dict(gather())))
 
@@ -91,7 +92,8 @@ def make_sources(plain: Plain, base: Path) -> None:
     if not isinstance(plain, dict):
         return
     if isinstance(source := plain.get("source"), str):
-        written(base / f"{source}/index.html" if source.endswith("/") else base / source, "# x\n")
+        text = KEY if source.endswith(".asc") else "# x\n"
+        written(base / f"{source}/index.html" if source.endswith("/") else base / source, text)
     for below in plain.values():
         make_sources(below, base)
 

@@ -60,8 +60,7 @@ def test_a_key_from_a_file_of_the_repository(managed: Host, packages: Repository
 
 def test_a_binary_key(managed: Host, packages: Repository) -> None:
     """As keyrings of distributions are."""
-    armored = managed.machine.put("/root/key.asc", packages.key)
-    binary = _dearmored(armored.read_text())
+    binary = _dearmored(packages.key)
     managed.push({"base/key.gpg": binary})
     managed.declare({"repositories": {"example": entry(packages, signed_by={"source": "key.gpg"})}})
     managed.apply()
