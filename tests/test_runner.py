@@ -127,3 +127,20 @@ def test_what_takes_long_is_made_before_the_tests(project: Path, monkeypatch: py
     )
 
     assert (1, 0, 0) == counts(run_layer(layer, strict=False))
+
+
+def collected(*words: str) -> list[str]:
+    """Return the tests below tests/git and tests/e2e that pytest would run, in order."""
+    argv = (sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *words)
+    answer = subprocess.run(
+        (*argv, "tests/git", "tests/e2e"), cwd=TOP, check=False, capture_output=True, text=True
+    )
+    return [line for line in answer.stdout.splitlines() if "::" in line]
+
+
+def test_what_takes_long_starts_first() -> None:
+    """Where workers share the tests, the last one would else run alone."""
+    slow = collected("-m", "slow")
+
+    assert slow
+    assert slow == collected()[: len(slow)]

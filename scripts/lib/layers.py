@@ -34,6 +34,7 @@ class Layer:
     root: bool = False
     tools: tuple[str, ...] = ()
     prepare: str = ""  # a module that makes what takes longer than a test may
+    alone: bool = False  # no two tests share more than what is made for a whole run
 
     def lacks(self) -> str:
         """Return why this layer cannot be run here, or nothing."""
@@ -59,7 +60,13 @@ MACHINES = (
 LAYERS = (
     Layer(name="demo", marker="demo", at_once=1, tools=("git",)),
     Layer(
-        name="machine", marker="machine", at_once=2, root=True, tools=MACHINES, prepare="tests.host.machine"
+        name="machine",
+        marker="machine",
+        at_once=3,  # one of them waits for ten minutes
+        root=True,
+        tools=MACHINES,
+        prepare="tests.host.machine",
+        alone=True,
     ),
     Layer(name="slow", marker="slow", at_once=1),
     Layer(name="e2e", marker="e2e", at_once=2),
@@ -111,7 +118,7 @@ def run_layer(layer: Layer, *, strict: bool) -> Tally:
         record = Path(scratch, "record.xml")
         options = ["-q", "-m", expression(layer), f"--junitxml={record}"]
         if layer.at_once > 1:
-            options += ["-n", str(layer.at_once), "--dist", "loadfile"]
+            options += ["-n", str(layer.at_once), "--dist", "worksteal" if layer.alone else "loadfile"]
         argv = (sys.executable, "-m", "pytest", *options)
         code = subprocess.run(argv, check=False, cwd=TOP).returncode
         tally = read_record(record, time.monotonic() - started) if record.exists() else Tally(failed=1)
