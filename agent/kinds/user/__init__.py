@@ -67,7 +67,7 @@ class User(Kind[UserSpec, UserState]):
     def steps(
         self, name: str, want: UserSpec | None, have: UserState | None, *, stale: Stale
     ) -> Iterable[Step]:
-        return steps(name, want, have)
+        return steps(name, want, have, unfinished=stale is not Stale.NO)
 
     def first(self, name: str, have: UserState) -> Iterable[Step]:
         if have.home is not None and have.home.keys is not None:

@@ -9,7 +9,7 @@ from agent.host import Entry, shown
 from agent.kinds.user.keys import merged
 from agent.kinds.user.observe import Home, UserState
 from agent.kinds.user.spec import UserSpec
-from agent.model import MakeDirectory, Mode, SetAttributes, Step, Text, WriteFile
+from agent.model import MakeDirectory, Mode, Run, SetAttributes, Step, Text, WriteFile
 
 PRIVATE_FOLDER, PRIVATE_FILE = Mode(0o700), Mode(0o600)
 
@@ -27,22 +27,21 @@ def refuse_home(name: str, want: UserSpec, have: UserState, uid: int | None) -> 
         )
 
 
-def home_steps(name: str, group: str, want: UserSpec, have: UserState, uid: int | None) -> Iterator[Step]:
+def home_steps(
+    name: str, group: str, want: UserSpec, have: UserState, uid: int | None, *, makes: bool
+) -> Iterator[Step]:
     """Yield what makes the home, or gives it owner and mode; raises HostError."""
     home = have.home
     if home is None:
         return
     refuse_home(name, want, have, uid)
-    makes = want.creates_home if have.line is None else want.create_home
-    if home.folder is None and not makes:
+    if home.folder is None and not makes and want.looks_into_home:
         raise HostError(
             f"{shown(home.path)}: the home of {name} does not exist", hint="declare create_home: true"
         )
-    if home.folder is None and have.line is not None:
-        mode = PRIVATE_FOLDER if want.home_mode is None else want.home_mode
-        yield MakeDirectory(path=home.path, mode=mode, owner=name, group=group, why="home is missing")
-    else:
-        yield from _attributes(name, group, want, home, makes=bool(makes), uid=uid)
+    if home.folder is None and makes and have.line is not None:
+        yield Run(argv=("mkhomedir_helper", name), why="home is missing")
+    yield from _attributes(name, group, want, home, makes=makes, uid=uid)
 
 
 def _attributes(

@@ -167,15 +167,23 @@ class _Looking:
         return text
 
     def _home(self, name: str, want: UserSpec, line: PasswdEntry | None) -> Home | None:
-        makes_home = line is None and want.creates_home
-        if not (want.looks_into_home or makes_home):
+        """Return the home, where it matters; what stands there without being declared is nobody's trouble."""
+        if not (want.looks_into_home or want.creates_home):
             return None
         path = PurePosixPath(want.home or (line.home if line else "") or self._base() / name)
+        try:
+            return self._home_at(path, name, want, line)
+        except HostError:
+            if want.looks_into_home or line is None:
+                raise
+            return None
+
+    def _home_at(self, path: PurePosixPath, name: str, want: UserSpec, line: PasswdEntry | None) -> Home:
         folder = self._entry(path)
         if folder is not None and folder.type is not FileType.DIRECTORY:
             raise HostError(f"{shown(path)}: is to be the home of {name}, and is no folder")
-        empty = folder is None or folder.uid == _uid(line) or not self.probe.names(path)
-        home = Home(path=path, folder=folder, empty=empty)
+        its_own = folder is None or (line is not None and folder.uid == line.uid)
+        home = Home(path=path, folder=folder, empty=its_own or not self.probe.names(path))
         return self._with_keys(home) if want.has_keys and folder is not None else home
 
     def _with_keys(self, home: Home) -> Home:
@@ -225,7 +233,3 @@ class _Looking:
         if want.system == (uid in self.accounts.uids):
             return None
         return None if self.accounts.user_of(uid) or self.probe.user(uid) != str(uid) else uid
-
-
-def _uid(line: PasswdEntry | None) -> int | None:
-    return None if line is None else line.uid

@@ -10,13 +10,19 @@ from agent.kinds.user.home import home_steps, key_steps, refuse_home
 from agent.kinds.user.observe import UserState
 from agent.kinds.user.password import password_steps, refuse_password
 from agent.kinds.user.spec import UserSpec
-from agent.model import Run, Step
+from agent.model import Run, Stale, Step
 
 NOBODY = UserState(line=None)
 
 
-def steps(name: str, want: UserSpec | None, have: UserState | None) -> tuple[Step, ...]:
-    """Return the steps, none when both agree; raises HostError where no step may lead there."""
+def steps(
+    name: str, want: UserSpec | None, have: UserState | None, *, unfinished: bool = False
+) -> tuple[Step, ...]:
+    """
+    Return the steps, none when both agree; raises HostError where no step may lead there.
+
+    `unfinished`: the user may have been made by a useradd(8) that did not come to the home.
+    """
     have = have or NOBODY
     if want is None or want.state == "absent":
         return tuple(_removal(name, want, have))
@@ -29,7 +35,7 @@ def steps(name: str, want: UserSpec | None, have: UserState | None) -> tuple[Ste
         return tuple(_creation(name, want, have))
     if want.uid is not None and want.uid != have.line.uid:
         raise _other_uid(name, want.uid, have.line.uid)
-    return tuple(_change(name, want, have, have.line))
+    return tuple(_change(name, want, have, have.line, unfinished=unfinished))
 
 
 def _removal(name: str, want: UserSpec | None, have: UserState) -> Iterator[Step]:
@@ -56,9 +62,14 @@ def _creation(name: str, want: UserSpec, have: UserState) -> Iterator[Step]:
     if have.heir is not None and uid is None and want.creates_home:
         uid = have.heir
     refuse_home(name, want, have, uid)
-    yield Run(argv=("useradd", *_options_of_new(name, want, have, uid), name), why=_why_new(want, uid))
+    yield Run(
+        argv=("useradd", *_options_of_new(name, want, have, uid), name),
+        # It writes the files first, and makes the home then: without one, nobody could tell whether it was killed.
+        unseen=Stale.RELOAD if want.creates_home else Stale.NO,
+        why=_why_new(want, uid),
+    )
     group = want.group or name
-    yield from home_steps(name, group, want, have, uid)
+    yield from home_steps(name, group, want, have, uid, makes=want.creates_home)
     yield from key_steps(name, group, want, have, uid)
     yield from password_steps(name, want, have)
 
@@ -86,7 +97,9 @@ def _options_of_new(name: str, want: UserSpec, have: UserState, uid: int | None)
     yield "-m" if want.creates_home else "-M"
 
 
-def _change(name: str, want: UserSpec, have: UserState, line: PasswdEntry) -> Iterator[Step]:
+def _change(
+    name: str, want: UserSpec, have: UserState, line: PasswdEntry, *, unfinished: bool
+) -> Iterator[Step]:
     if line.password is None:
         yield Run(argv=("pwconv",), why="has no line in /etc/shadow")
     yield from _own_group(name, want, have)
@@ -98,7 +111,8 @@ def _change(name: str, want: UserSpec, have: UserState, line: PasswdEntry) -> It
             why=", ".join(differences),
         )
     group = want.group or (have.group if have.has_group else name)
-    yield from home_steps(name, group, want, have, line.uid)
+    makes = want.creates_home if unfinished else bool(want.create_home)
+    yield from home_steps(name, group, want, have, line.uid, makes=makes)
     yield from key_steps(name, group, want, have, line.uid)
     yield from password_steps(name, want, have)
 

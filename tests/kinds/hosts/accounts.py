@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -37,7 +38,11 @@ def furnish(host: FakeHost, case: Mapping[str, Any]) -> None:
         )
     host.nodes.setdefault(PurePosixPath("/home"), Node.folder())
     tools = Tools(host)
-    host.commands |= dict.fromkeys(OPTIONS, tools.run) | {"chpasswd": tools.chpasswd, "pwconv": tools.pwconv}
+    host.commands |= dict.fromkeys(OPTIONS, tools.run) | {
+        "chpasswd": tools.chpasswd,
+        "pwconv": tools.pwconv,
+        "mkhomedir_helper": tools.mkhomedir_helper,
+    }
     tools.publish()
 
 
@@ -71,11 +76,8 @@ class Tools:
         shadow = self.lines("shadow")
         shadow[given.name] = [given.name, "!", "19000", "0", "99999", "7", "", "", ""]
         self.save(passwd=users, group=groups, shadow=shadow)
-        if given.m and PurePosixPath(home) not in self.host.nodes:
-            for above in reversed(PurePosixPath(home).parents):
-                self.host.nodes.setdefault(above, Node.folder())
-            made = Node(type=Node.folder().type, mode=0o755, uid=int(uid), gid=int(gid))
-            self.host.nodes[PurePosixPath(home)] = made
+        if given.m:
+            self.make_home(users[given.name])
 
     def usermod(self, given: argparse.Namespace) -> None:
         users, groups, shadow = self.lines("passwd"), self.lines("group"), self.lines("shadow")
@@ -139,6 +141,16 @@ class Tools:
             shadow.setdefault(name, [name, "x", "19000", "0", "99999", "7", "", "", ""])
         self.save(shadow=shadow)
         return Answer(0, "", "")
+
+    def mkhomedir_helper(self, argv: tuple[str, ...], stdin: bytes) -> Answer:
+        self.make_home(self.lines("passwd")[argv[1]])
+        return Answer(0, "", "")
+
+    def make_home(self, user: list[str]) -> None:
+        home = PurePosixPath(user[5])
+        for above in reversed(home.parents):
+            self.host.nodes.setdefault(above, Node.folder())
+        self.host.nodes.setdefault(home, replace(Node.folder(), uid=int(user[2]), gid=int(user[3])))
 
     def lines(self, file: str) -> dict[str, list[str]]:
         text = self.host.nodes[PurePosixPath(f"/etc/{file}")].data.decode()
