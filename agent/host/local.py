@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 VALIDATION = 60.0  # seconds that a file's own check may take
 SCRATCH = re.compile(r"/(var/)?tmp/[\w.-]+/")  # where a check puts a copy, under another name each time
+ARRIVAL = 0.3  # seconds: the last words of what failed may still be on their way to the journal
 ANY_CODE = range(-64, 256)  # a signal's number, negative, or an exit status: wait(2)
 
 
@@ -192,6 +193,7 @@ def _explanation(argv: tuple[str, ...]) -> str:
     """Return the last lines of a command that tells why another one failed; nothing where it can't."""
     if not argv:
         return ""
+    time.sleep(ARRIVAL)
     try:
         return commands.excerpt(commands.ask(argv, ok=ANY_CODE).out)
     except HostError:
