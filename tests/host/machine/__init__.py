@@ -37,5 +37,8 @@ Nothing leads from a machine to the outer network; its apt knows no source until
 The clock and /proc/sys but /proc/sys/net are the outer machine's: the former can't be set, the latter is read-only.
 CPUQuota= may be without effect; MemoryMax=, TasksMax= and accounting are real.
 
+What takes more than ten seconds is marked `slow`, and starts first; more than five minutes needs
+`@pytest.mark.timeout(SECONDS)`. A machine to look around in: `python -m tests.host.machine shell`.
+
 Trees are made once and kept in TRUED_CACHE, by default ~/.cache/trued (tests/host/machine/cache.py).
 """
