@@ -13,8 +13,9 @@ TYPES = frozenset({
     "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com",
 })  # fmt: skip
 
-# Options stand before the type, with commas in between; only inside of quotes they may have spaces.
-_OPTIONS = re.compile(r'((?:[^\s"]|"(?:[^"\\]|\\.)*")+)[ \t]+(\S.*)')
+# Options stand before the type, with commas in between: AUTHORIZED_KEYS FILE FORMAT of sshd(8).
+_OPTION = r'[A-Za-z0-9-]+(?:="(?:[^"\\]|\\.)*")?'
+_OPTIONS = re.compile(rf"{_OPTION}(?:,{_OPTION})*[ \t]+(\S.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ def _after_options(text: str) -> str:
     if text.split(None, 1)[:1] and text.split(None, 1)[0] in TYPES:
         return text
     found = _OPTIONS.fullmatch(text)
-    return found[2] if found else ""
+    return found[1] if found else ""
 
 
 def _blob(kind: str, text: str) -> bytes:
@@ -101,7 +102,16 @@ def _blob(kind: str, text: str) -> bytes:
         blob = base64.b64decode(text.encode("ascii", "replace"), validate=True)
     except binascii.Error:
         raise ValueError(f"the key after {kind} is no base64: is it whole?") from None
-    length = int.from_bytes(blob[:4], "big")
-    if blob[4 : 4 + length] != kind.encode() or len(blob) <= 4 + length:
+    parts = tuple(_parts(blob))
+    whole = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    if len(parts) < 2 or parts[0] != kind.encode() or whole != blob:
         raise ValueError(f"the key after {kind} is none of that type: is it whole?")
     return blob
+
+
+def _parts(blob: bytes) -> Iterator[bytes]:
+    """Yield the strings that a key is made of, each after its length in four bytes (RFC 4251, 5)."""
+    while blob:
+        length = int.from_bytes(blob[:4], "big")
+        yield blob[4 : 4 + length]
+        blob = blob[4 + length :]
