@@ -19,6 +19,7 @@ from agent.host.local import Local
 from agent.kinds.repository import KIND
 from agent.kinds.repository.apt import Source, list_name, update
 from agent.kinds.repository.deb822 import stanzas, written
+from agent.kinds.repository.others import all_places
 from agent.kinds.repository.spec import ARMOR, RepositorySpec
 from agent.model import KeepFirst, ResourceId, Run, Stale, WriteFile
 from tests.fakes import FakeHost, FakeTree, Node
@@ -333,3 +334,26 @@ def test_a_real_apt_reads_what_is_written_and_nothing_else(tmp_path: Path) -> No
     assert isinstance(have, Source)
     assert have.lists
     assert [] == [name for name in there.probe().names(Path("/var/lib/apt/lists")) if "nowhere" in name]
+
+
+LINES = """\
+# deb http://no.example.com x main
+deb http://a.example.com/ stable main
+deb-src [ arch=amd64,arm64 signed-by=/k.gpg trusted=yes ] http://b.example.com ./
+debug http://no.example.com x
+"""
+
+
+def test_places_are_found_in_both_styles() -> None:
+    nodes = {
+        "/etc/apt/sources.list": Node.file(LINES.encode()),
+        "/etc/apt/sources.list.d/debian.sources": Node.file(DEBIAN.encode()),
+        "/etc/apt/sources.list.d/old.list.save": Node.file(LINES.encode()),
+    }
+
+    assert [
+        ("http://a.example.com", "stable", "", ""),
+        ("http://b.example.com", "./", "/k.gpg", "yes"),
+        ("http://deb.debian.org/debian", "stable", "/usr/share/keyrings/debian-archive-keyring.gpg", ""),
+        ("http://deb.debian.org/debian", "stable-updates", "/usr/share/keyrings/debian-archive-keyring.gpg", ""),
+    ] == [(one.uri, one.suite, one.signed_by, one.trusted) for one in all_places(ready(nodes).probe())]  # fmt: skip

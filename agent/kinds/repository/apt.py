@@ -10,14 +10,12 @@ from typing import Final
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
 from agent.kinds.repository.deb822 import Stanza, plain, stanzas, written
+from agent.kinds.repository.others import APT, LARGEST, SOURCES, Place, all_places, places
 from agent.kinds.repository.spec import RepositorySpec
 from agent.model import KeepFirst, MakeDirectory, Mode, Remove, Run, Stale, Step, Text, WriteFile
 
-APT: Final = PurePosixPath("/etc/apt")
-SOURCES: Final = APT / "sources.list.d"
 KEYRINGS: Final = APT / "keyrings"
 LISTS: Final = PurePosixPath("/var/lib/apt/lists")
-LARGEST: Final = 1 << 20  # bytes of a file of sources that are read
 PUBLIC: Final = Mode(0o644)  # apt reads keys as a user of its own
 
 _QUOTED: Final = frozenset('\\|{}[]<>"^~_=!@#$%&*')  # what apt escapes in the name of a list
@@ -32,6 +30,7 @@ class Source:
     keys: Mapping[PurePosixPath, Entry] = field(default_factory=dict)  # of ours, by path
     lists: tuple[PurePosixPath, ...] = ()  # that apt has fetched, and nobody needs as it is to be
     folders: frozenset[PurePosixPath] = frozenset()  # of those that files go to, the ones that are there
+    others: tuple[Place, ...] = ()  # what other files name
 
     @property
     def signed_by(self) -> frozenset[str]:
@@ -77,42 +76,40 @@ def _source(
     file, keys = seen[str(path_of(name))], {path: seen[str(path)] for path in key_paths(name)}
     if trouble := next((one for one in (file, *keys.values()) if isinstance(one, HostError)), None):
         return trouble
-    standing = {path: entry for path, entry in keys.items() if isinstance(entry, Entry)}
-    if not isinstance(file, Entry):
-        return Source(keys=standing, folders=folders)
     try:
         text = (probe.content(path_of(name), limit=LARGEST) or b"").decode(errors="replace")
         found = tuple(map(plain, stanzas(text)))
-        lists = tuple(_lists(probe, name, found, want))
+        others = tuple(place for place in all_places(probe) if place.file != path_of(name))
+        lists = tuple(_lists(probe, found, want, others))
     except HostError as error:
         return error
-    return Source(file=file.type, stanzas=found, keys=standing, lists=lists, folders=folders)
+    return Source(
+        file=file.type if isinstance(file, Entry) else None,
+        stanzas=found,
+        keys={path: entry for path, entry in keys.items() if isinstance(entry, Entry)},
+        lists=lists,
+        folders=folders,
+        others=others,
+    )
 
 
 def _lists(
-    probe: Probe, name: str, found: Iterable[Stanza], want: RepositorySpec | None
+    probe: Probe, found: Iterable[Stanza], want: RepositorySpec | None, others: Iterable[Place]
 ) -> Iterator[PurePosixPath]:
     """Yield what apt has fetched from places that are no longer declared, and that no other file of sources names."""
-    places = {place for one in found for place in _places(one.get("uris", ()), one.get("suites", ()))}
+    gone = {place for one in found for place in _pairs(one.get("uris", ()), one.get("suites", ()))}
     if want is not None and want.state == "present" and want.enabled:
-        places -= set(_places(want.uris, want.suites))
-    if not places or probe.entries((str(LISTS),))[str(LISTS)] is None:
+        gone -= set(_pairs(want.uris, want.suites))
+    if not gone or probe.entries((str(LISTS),))[str(LISTS)] is None:
         return
-    others = "\n".join(_other_files(probe, name))
-    prefixes = tuple(list_name(uri, suite) for uri, suite in sorted(places) if uri.rstrip("/") not in others)
+    named = {place.uri for place in others}
+    prefixes = tuple(list_name(uri, suite) for uri, suite in sorted(gone) if uri not in named)
     if prefixes:
         yield from (LISTS / one for one in probe.names(LISTS) if one.startswith(prefixes))
 
 
-def _places(uris: Iterable[str], suites: Collection[str]) -> Iterator[tuple[str, str]]:
-    return ((uri, suite) for uri in uris for suite in suites)
-
-
-def _other_files(probe: Probe, name: str) -> Iterator[str]:
-    files = (SOURCES / one for one in probe.names(SOURCES) if one.endswith((".sources", ".list")))
-    for path in (APT / "sources.list", *files):
-        if path != path_of(name):
-            yield (probe.content(path, limit=LARGEST) or b"").decode(errors="replace")
+def _pairs(uris: Iterable[str], suites: Collection[str]) -> Iterator[tuple[str, str]]:
+    return ((uri.rstrip("/"), suite) for uri in uris for suite in suites)
 
 
 def list_name(uri: str, suite: str) -> str:
@@ -131,7 +128,9 @@ def steps(name: str, want: RepositorySpec | None, have: Source, stale: Stale) ->
         why = "no longer declared" if want is None else "is declared absent"
         yield from _removal(name, have, why)
         return
-    changes = tuple(_changes(name, want, have))
+    text = written(_fields(want, _keyring(name, want)))
+    _check_others(path_of(name), stanzas(text)[0], have.others)
+    changes = tuple(_changes(name, want, have, text))
     yield from changes
     if want.enabled and (changes or stale):
         yield update(name, "" if changes else "its index was not read since it has changed")
@@ -153,13 +152,26 @@ def update(name: str, why: str) -> Run:
     return Run(argv=argv, timeout=600.0, unseen=Stale.RELOAD, why=why)
 
 
-def _changes(name: str, want: RepositorySpec, have: Source) -> Iterator[Step]:
+def _check_others(path: PurePosixPath, stanza: Stanza, others: Iterable[Place]) -> None:
+    """Raise HostError rather than leave apt unable to do anything at all."""
+    for ours in places(stanza, path):
+        for other in filter(ours.quarrels, others):
+            raise HostError(
+                f"{other.file} names {ours.uri} {ours.suite} as well, signed by {other.signed_by or 'any key'}: with both,"
+                " apt would read no sources at all",
+                hint="declare that file absent, in files"
+                + (
+                    f"; or call this repository {other.file.stem}" if other.file.suffix == ".sources" else ""
+                ),
+            )
+
+
+def _changes(name: str, want: RepositorySpec, have: Source, text: str) -> Iterator[Step]:
     keyring = _keyring(name, want)
     if want.key is not None and (why := _key_differs(keyring, want.key.digest, have)):
         if KEYRINGS not in have.folders:
             yield MakeDirectory(path=KEYRINGS, why="")
         yield WriteFile(path=PurePosixPath(keyring), content=want.key, mode=PUBLIC, why=why)
-    text = written(_fields(want, keyring))
     if have.stanzas != tuple(map(plain, stanzas(text))) or have.file is not FileType.FILE:
         if SOURCES not in have.folders:
             yield MakeDirectory(path=SOURCES, why="")

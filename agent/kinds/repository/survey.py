@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from agent.host import Probe
 from agent.kinds import Found
-from agent.kinds.repository.apt import APT, LARGEST, SOURCES
 from agent.kinds.repository.deb822 import Stanza, plain, stanzas
+from agent.kinds.repository.others import APT, LARGEST, SOURCES
 from agent.kinds.repository.spec import RepositorySpec, checked_name
 
 _LISTS: Final = ("types", "uris", "suites", "components", "architectures")

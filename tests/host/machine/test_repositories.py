@@ -190,3 +190,22 @@ def test_a_source_that_is_there_is_taken_over_as_it_stands(managed: Host, packag
     managed.declare({"repositories": {}})
     managed.apply()
     assert packages.source == managed.machine.read(f"/etc/apt/sources.list.d/{packages.name}.sources")
+
+
+def test_two_files_that_quarrel_would_leave_apt_with_nothing(managed: Host, packages: Repository) -> None:
+    """As a vendor's package that brings its own file does. apt itself says the same."""
+    machine = managed.machine
+    line = f"deb {packages.url} {SUITE} {COMPONENT}\n"
+    machine.put("/etc/apt/sources.list.d/vendor.list", line)
+    managed.declare({"repositories": {"example": entry(packages)}})
+    result, _, reason = told(managed.apply(code=None))
+
+    assert "blocked" == result
+    assert "/etc/apt/sources.list.d/vendor.list names" in reason
+    assert 0 == machine.run("apt-cache", "policy").code
+    machine.put("/etc/apt/sources.list.d/example.sources", packages.source)
+    said = machine.run("apt-cache", "policy", check=False)
+    assert (100, True) == (said.code, "Conflicting values set for option Signed-By" in said.stderr)
+    machine.path("/etc/apt/sources.list.d/vendor.list").unlink()
+    managed.apply()
+    assert 1 == len(lists(machine))
