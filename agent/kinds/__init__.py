@@ -21,6 +21,10 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
+class NotYetError(HostError):
+    """As the host is now, no step leads there; what this needs may change that, where it changes in the same plan."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """One thing on a host, as a document would declare it: for `trued adopt`."""
@@ -106,7 +110,8 @@ class Kind(ABC, Generic[S, T]):
 
         `want` None: remove. `have` None: absent. `stale`: something that it listens to changes in this plan, or
         did in an attempt that did not finish; what is yielded for that says `unseen`. Raises HostError when no step
-        can lead there, with the reason.
+        can lead there, with the reason; NotYetError where that may be otherwise once what it needs has changed:
+        then a `late` kind is asked as if nothing were there, and decides when its turn has come.
         """
 
     def objection(self, name: str, want: S | None, have: T | None, going: Collection[str]) -> str:

@@ -60,6 +60,15 @@ def apply(plan: Plan, situation: Situation, hands: Hands) -> Iterator[Outcome]:
         at += max(1, len(group))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """What is seen right before something is decided late."""
+
+    haves: Mapping[str, object | HostError | None]
+    done: tuple[str, ...]  # why something had to be done for that
+    trouble: tuple[str, ...]  # and what went wrong with it
+
+
 @dataclass(frozen=True, slots=True)
 class _Walk:
     plan: Plan
@@ -95,31 +104,47 @@ class _Walk:
             yield from self._in_one_go(changes)
 
     def _late(self, changes: Sequence[Change]) -> Iterator[Outcome]:
-        """Decide once more, on what the host is now."""
-        haves, trouble = self._prepared(changes)
+        """Decide once more, on what the host is now; what was done for that is told with the first that changes."""
+        ready = self._prepared(changes)
+        outcomes = self._decided_late(changes, ready)
+        told = "".join(f"; done first: {why}" for why in ready.done)
+        for outcome in outcomes:
+            if told and outcome.result is not Result.UNCHANGED:
+                yield replace(outcome, reason=f"{outcome.reason}{told}")
+                break
+            yield outcome
+        yield from outcomes
+
+    def _decided_late(self, changes: Sequence[Change], ready: _Ready) -> Iterator[Outcome]:
         planned = {change.id: change for change in changes}
         decided: list[Change] = []
         for change in changes:
-            entry = self._decided(change, haves[change.id.name])
+            entry = self._decided(change, ready.haves[change.id.name])
             if isinstance(entry, Change):
                 decided.append(entry)
             else:
-                yield self._no_longer(change, entry, trouble)
+                yield self._no_longer(change, entry, "; ".join(ready.trouble))
         self._begin_anew([change for change in decided if change.pending > planned[change.id].pending])
         if decided:
             yield from self._in_one_go(decided)
 
-    def _prepared(self, changes: Sequence[Change]) -> tuple[Mapping[str, object | HostError | None], str]:
-        """Return what is seen once nothing stands in the way of deciding, and what went wrong with that."""
+    def _prepared(self, changes: Sequence[Change]) -> _Ready:
+        """Return what is seen once nothing stands in the way of deciding, and what was done for that."""
         kind, wants, haves = self._kind(changes[0]), self._wants(changes), self._look(changes)
         steps = tuple(kind.prepare(wants, haves))
-        trouble = []
+        done, trouble = [], []
         for step in steps:
             try:
                 self.hands.host.perform(step, self.hands.beat)
             except HostError as error:
                 trouble.append(error.reason)
-        return (self._look(changes) if steps else haves), "; ".join(trouble)
+            else:
+                done.append(step.why)
+        return _Ready(
+            haves=self._look(changes) if steps else haves,
+            done=tuple(dict.fromkeys(filter(None, done))),
+            trouble=tuple(trouble),
+        )
 
     def _decided(self, change: Change, have: object | HostError | None) -> Planned | None:
         entry = decide_again(change, have, self.situation)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from agent.errors import HostError
-from agent.kinds import AnyKind
+from agent.kinds import AnyKind, NotYetError
 from agent.model import (
     Blocked,
     Cause,
@@ -75,7 +75,8 @@ class _Planner:
     def declared(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> Planned | None:
         """Return what is to be done about something declared, given what comes before it."""
         reason = self._reason(resource, entries)
-        entry = self.change(resource, self.observed[resource.id], reason)
+        ahead = any(isinstance(entries.get(need), Change) for need in resource.after)
+        entry = self.change(resource, self.observed[resource.id], reason, ahead=ahead)
         if not isinstance(entry, Change):
             return entry
         if missing := sorted(need for need in resource.after if isinstance(entries.get(need), Blocked)):
@@ -85,14 +86,23 @@ class _Planner:
         return entry
 
     def change(
-        self, resource: Resource, have: object | HostError | None, reason: Reason | Change
+        self,
+        resource: Resource,
+        have: object | HostError | None,
+        reason: Reason | Change,
+        *,
+        ahead: bool = False,
     ) -> Change | Blocked | None:
-        """Return what turns what is seen into what is declared."""
+        """Return what turns what is seen into what is declared. `ahead`: what it needs changes before its turn."""
         rid, kind = resource.id, self.kinds[resource.id.kind]
         if isinstance(have, HostError):
             return Blocked(id=rid, reason=have.reason)
         try:
             steps = tuple(kind.steps(rid.name, resource.spec, have, stale=reason.stale))
+        except NotYetError as error:
+            if not (ahead and kind.late):
+                return Blocked(id=rid, reason=error.reason)
+            steps = tuple(kind.steps(rid.name, resource.spec, None, stale=reason.stale))
         except HostError as error:
             return Blocked(id=rid, reason=error.reason)
         if not steps or (reason.cause is Cause.DRIFT and resource.drift is Drift.IGNORE):

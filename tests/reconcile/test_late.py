@@ -22,6 +22,18 @@ def test_what_came_along_with_something_else_is_done(cycle: Cycle, world: World)
     assert {} == cycle.memory.load().unfinished
 
 
+def test_what_cannot_be_decided_yet_is_decided_when_what_it_needs_has_changed(
+    cycle: Cycle, world: World
+) -> None:
+    world.services = {"web": "unheard of", "db": "unheard of"}
+    world.brings["package"] = "web"
+    state = desired(resource("package"), service("web", needs=[thing("package")]), service("db"))
+    outcomes = cycle.run(state)
+
+    assert ["changed", "blocked"] == [str(outcomes[name].result) for name in ("web", "db")]
+    assert "nobody has heard of db" == outcomes["db"].reason
+
+
 def test_what_came_along_before_its_configuration_rereads_that(cycle: Cycle, world: World) -> None:
     world.brings["package"] = "web"
     cycle.run(
@@ -111,9 +123,12 @@ def test_one_that_needs_another_waits_for_it(cycle: Cycle, world: World) -> None
 
 def test_what_is_in_the_way_of_deciding_is_cleared_first(cycle: Cycle, world: World) -> None:
     world.services = {"web": "locked", "db": "stopped"}
-    cycle.run(desired(service("web"), service("db")))
+    results = cycle.run(desired(service("web"), service("db")))
 
     assert [("unlock",), ("reread",), ("start", "db", "web")] == world.performed
+    assert ["is stopped; done first: somebody left it locked", "is stopped"] == [
+        results[name].reason for name in ("db", "web")
+    ]
 
 
 def test_what_cannot_be_read_any_more_is_blocked_and_the_others_go_on(cycle: Cycle, world: World) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import HostError
-from agent.kinds import AnyKind, Kind
+from agent.kinds import AnyKind, Kind, NotYetError
 from agent.model import DesiredState, Drift, Outcome, Plan, Resource, ResourceId, Run, Stale, Step
 from agent.reconcile.apply import Hands, apply
 from agent.reconcile.ledger import Memory
@@ -102,6 +102,8 @@ class Service(Kind[ServiceSpec, str]):
         if have == "outdated":
             yield Run(argv=("restart", name), unseen=Stale.RESTART, why="runs an old program")
         elif have != "running":
+            if have == "unheard of":
+                raise NotYetError(f"nobody has heard of {name}")
             if have == "busy":
                 yield Run(argv=("wait",), common=True, why="somebody is at work")
             yield Run(argv=("reread",), why="")
