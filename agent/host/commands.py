@@ -29,7 +29,8 @@ ENVIRONMENT = {
 }
 TAIL = 64 * 1024  # bytes of each stream that are kept of a command that acts
 MOST = 32 * 1024 * 1024  # bytes that a command that only looks may say
-EXCERPT = 500  # characters of stderr in a message
+EXCERPT = 500  # characters of stderr in a message,
+ENDING = 8  # of this many lines: dpkg says five more after what a script of a package has said
 LOOK = 60.0  # seconds that a command that only looks may take
 PULSE = 5.0  # seconds between two signs of life while a command is waited for
 LINGER = 0.2  # seconds for output that is still in the pipes when the command has ended
@@ -81,7 +82,7 @@ def failed(argv: tuple[str, ...], answer: Answer) -> HostError:
 def excerpt(text: str) -> str:
     """Return the last lines of a command's output as the end of a one-line message; "" for none."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = shown("; ".join(lines[-5:]))
+    said = shown("; ".join(lines[-ENDING:]))
     if not said:
         return ""
     return ": " + (said if len(said) <= EXCERPT else "…" + said[1 - EXCERPT :])
