@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.errors import HostError
+from agent.kinds import NotYetError
 from agent.kinds.package.manager import Installed, Offer, Order
 from agent.kinds.package.spec import LATEST, PRESENT, PackageSpec
 from agent.kinds.package.state import State
@@ -154,22 +155,22 @@ def _offered(name: str, want: PackageSpec, have: State) -> str:
     dated = f" (read on {have.dated})" if have.dated else ", which was never read"
     if offer is None:
         hint = f"did you mean {listed(have.near)}?" if have.near else "is its repository declared?"
-        raise HostError(f"there is no package {name} in the index{dated}", hint=hint)
+        raise NotYetError(f"there is no package {name} in the index{dated}", hint=hint)
     if offer.virtual and have.near:
-        raise HostError(
+        raise NotYetError(
             f"{name} is a virtual package", hint=f"declare one that provides it: {listed(have.near)}"
         )
     if not offer.versions:
-        raise HostError(
+        raise NotYetError(
             f"no source has a version of {name}{dated}",
             hint="it may have been withdrawn; see `apt-cache policy`",
         )
     if want.is_exact:
-        raise HostError(
+        raise NotYetError(
             f"no source has {name} {want.version}; there is {listed(offer.versions)}{dated}",
             hint="declare one of these, or a source that has it",
         )
-    raise HostError(
+    raise NotYetError(
         f"the host's settings prefer no version of {name}, of {listed(offer.versions)}",
         hint=f"see `apt-cache policy {name}` for the pins",
     )

@@ -37,17 +37,18 @@ def database(probe: Probe) -> Database:
 
 
 def _read(probe: Probe) -> Database:
-    auto = frozenset(_auto(probe))
+    rows = [_fields(line) for line in probe.ask(*_ASK).out.splitlines()]
+    # dpkg is of the host's own architecture, whatever else is installed.
+    native = next((row[1] for row in rows if row[0] == "dpkg"), "")
+    auto = frozenset(_auto(probe, native))
     packages: dict[str, list[Installed]] = {}
-    for line in probe.ask(*_ASK).out.splitlines():
-        if one := _installed(line, auto):
+    for row in rows:
+        if one := _installed(row, auto):
             packages.setdefault(one.name, []).append(one)
     if not packages:
         raise HostError(
             "dpkg-query names no package at all", hint=f"{STATUS} may be damaged: see /var/backups"
         )
-    # dpkg is of the host's own architecture, whatever else is installed.
-    native = next((one.architecture for one in packages.get("dpkg", ())), "")
     every = [one for group in packages.values() for one in group]
     return Database(
         native=native,
@@ -57,10 +58,14 @@ def _read(probe: Probe) -> Database:
     )
 
 
-def _installed(line: str, auto: frozenset[tuple[str, str]]) -> Installed | None:
+def _fields(line: str) -> list[str]:
     values = line.split("\t")
     if len(values) != len(_FIELDS):
         raise HostError(f"dpkg-query said {line[:80]!r}, expected {len(_FIELDS)} fields")
+    return values
+
+
+def _installed(values: list[str], auto: frozenset[tuple[str, str]]) -> Installed | None:
     name, architecture, version, want, flag, status, *more = values
     *vital, priority, provides = more
     if status == "not-installed":
@@ -83,10 +88,17 @@ def _installed(line: str, auto: frozenset[tuple[str, str]]) -> Installed | None:
     )
 
 
-def _auto(probe: Probe) -> Iterator[tuple[str, str]]:
-    """Yield name and architecture of what apt installed for others: extended_states, as apt-mark(8) shows it."""
+def _auto(probe: Probe, native: str) -> Iterator[tuple[str, str]]:
+    """
+    Yield name and architecture of what apt installed for others: extended_states, as apt-mark(8) shows it.
+
+    What is for all architectures stands there under the host's own.
+    """
     text = probe.content(PurePosixPath(MARKS), limit=MOST) or b""
     for paragraph in text.decode("utf-8", "replace").split("\n\n"):
         fields = dict(line.partition(": ")[::2] for line in paragraph.splitlines())
         if fields.get("Auto-Installed") == "1" and "Package" in fields:
-            yield fields["Package"], fields.get("Architecture", "")
+            name, architecture = fields["Package"], fields.get("Architecture", native)
+            yield name, architecture
+            if architecture == native:
+                yield name, "all"

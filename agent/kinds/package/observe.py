@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from agent.errors import HostError
 from agent.host import Probe
 from agent.kinds.package.decide import decide, fitting
-from agent.kinds.package.manager import Database, Index, Installed, Manager, Order
+from agent.kinds.package.manager import Database, Index, Installed, Manager, Offer, Order
 from agent.kinds.package.managers import of_host
 from agent.kinds.package.spec import LATEST, PackageSpec
 from agent.kinds.package.state import State
@@ -119,10 +119,12 @@ class _Looking:
         want, offer = self.wants[name], state.offer
         if want is None:
             return state
-        if not state.there and (offer is None or offer.virtual):
-            providers = self.database.providers(name)
-            if providers:
-                return replace(state, provided_by=providers)
+        if (
+            not state.there
+            and (offer is None or offer.virtual)
+            and (stand_in := self._providers(name, offer))
+        ):
+            return replace(state, provided_by=stand_in)
         old = want.version == LATEST and (index.age is None or index.age > want.refresh)
         missing = offer is None or not fitting(want, offer)
         state = replace(state, unread=_may_try(index) and (old or missing))
@@ -131,6 +133,13 @@ class _Looking:
         if offer is None:
             return replace(state, near=self.manager.near(self.probe, name))
         return replace(state, near=self.manager.providers(self.probe, name)) if offer.virtual else state
+
+    def _providers(self, name: str, offer: Offer | None) -> tuple[str, ...]:
+        """Return what stands for a virtual package: what is installed, or else what is declared to be."""
+        if installed := self.database.providers(name):
+            return installed
+        others = self.manager.providers(self.probe, name) if offer else ()
+        return tuple(other for other in others if (want := self.wants.get(other)) and not want.absent)
 
     def judged(self, states: Mapping[str, State | HostError]) -> States:
         """Return those that are to change, with what that would bring."""

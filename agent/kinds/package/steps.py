@@ -72,10 +72,10 @@ def prepare(wants: Mapping[str, PackageSpec | None], haves: Mapping[str, object]
     manager = MANAGERS[states[0].manager]
     # One that is not whole is finished by its own step; this is for what others began.
     if mended := next((state.mended for state in states if state.mended), ""):
-        yield manager.wait(mended)
-        yield manager.repair(mended)
+        yield manager.wait("")
+        yield manager.repair(f"{mended}, mended by dpkg --configure -a")
     if any(state.unread for state in states):
-        yield manager.refresh("the index is too old, or does not know what is wanted")
+        yield manager.refresh("")
 
 
 def objection(have: State | None, going: Collection[str]) -> str:
