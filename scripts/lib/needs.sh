@@ -81,7 +81,7 @@ need_way_to() {
             [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] ||
                 lacks "the certificates that https is checked with" ca-certificates ;;
         file:* | /*) ;;
-        *) if ! command -v ssh >/dev/null || ! command -v ssh-keygen >/dev/null; then
+        *:*) if ! command -v ssh >/dev/null || ! command -v ssh-keygen >/dev/null; then
             lacks "the ssh client, for $1" openssh-client
         fi ;;
     esac

@@ -4,8 +4,10 @@
 build() {
     rm -rf "$1"
     "$python" -I -m venv --without-pip "$1"
-    install_wheels "$1" --require-hashes -r "$work/runtime.lock"
-    install_wheels "$1" "$wheels/trued-$version-py3-none-any.whl"
+    # pip is run from its wheel, and stays out of what it fills.
+    pip=$(echo "$wheels"/pip-*.whl)
+    "$1/bin/python" "$pip/pip" --isolated install --quiet --disable-pip-version-check --root-user-action ignore \
+        --no-cache-dir --no-index --find-links "$wheels" --no-deps --require-hashes -r "$work/all.lock"
     share=$1/share/trued
     mkdir -p "$share/lib"
     cp "$top/units/trued.service" "$share/trued.service"
@@ -15,15 +17,6 @@ build() {
     ln -s share/trued/uninstall "$1/uninstall"
     "$1/bin/python" -B "$top/scripts/lib/manual.py" "$share"
     chmod -R u=rwX,go=rX "$1"
-}
-
-# pip is run from its wheel, and stays out of what it fills.
-install_wheels() {
-    folder=$1
-    shift
-    pip=$(echo "$wheels"/pip-*.whl)
-    "$folder/bin/python" "$pip/pip" --isolated install --quiet --disable-pip-version-check \
-        --root-user-action ignore --no-cache-dir --no-index --find-links "$wheels" --no-deps "$@"
 }
 
 # prove FOLDER: it starts, finds all its libraries, and does something of use.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,8 @@ from tests.host.machine.nspawn import Binding
 from tests.install import release
 from tests.waiting import until
 
-MOTD = {"files": {"/etc/motd": {"content": "Welcome\n"}}}
+GREETING = "/etc/greeting"
+STATE = {"files": {GREETING: {"content": "Welcome\n"}}}
 RELEASES = "/srv/releases"
 WHEELS = "/srv/wheels"
 NEWER = "9.9.9"
@@ -54,7 +54,7 @@ def host(manage: Manage, releases: Path, unpacked: Release) -> Host:
     made = manage(bindings=[*bindings, Binding(source=python.wheels(), place=WHEELS, read_only=True)])
     made.machine.path(CONFIG).unlink()
     made.machine.path("/etc/trued").rmdir()
-    made.declare(MOTD)
+    made.declare(STATE)
     return made
 
 
@@ -83,7 +83,7 @@ def is_up(machine: Machine) -> bool:
 
 
 def has_converged(host: Host) -> bool:
-    return host.machine.exists("/etc/motd") and host.machine.read("/etc/motd") == "Welcome\n"
+    return host.machine.exists(GREETING) and host.machine.read(GREETING) == "Welcome\n"
 
 
 def test_one_command_brings_up_a_host_without_a_network(host: Host, unpacked: Release) -> None:
@@ -96,8 +96,9 @@ def test_one_command_brings_up_a_host_without_a_network(host: Host, unpacked: Re
     assert f"trued {release.VERSION}\n" == host.machine.run("trued", "--version").stdout
     assert "nothing to do" in host.machine.run("trued", "plan").stdout
     assert 0o600 == host.machine.path(CONFIG).stat().st_mode & 0o777
+    assert "" == host.machine.run("systemd-analyze", "verify", "--man=no", "trued.service").said
 
-    host.machine.path("/etc/motd").unlink()
+    host.machine.path(GREETING).unlink()
     host.machine.reboot()
     until(lambda: has_converged(host))
     assert is_up(host.machine)
@@ -108,6 +109,15 @@ def test_it_starts_quietly_where_nothing_is_enrolled(host: Host, unpacked: Relea
     said = install(host.machine, unpacked()).stdout
 
     assert "sudo trued enroll URL" in said
+    assert "inactive" == host.machine.show("trued.service", "ActiveState")["ActiveState"]
+
+
+def test_what_an_administrator_has_masked_stays_off(host: Host, unpacked: Release) -> None:
+    install(host.machine, unpacked(), *enroll_words(host), "--no-start")
+    host.machine.run("systemctl", "mask", "trued.service")
+    said = install(host.machine, unpacked()).stdout
+
+    assert "masked" in said
     assert "inactive" == host.machine.show("trued.service", "ActiveState")["ActiveState"]
 
 
@@ -125,9 +135,7 @@ def test_a_second_run_repairs_and_keeps_settings_and_state(host: Host, unpacked:
     assert settings == host.machine.read(CONFIG)
     assert is_up(host.machine)
     assert "nothing to do" in host.machine.run("trued", "plan").stdout
-    assert ["created"] == [
-        entry["owned"] for name, entry in host.status()["resources"].items() if name == "file:/etc/motd"
-    ]
+    assert "created" == host.status()["resources"][f"file:{GREETING}"]["owned"]
 
 
 def test_a_newer_version_takes_over_and_the_one_before_is_kept(host: Host, unpacked: Release) -> None:
@@ -168,7 +176,7 @@ def test_a_version_that_does_not_run_touches_nothing(host: Host, unpacked: Relea
 
 
 def test_a_damaged_archive_installs_nothing(host: Host, unpacked: Release) -> None:
-    copy = "/root/archive"
+    copy = "/srv/archive"
     host.machine.run("cp", "-r", unpacked(), copy)
     host.machine.run("sh", "-c", f"echo >>{copy}/units/trued.service")
     done = install(host.machine, copy, code=1)
@@ -218,22 +226,55 @@ def test_without_systemd_running_it_is_enabled_only(host: Host, unpacked: Releas
     assert is_up(host.machine)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_run_that_was_killed_is_run_again(host: Host, unpacked: Release, seed: int) -> None:
-    """An upgrade, killed at a random moment: the service goes on, and a second run is as good as a first."""
-    install(host.machine, unpacked(), *enroll_words(host))
-    moment = random.Random(seed).uniform(0.2, 9.0)
-    folder = unpacked(NEWER)
-    end = ("timeout", f"--signal={signal.SIGKILL.value}", f"{moment:.2f}", f"{folder}/scripts/install")
-    host.machine.run(*end, check=False, timeout=300)
-    host.machine.run("trued", "status")
-    host.machine.reboot()
-    assert is_up(host.machine), f"killed after {moment:.2f} s"
-    install(host.machine, folder)
+# A command of the script, and with which words: just before it the script is killed, and the machine with it.
+MOMENTS = {
+    "while-building": ("cp", "*places.sh*"),
+    "before-it-is-on-the-disk": ("sync", "*"),
+    "before-the-switch": ("mv", "*current.new*"),
+    "after-the-switch": ("mv", "*/bin/trued.new*"),
+    "before-the-restart": ("systemctl", "restart*"),
+}
 
+
+@pytest.mark.parametrize(("command", "words"), MOMENTS.values(), ids=MOMENTS)
+def test_an_upgrade_that_was_killed_is_run_again(
+    host: Host, unpacked: Release, command: str, words: str
+) -> None:
+    """Whatever the moment: the next boot brings up one version or the other, and a second run is as good as a first."""
+    install(host.machine, unpacked(), *enroll_words(host))
+    die(host.machine, unpacked(NEWER), command, words)
+    between = is_up(host.machine)
+    install(host.machine, unpacked(NEWER))
+
+    assert between
     assert is_up(host.machine)
     assert f"trued {NEWER}\n" == host.machine.run("trued", "--version").stdout
     assert versions(host.machine) <= {release.VERSION, NEWER, f"{NEWER}-again"}
+    assert [] == [str(path) for path in host.machine.path("/usr/local").rglob("*.new")]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [("mv", "*current.new*"), ("systemctl", "*enable*")], ids=["switch", "enable"]
+)
+def test_a_first_run_that_was_killed_is_run_again(
+    host: Host, unpacked: Release, command: str, words: str
+) -> None:
+    die(host.machine, unpacked(), command, words, *enroll_words(host))
+    install(host.machine, unpacked(), *enroll_words(host))
+    until(lambda: has_converged(host))
+
+    assert is_up(host.machine)
+
+
+def die(machine: Machine, folder: str, command: str, words: str, *options: str) -> None:
+    """Begin to install; kill script and machine just before that command; boot again."""
+    shim = f'#!/bin/sh\ncase "$*" in {words}) kill -9 0 ;; esac\nexec /usr/bin/{command} "$@"\n'
+    machine.put(f"/usr/local/sbin/{command}", shim, mode=0o755)
+    done = machine.run(f"{folder}/scripts/install", *options, check=False, timeout=300)
+    machine.crash()
+    machine.path(f"/usr/local/sbin/{command}").unlink()
+    machine.start()
+    assert done.code == -signal.SIGKILL, done.said
 
 
 def everything(machine: Machine) -> set[str]:
@@ -249,7 +290,7 @@ def everything(machine: Machine) -> set[str]:
         "/dev",
         "/srv",
         "/root",
-    )  # noqa: S108
+    )
     pruned = [word for place in moving for word in ("-path", place, "-o")][:-1]
     said = machine.run(
         "find", "/", "-xdev", "(", *pruned, ")", "-prune", "-o", "-printf", "%M %U %G %p %l\\n"
@@ -266,8 +307,8 @@ def test_uninstalling_leaves_the_host_as_it_is(host: Host, unpacked: Release) ->
     left = {line.split()[3] for line in everything(host.machine) - before}
 
     assert "left: /etc/trued" in said
-    assert {"/etc/motd", "/etc/trued", CONFIG} <= left
-    assert {"/etc/motd"} == {
+    assert {GREETING, "/etc/trued", CONFIG} <= left
+    assert {GREETING} == {
         place for place in left if not place.startswith(("/etc/trued", "/var/lib/trued", "/var/cache"))
     }
     assert "not-found" == host.machine.show("trued.service", "LoadState")["LoadState"]
