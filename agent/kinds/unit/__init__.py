@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from agent.errors import HostError
 from agent.host import FileType, Probe
-from agent.kinds import Kind
+from agent.kinds import Found, Kind
 from agent.kinds.unit import dropins
 from agent.kinds.unit.expand import expand
 from agent.kinds.unit.names import checked_name, path_of, stem, template_of, unit_of
@@ -16,6 +16,7 @@ from agent.kinds.unit.observe import observe
 from agent.kinds.unit.spec import UnitSpec
 from agent.kinds.unit.state import UnitState
 from agent.kinds.unit.steps import steps
+from agent.kinds.unit.survey import survey
 from agent.model import KeepFirst, ResourceId, Sources, Stale, Step
 
 
@@ -90,6 +91,9 @@ class Unit(Kind[UnitSpec, UnitState]):
         if unit_of(name) == name and have.file is None and have.fragment not in {"", path_of(name)}:
             return f"its unit file is {have.fragment}, which is not trued's"
         return ""
+
+    def survey(self, probe: Probe) -> Iterable[Found]:
+        return survey(probe)
 
 
 KIND = Unit()

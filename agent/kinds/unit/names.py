@@ -25,7 +25,7 @@ OURS: Final = "trued.service"
 FOLDER: Final = "/etc/systemd/system"
 
 _CHARACTERS = re.compile(r"[A-Za-z0-9:_.\\@-]+")
-_DROP_IN = re.compile(r"[A-Za-z0-9:_.\\@-][^/\x00-\x1f\x7f]*\.conf")
+_DROP_IN = re.compile(r"[A-Za-z0-9_][^/\x00-\x1f\x7f]*\.conf")
 
 
 def checked_name(written: str) -> str:

@@ -8,7 +8,7 @@ systemd for all there is to say of a unit, and what it knows of links that enabl
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -17,10 +17,11 @@ from agent.host import Entry, FileType, Probe
 from agent.kinds.unit import systemd
 from agent.kinds.unit.names import is_template, path_of, unit_of
 from agent.kinds.unit.spec import UnitSpec
-from agent.kinds.unit.state import AT_REST, Trouble, UnitState
+from agent.kinds.unit.state import Trouble, UnitState
 
 Wants: TypeAlias = Mapping[str, UnitSpec | None]
 MOST_TOLD = 8  # units whose journal is read in one cycle
+MOST_SAID = 400  # characters of it
 
 
 def observe(probe: Probe, wants: Wants) -> Mapping[str, UnitState | HostError | None]:
@@ -103,19 +104,15 @@ def _troubles(
             result=facts.get("Result", ""),
             status=facts.get("ExecMainStatus", ""),
             restarts=facts.get("NRestarts", ""),
-            said=_said(probe, name, states[name]) if name in told else "",
+            said=_said(probe, name, states[name], facts.get("InvocationID", "")) if name in told else "",
         )
         for name, facts in zip(tried, shown, strict=True)
     }
 
 
-def _said(probe: Probe, name: str, state: UnitState) -> str:
+def _said(probe: Probe, name: str, state: UnitState, invocation: str) -> str:
     """Return the end of its journal; of one that is merely at rest, only that a condition kept it from starting."""
-    lines = systemd.journal(probe, name)
-    if state.active in AT_REST and state.active != "failed":
-        lines = [line for line in lines[-1:] if "ondition" in line]
-    return _short(lines)
-
-
-def _short(lines: Iterable[str]) -> str:
-    return "; ".join(lines)[-400:]
+    if state.active == "failed" or state.flaps:
+        return "; ".join(systemd.last_words(probe, invocation))[-MOST_SAID:] if invocation else ""
+    line = systemd.last_line(probe, name)
+    return line if "ondition" in line else ""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from agent.host import Entry, FileType
 
 RUNNING = frozenset({"active", "reloading", "refreshing", "activating"})
-AT_REST = frozenset({"inactive", "failed", "deactivating"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

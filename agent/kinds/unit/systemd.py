@@ -18,8 +18,8 @@ ABOUT: Final = (
     "Id", "LoadState", "LoadError", "FragmentPath", "NeedDaemonReload", "CanReload", "Type", "RemainAfterExit",
     "TriggeredBy",
 )  # fmt: skip
-OUTCOME: Final = ("Result", "ExecMainStatus", "NRestarts")
-LINES: Final = "5"
+OUTCOME: Final = ("Result", "ExecMainStatus", "NRestarts", "InvocationID")
+_JOURNAL: Final = ("journalctl", "--no-pager", "--quiet", "--boot", "--output=cat", "--lines=5")
 ANY: Final = range(6)  # is-enabled says with its exit code what it also says in words
 
 # The unit file search path, as far as something changes there: systemd.unit(5). Generators write anew at each reload.
@@ -93,29 +93,34 @@ def show(probe: Probe, names: Sequence[str], properties: Sequence[str]) -> Seque
     return blocks
 
 
-def journal(probe: Probe, name: str) -> list[str]:
-    """Return the last lines that a unit, or systemd for it, has logged since the machine booted."""
+def last_words(probe: Probe, invocation: str) -> Sequence[str]:
+    """
+    Return the last lines of one run of a unit: of its processes, or of systemd about it where they said nothing.
+
+    Not of the runs before, and not of both: what they say in the same moment comes in any order, and the same
+    failure shall have the same words.
+    """
+    return _journal(probe, f"_SYSTEMD_INVOCATION_ID={invocation}") or _journal(
+        probe, f"INVOCATION_ID={invocation}"
+    )
+
+
+def last_line(probe: Probe, name: str) -> str:
+    """Return the last line that a unit, or systemd for it, has logged since the machine booted."""
+    return " ".join(_journal(probe, "--unit", name)[-1:])
+
+
+def _journal(probe: Probe, *which: str) -> Sequence[str]:
     try:
-        said = probe.ask(*explain(name)).out
+        said = probe.ask(*_JOURNAL, *which).out
     except HostError:  # no journal is no reason not to mend the unit
-        return []
-    return [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("-- ")]
+        return ()
+    return tuple(line.strip() for line in said.splitlines() if line.strip())
 
 
 def explain(name: str) -> tuple[str, ...]:
     """Return the command that tells why a unit failed."""
-    return (
-        "journalctl",
-        "--unit",
-        name,
-        "--lines",
-        LINES,
-        "--output",
-        "cat",
-        "--no-pager",
-        "--boot",
-        "--quiet",
-    )
+    return (*_JOURNAL, "--unit", name)
 
 
 def _read(probe: Probe, names: Sequence[str]) -> Mapping[str, UnitState]:

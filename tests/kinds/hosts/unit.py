@@ -86,7 +86,7 @@ class Systemd:
         return Answer(0, "", "")
 
     def journalctl(self, argv: tuple[str, ...], stdin: bytes) -> Answer:
-        name = argv[argv.index("--unit") + 1]
+        name = argv[-1].removeprefix("_SYSTEMD_INVOCATION_ID=")
         return Answer(0, "".join(f"{line}\n" for line in self.journals.get(name, ())), "")
 
     def _of(self, name: str) -> Loaded:
@@ -116,6 +116,7 @@ class Systemd:
             "Result": unit.result,
             "ExecMainStatus": unit.status,
             "NRestarts": unit.restarts,
+            "InvocationID": self._real(name),
         }
         return "\n".join(f"{key}={facts[key]}" for key in properties)
 
