@@ -1,72 +1,29 @@
-"""Users and groups on a real machine: what shadow-utils, sshd and the kernel make of them."""
+"""Users and groups on a real machine: what shadow-utils makes of them, and what stands in its way."""
 
 from __future__ import annotations
 
-import json
-import random
-import subprocess
-import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.host.machine.accounts import (
+    HASH,
+    HASH_FILE,
+    attributes,
+    line,
+    make_keys,
+    outcomes,
+    public,
+    run_as,
+    users,
+)
 from tests.host.machine.host import Host
 from tests.host.machine.machine import Machine
-from tests.host.machine.python import COMMAND
-
-# Of the password "correct horse", made with `openssl passwd -6`.
-HASH = "$6$saltsalt$hRM5XZ86KXEw9UOmjigeVqFgULtFB2sgpC9lXQDfMib3Zgw7mEiUvBJI2EplzfAqxL5Vvwp2scFtv/uamSo5z0"
-HASH_FILE = "/etc/trued/ada.hash"
 
 
-def outcomes(report: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
-    return {
-        rid: (one["result"], one.get("cause") or "", one.get("reason") or "")
-        for rid, one in report["resources"].items()
-    }
-
-
-def users(**entries: Any) -> dict[str, Any]:
-    return {"users": entries}
-
-
-def line(machine: Machine, file: str, name: str) -> list[str]:
-    """Return the fields of a line of /etc/passwd, group or shadow; nothing where there is none."""
-    lines = (text.split(":") for text in machine.read(f"/etc/{file}").splitlines())
-    return next((fields for fields in lines if fields[0] == name), [])
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two private keys; the public ones are beside them."""
-    folder = tmp_path_factory.mktemp("keys")
-    for name in ("one", "two"):
-        subprocess.run(
-            ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name), check=True
-        )
-    return folder / "one", folder / "two"
-
-
-def public(key: Path) -> str:
-    return key.with_suffix(".pub").read_text().strip()
-
-
-def with_keys(*keys: Path, **more: Any) -> dict[str, Any]:
-    return users(ada={"authorized_keys": [public(key) for key in keys], **more})
-
-
-def ssh(machine: Machine, key: Path) -> int:
-    """Return the exit code of a login as ada with a key."""
-    machine.put("/root/key", key.read_bytes(), mode=0o600)
-    options = ("-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes")
-    return machine.run("ssh", "-n", "-i", "/root/key", *options, "ada@127.0.0.1", "true", check=False).code
-
-
-def run_as(machine: Machine, user: str) -> None:
-    """Let something run as a user."""
-    machine.run("systemd-run", "--quiet", "--unit=hers", f"--uid={user}", "sleep", "600")
+    return make_keys(tmp_path_factory.mktemp("keys"))
 
 
 def test_a_user_is_made_with_all_that_is_declared(managed: Host, keys: tuple[Path, Path]) -> None:
@@ -107,11 +64,6 @@ def test_a_user_is_made_with_all_that_is_declared(managed: Host, keys: tuple[Pat
     assert machine.exists("/srv/people/ada/.bashrc")
     assert 1500 == machine.path("/srv/hers").stat().st_uid
     assert "nothing to do" in managed.trued("plan", code=0)
-
-
-def attributes(machine: Machine, path: str) -> tuple[int, int, int]:
-    found = machine.path(path).stat()
-    return found.st_mode & 0o7777, found.st_uid, found.st_gid
 
 
 def test_a_shell_that_was_changed_by_hand_is_changed_back(managed: Host) -> None:
@@ -180,32 +132,6 @@ def test_a_user_who_is_logged_in_goes_when_it_has_ended(managed: Host) -> None:
     assert "hers" == machine.read("/home/ada/notes")
 
 
-def test_a_home_that_was_kept_is_given_back_with_its_number(managed: Host) -> None:
-    """Whoever comes back finds everything as it was."""
-    machine = managed.machine
-    everything = {**users(ada={}, bob={}), "files": {"/srv/x": {"content": "x"}}}
-    managed.declare(everything)
-    managed.apply()
-    uid = line(machine, "passwd", "ada")[2]
-    managed.declare({**everything, **users(bob={}, carol={})})
-    managed.apply()
-    managed.declare({**everything, **users(ada={}, bob={}, carol={})})
-    managed.apply()
-
-    assert uid == line(machine, "passwd", "ada")[2]
-    assert int(uid) == machine.path("/home/ada/.bashrc").stat().st_uid
-
-
-def test_a_home_goes_where_it_is_asked_for(managed: Host) -> None:
-    managed.declare(users(ada={}, bob={}))
-    managed.apply()
-    managed.declare(users(ada={"state": "absent", "remove_home": True}, bob="absent"))
-    managed.apply()
-
-    assert not managed.machine.exists("/home/ada")
-    assert managed.machine.exists("/home/bob")
-
-
 def test_a_user_that_was_there_before_is_left(managed: Host) -> None:
     managed.machine.run("useradd", "bob")
     managed.declare({**users(bob={"shell": "/bin/bash"}), "files": {"/srv/x": {"content": "x"}}})
@@ -240,78 +166,6 @@ def test_a_user_and_its_group_go_together(managed: Host) -> None:
 
     assert [] == line(managed.machine, "group", "ada")
     assert "nothing to do" in managed.trued("plan", code=0)
-
-
-def test_keys_are_added_and_only_exclusive_ones_are_all(managed: Host, keys: tuple[Path, Path]) -> None:
-    """As sshd has it."""
-    machine, (one, two) = managed.machine, keys
-    managed.declare(with_keys(one))
-    managed.apply()
-    file = machine.path("/home/ada/.ssh/authorized_keys")
-    file.write_text(f"# mine\n{public(two)}\n")
-    managed.apply()
-    assert f"# mine\n{public(two)}\n{public(one)}\n" == file.read_text()
-    assert (0, 0) == (ssh(machine, one), ssh(machine, two))
-
-    managed.declare(with_keys(one, exclusive_keys=True))
-    managed.apply()
-    assert f"{public(one)}\n" == file.read_text()
-    assert (0, 255) == (ssh(machine, one), ssh(machine, two))
-
-
-def test_a_hostile_home_leads_nowhere(managed: Host, keys: tuple[Path, Path]) -> None:
-    """The user may put a link where the keys go: nothing is written through it, nothing is read through it."""
-    machine = managed.machine
-    managed.declare(with_keys(keys[0]))
-    managed.apply()
-    machine.run("runuser", "-u", "ada", "--", "sh", "-c", "rm -r ~/.ssh && ln -s /etc ~/.ssh")
-    result, _, reason = outcomes(managed.apply(3))["user:ada"]
-    assert ("blocked", "/home/ada/.ssh: is no folder") == (result, reason.split(";")[0])
-    assert not machine.exists("/etc/authorized_keys")
-
-    machine.run(
-        "sh",
-        "-c",
-        "rm /home/ada/.ssh && install -d -o ada /home/ada/.ssh && ln /etc/shadow /home/ada/.ssh/authorized_keys",
-    )
-    result, _, reason = outcomes(managed.apply(3))["user:ada"]
-    assert ("blocked", "/home/ada/.ssh/authorized_keys: belongs to uid 0, not to the user") == (
-        result,
-        reason.split(";")[0],
-    )
-    assert (0o640, 0) == attributes(machine, "/etc/shadow")[:2]
-
-
-def test_a_password_works_and_is_told_nowhere(managed: Host) -> None:
-    machine = managed.machine
-    machine.put(HASH_FILE, f"{HASH}\n", mode=0o600)
-    managed.declare(users(ada={"password_file": HASH_FILE}))
-    said = managed.trued("plan", "--json") + managed.trued("apply", "--json")
-    assert (
-        "uid="
-        in machine.run(
-            "runuser", "-u", "nobody", "--", "su", "ada", "-c", "id", stdin="correct horse\n"
-        ).stdout
-    )
-
-    machine.run("usermod", "--password", "$6$other$", "ada")
-    said += managed.trued("apply", code=0)
-    assert HASH == line(machine, "shadow", "ada")[1]
-    said += (
-        json.dumps(machine.journal())
-        + machine.run("grep", "-ra", "saltsalt", "/var/lib/trued", check=False).stdout
-    )
-    assert "saltsalt" not in said + "".join(managed.reports()) + json.dumps(managed.status())
-
-
-def test_a_lock_is_taken_and_given_back(managed: Host) -> None:
-    machine = managed.machine
-    machine.put(HASH_FILE, f"{HASH}\n", mode=0o600)
-    for locked in (True, False):
-        managed.declare(users(ada={"password_file": HASH_FILE, "locked": locked}))
-        managed.apply()
-        assert ("!" if locked else "") + HASH == line(machine, "shadow", "ada")[1]
-        assert "nothing to do" in managed.trued("plan", code=0)
 
 
 @pytest.mark.parametrize("content", ["", "1", "x"])
@@ -350,26 +204,3 @@ def test_a_broken_line_blocks_its_own_user_only(managed: Host) -> None:
     assert "changed" == report["user:ada"][0]
     assert "blocked" == report["user:bob"][0]
     assert "expected 7 fields with ':' in between, found 3; mend the line: pwck(8)" in report["user:bob"][2]
-
-
-def test_a_kill_at_any_moment_leaves_what_the_next_cycle_finishes(
-    managed: Host, keys: tuple[Path, Path]
-) -> None:
-    """Every process at once, in the middle of groupadd(8), useradd(8) or chpasswd(8)."""
-    machine, moments = managed.machine, random.Random(4)
-    machine.put(HASH_FILE, f"{HASH}\n", mode=0o600)
-    everyone: dict[str, Any] = {}
-    for number in range(6):
-        more = {"password_file": HASH_FILE, "authorized_keys": [public(keys[0])]}
-        everyone |= {f"ada{number}": more, f"bob{number}": more}
-        managed.declare({**users(**everyone), "groups": {f"crew{number}": {}}})
-        with machine.popen(COMMAND, "apply"):
-            time.sleep(moments.uniform(0.3, 1.2))
-            machine.crash()
-        machine.start()
-    managed.apply()
-
-    assert "nothing to do" in managed.trued("plan", code=0)
-    assert 0 == machine.run("grpck", "-r", check=False).code
-    assert {HASH} == {line(machine, "shadow", name)[1] for name in everyone}
-    assert {"1"} == {str(int(machine.exists(f"/home/{name}/.bashrc"))) for name in everyone}
