@@ -63,6 +63,7 @@ class Debian:
     failing: frozenset[str] = frozenset()
     down: bool = False
     busy: bool = False
+    unmet: bool = False  # something on the host lacks what it needs
     calls: list[tuple[str, ...]] = field(default_factory=list)
 
     def plug_in(self) -> None:
@@ -122,6 +123,8 @@ class Debian:
 
     def _install(self, operands: list[str], options: set[str]) -> Answer:
         """Do what is asked, or with -s only say it; dependencies come along, what conflicts goes."""
+        if self.unmet:
+            return Answer(100, "", "E: Unmet dependencies")
         orders = dict(_order(operand) for operand in operands)
         if unmet := [
             need for name in self._all(orders) for need in self._needs(name) if not self._has(need)
@@ -182,23 +185,13 @@ class Debian:
         return found
 
     def _goes(self, orders: Mapping[str, str], versions: Mapping[str, str]) -> set[str]:
-        goes = {name for name, version in orders.items() if version == "-" and self._status(name)}
-        goes |= {
-            foe for name in versions for foe in self.index.get(name, Known()).conflicts if self._status(foe)
-        }
-        goes |= {
-            name
-            for name, deb in self.installed.items()
-            if set(deb.conflicts) & versions.keys() and self._status(name)
-        }
-        while (
-            more := {
-                name
-                for name, deb in self.installed.items()
-                if self._status(name) and set(deb.depends) & goes
-            }
-            - goes
-        ):
+        """Return what is removed: on order, as somebody's foe, and what needs one of these."""
+        there = {name for name in self.installed if self._status(name)}
+        goes = {name for name, version in orders.items() if version == "-"} & there
+        for name in versions:
+            goes |= set(self.index.get(name, Known()).conflicts) & (there | versions.keys())
+        goes |= {name for name in there if set(self.installed[name].conflicts) & versions.keys()}
+        while more := {name for name in there - goes if set(self.installed[name].depends) & goes}:
             goes |= more
         return goes
 
