@@ -100,7 +100,9 @@ def _resource(
     shared: dict[frozenset[ResourceId], frozenset[ResourceId]],
 ) -> Resource:
     entry, implied = part.entry, part.weight == 0
-    needs = frozenset(entry.kind.edges(id_.name, part.spec, parts.keys()))
+    natural = entry.kind.edges(id_.name, part.spec, parts.keys())
+    # What a person has ordered the other way round is no habit of ours to contradict.
+    needs = frozenset(need for need in natural if not _waits_for(parts[need].entry, id_))
     # What follows from several entries takes nothing from the one that happened to come first.
     if not implied and entry.needs:
         needs |= _targets(entry.needs, parts, members)
@@ -117,6 +119,11 @@ def _resource(
         drift=PLAIN_META.drift if implied else Drift(entry.meta.drift),
         implied=implied,
     )
+
+
+def _waits_for(entry: Entry, id_: ResourceId) -> bool:
+    said = (*entry.needs, *entry.restarts, *entry.reloads)
+    return any(reference.id == id_ for reference in said)
 
 
 def _listening(

@@ -156,6 +156,13 @@ def test_edges_of_the_kind_are_needs() -> None:
     assert frozenset({THING}) == resources[ResourceId.parse("thing:a/b")].needs
 
 
+def test_an_order_that_is_declared_turns_round_one_that_is_habit() -> None:
+    resources = loaded(tree(base__x="things: {a/b: present, a: {needs: ['thing:a/b']}}")).resources
+
+    assert frozenset() == resources[ResourceId.parse("thing:a/b")].needs
+    assert frozenset({ResourceId.parse("thing:a/b")}) == resources[THING].needs
+
+
 def test_what_is_expanded_gives_way_to_what_is_declared() -> None:
     commit = tree(base__x="things: {a: {parts: [p, q], keep: true}, a/q: {text: mine}}")
 
