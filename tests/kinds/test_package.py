@@ -106,7 +106,6 @@ def test_sources_and_settings_of_apt_come_first() -> None:
     }
     expected = {
         "repository:example",
-        "file:/etc/apt",
         "file:/etc/apt/apt.conf.d/proxy",
         "file:/usr/share/keyrings/example.gpg",
     }

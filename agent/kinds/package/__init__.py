@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from agent.errors import HostError
 from agent.host import Probe
@@ -16,6 +16,8 @@ from agent.kinds.package.spec import PackageSpec
 from agent.kinds.package.state import State
 from agent.kinds.package.steps import leaves, objection, prepare, steps
 from agent.model import ResourceId, Stale, Step
+
+_SETTINGS: Final = tuple(place for manager in MANAGERS.values() for place in manager.settings)
 
 
 class Package(Kind[PackageSpec, State]):
@@ -40,9 +42,8 @@ class Package(Kind[PackageSpec, State]):
         """Yield the sources that it may come from, and the files that say how it is installed."""
         if want.absent:
             return
-        settings = tuple(place for manager in MANAGERS.values() for place in manager.settings)
         for rid in declared:
-            if rid.kind == "repository" or (rid.kind == "file" and f"{rid.name}/".startswith(settings)):
+            if rid.kind == "repository" or (rid.kind == "file" and rid.name.startswith(_SETTINGS)):
                 yield rid
 
     def observe(
