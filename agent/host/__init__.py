@@ -94,18 +94,35 @@ class Accounts:
     uids: range = range(1000, 60001)  # of people (UID_MIN and UID_MAX of login.defs(5))
     gids: range = range(1000, 60001)
     locks: tuple[PurePosixPath, ...] = ()  # lock files from before this boot: nobody holds them any more
+    _user_of: Mapping[int, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _group_of: Mapping[int, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _groups_with: Mapping[str, frozenset[str]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        """Make the indexes: they are asked for every user in every cycle."""
+        groups: dict[str, set[str]] = {}
+        for group in self.groups.values():
+            for member in group.members:
+                groups.setdefault(member, set()).add(group.name)
+        of_users = {user.uid: user.name for user in reversed(tuple(self.users.values()))}
+        of_groups = {group.gid: group.name for group in reversed(tuple(self.groups.values()))}
+        object.__setattr__(self, "_user_of", of_users)
+        object.__setattr__(self, "_group_of", of_groups)
+        object.__setattr__(self, "_groups_with", {name: frozenset(found) for name, found in groups.items()})
 
     def user_of(self, uid: int) -> str:
         """Return the name of the first user with this number, or nothing."""
-        return next((user.name for user in self.users.values() if user.uid == uid), "")
+        return self._user_of.get(uid, "")
 
     def group_of(self, gid: int) -> str:
         """Return the name of the first group with this number, or nothing."""
-        return next((group.name for group in self.groups.values() if group.gid == gid), "")
+        return self._group_of.get(gid, "")
 
     def groups_with(self, user: str) -> frozenset[str]:
         """Return the groups that name a user as a member."""
-        return frozenset(group.name for group in self.groups.values() if user in group.members)
+        return self._groups_with.get(user, frozenset())
 
 
 @dataclass(frozen=True, slots=True)

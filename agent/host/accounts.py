@@ -29,7 +29,8 @@ WRITERS = frozenset({
 def read(probe: Probe) -> Accounts:
     """Return what the files say, read anew only where one has changed; raises HostError."""
     known = probe.remembered("accounts", tuple(map(str, FILES)), lambda: _parsed(probe))
-    return replace(known, locks=tuple(_stale_locks(probe)))
+    locks = tuple(_stale_locks(probe))
+    return replace(known, locks=locks) if locks else known
 
 
 def parse(passwd: bytes, group: bytes, shadow: bytes, login_defs: bytes) -> Accounts:
