@@ -31,7 +31,7 @@ def test_a_key_that_ssh_has_made_is_one(tmp_path: Path, options: tuple[str, ...]
     """With any options before it; they are no part of what it is."""
     line = made(tmp_path, *options)
 
-    assert parse_key(line).identity == parse_key(f"{before}{line}").identity
+    assert parse_key(line).blob == parse_key(f"{before}{line}").blob
     assert f"{before}{line}".strip() == parse_key(f"{before}{line}").line
 
 
@@ -81,6 +81,25 @@ def test_other_lines_stay_as_they_are(tmp_path: Path) -> None:
 
 def test_it_is_done_when_it_is_done(tmp_path: Path) -> None:
     line = f"restrict {made(tmp_path, '-t', 'ed25519').strip()}"
-    once = merged(line.removeprefix("restrict ").encode(), [line], exclusive=False)
+    once = merged(f"{line.removeprefix('restrict ')}\n".encode(), [line], exclusive=False)
 
     assert once == merged(once, [line], exclusive=False) == f"{line}\n".encode()
+
+
+def test_a_file_that_has_the_keys_is_left_as_it_is(tmp_path: Path) -> None:
+    """The end of its last line may be missing: that is nothing to change it for."""
+    line = made(tmp_path, "-t", "ed25519").strip()
+    theirs = f"# mine\n{line}".encode()
+
+    assert theirs == merged(theirs, [line], exclusive=False)
+
+
+@pytest.mark.parametrize(
+    "freer", ["RSA {}", "rsa-sha2-512 {}", 'odd_option="" ssh-rsa {}', "  ssh-rsa\t{} x"]
+)
+def test_a_line_with_a_declared_key_is_found_however_it_is_written(tmp_path: Path, freer: str) -> None:
+    """sshd takes them all, and the first one counts."""
+    line = f"restrict {made(tmp_path, '-t', 'rsa', '-b', '2048').strip()}"
+    before = f"{freer.format(line.split()[2])}\n".encode()
+
+    assert f"{line}\n".encode() == merged(before, [line], exclusive=False)

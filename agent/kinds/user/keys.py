@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 TYPES = frozenset({
@@ -20,15 +20,10 @@ _OPTIONS = re.compile(rf"{_OPTION}(?:,{_OPTION})*[ \t]+(\S.*)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One public key: what tells it from another, and the whole line."""
+    """One public key: what tells it from another, with its type inside, and the whole line."""
 
-    type: str
     blob: bytes
     line: str
-
-    @property
-    def identity(self) -> tuple[str, bytes]:
-        return self.type, self.blob
 
 
 def parse_key(line: str) -> Key:
@@ -45,7 +40,7 @@ def parse_key(line: str) -> Key:
         raise ValueError(
             "expected a public key, as in a .pub file: perhaps options, a type such as ssh-ed25519, the key"
         )
-    return Key(type=words[0], blob=_blob(words[0], words[1]), line=text)
+    return Key(blob=_blob(words[0], words[1]), line=text)
 
 
 def merged(content: bytes, declared: Iterable[str], *, exclusive: bool) -> bytes:
@@ -55,34 +50,35 @@ def merged(content: bytes, declared: Iterable[str], *, exclusive: bool) -> bytes
     A line with a declared key and other options is replaced, and a second one goes: sshd takes the first that fits.
     `exclusive`: nothing else stays.
     """
-    ours = {key.identity: key.line for key in map(parse_key, declared)}
+    ours = {key.blob: key.line for key in map(parse_key, declared)}
     if exclusive:
         return _joined(ours.values())
     left = dict(ours)
-    return _joined((*_kept(content, ours, left), *left.values()))
+    before = _lines(content)
+    after = (*_kept(before, ours, left), *left.values())
+    return content if after == before else _joined(after)
 
 
-def _kept(
-    content: bytes, ours: dict[tuple[str, bytes], str], left: dict[tuple[str, bytes], str]
-) -> Iterator[str]:
-    """Yield the lines that stay, each of ours at its first place; what remains in `left` is not there yet."""
+def _lines(content: bytes) -> tuple[str, ...]:
     text = content.decode("utf-8", "surrogateescape")
-    for line in text.removesuffix("\n").split("\n") if text else ():
-        identity = _identity(line)
-        if identity is None or identity not in ours:
+    return tuple(text.removesuffix("\n").split("\n")) if text else ()
+
+
+def _kept(lines: Iterable[str], ours: Mapping[bytes, str], left: dict[bytes, str]) -> Iterator[str]:
+    """Yield the lines that stay, each of ours at its first place; what remains in `left` is not there yet."""
+    for line in lines:
+        blob = _one_of(ours, line)
+        if blob is None:
             yield line
-        elif identity in left:
-            yield left.pop(identity)
+        elif blob in left:
+            yield left.pop(blob)
 
 
-def _identity(line: str) -> tuple[str, bytes] | None:
-    """Return which key a line has; None: a comment, an empty line, or something that sshd passes over."""
-    if not line.strip() or line.lstrip().startswith("#"):
+def _one_of(ours: Mapping[bytes, str], line: str) -> bytes | None:
+    """Return which of our keys a line has. sshd knows more names of a type than anybody writes: the key decides."""
+    if line.lstrip().startswith("#"):
         return None
-    try:
-        return parse_key(line).identity
-    except ValueError:
-        return None
+    return next((blob for word in line.split() if (blob := _decoded(word)) in ours), None)
 
 
 def _joined(lines: Iterable[str]) -> bytes:
@@ -98,15 +94,21 @@ def _after_options(text: str) -> str:
 
 def _blob(kind: str, text: str) -> bytes:
     """Return the key itself; raises ValueError unless it says inside, too, of which type it is (RFC 4253, 6.6)."""
-    try:
-        blob = base64.b64decode(text.encode("ascii", "replace"), validate=True)
-    except binascii.Error:
-        raise ValueError(f"the key after {kind} is no base64: is it whole?") from None
+    if not (blob := _decoded(text)):
+        raise ValueError(f"the key after {kind} is no base64: is it whole?")
     parts = tuple(_parts(blob))
     whole = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     if len(parts) < 2 or parts[0] != kind.encode() or whole != blob:
         raise ValueError(f"the key after {kind} is none of that type: is it whole?")
     return blob
+
+
+def _decoded(text: str) -> bytes:
+    """Return what base64 says (RFC 4648), nothing where it is none."""
+    try:
+        return base64.b64decode(text.encode("ascii", "replace"), validate=True)
+    except binascii.Error:
+        return b""
 
 
 def _parts(blob: bytes) -> Iterator[bytes]:

@@ -133,12 +133,12 @@ class UserSpec:
         seen = set()
         for number, line in enumerate(self.authorized_keys, 1):
             try:
-                identity = parse_key(line).identity
+                blob = parse_key(line).blob
             except ValueError as error:
                 raise ValueError(f"authorized_keys: the key number {number} of the list: {error}") from None
-            if identity in seen:
+            if blob in seen:
                 raise ValueError(f"authorized_keys: the key number {number} of the list is there twice")
-            seen.add(identity)
+            seen.add(blob)
 
 
 def _is_path(text: str) -> bool:

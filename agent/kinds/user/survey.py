@@ -8,8 +8,8 @@ from dataclasses import replace
 from agent.errors import HostError
 from agent.host import Accounts, PasswdEntry, Probe
 from agent.kinds import Found
-from agent.kinds.user.keys import parse_key
-from agent.kinds.user.observe import Home, UserState, observe
+from agent.kinds.user.keys import Key, parse_key
+from agent.kinds.user.observe import UserState, observe
 from agent.kinds.user.spec import UserSpec
 from agent.kinds.user.steps import steps
 from agent.model import AccountId, AccountName
@@ -58,20 +58,20 @@ def _spec(accounts: Accounts, line: PasswdEntry) -> UserSpec:
 def _keys(probe: Probe, name: str) -> tuple[str, ...]:
     """Return the keys that ssh takes, each once; none where they cannot be read."""
     found = observe(probe, {name: ASKS_FOR_KEYS})[name]
-    home = found.home if isinstance(found, UserState) else None
-    return tuple(dict(_parsed(home)).values()) if isinstance(home, Home) else ()
+    if not isinstance(found, UserState) or found.home is None:
+        return ()
+    lines = found.home.content.decode("utf-8", "replace").splitlines()
+    keys: dict[bytes, str] = {}
+    for key in filter(None, map(_key, lines)):
+        keys.setdefault(key.blob, key.line)
+    return tuple(keys.values())
 
 
-def _parsed(home: Home) -> Iterator[tuple[tuple[str, bytes], str]]:
-    seen = set()
-    for line in home.content.decode("utf-8", "replace").splitlines():
-        try:
-            key = parse_key(line)
-        except ValueError:
-            continue
-        if key.identity not in seen:
-            seen.add(key.identity)
-            yield key.identity, key.line
+def _key(line: str) -> Key | None:
+    try:
+        return parse_key(line)
+    except ValueError:
+        return None
 
 
 def _left_to_do(probe: Probe, name: str, spec: UserSpec) -> str:

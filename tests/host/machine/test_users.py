@@ -19,6 +19,17 @@ from tests.host.machine.accounts import (
 )
 from tests.host.machine.host import Host
 from tests.host.machine.machine import Machine
+from tests.host.machine.python import PLACE
+
+PYTHON = f"{PLACE}/bin/python"
+SURVEY = """\
+import json, pathlib
+from agent.host.local import Local
+from agent.kinds.group import KIND as groups
+from agent.kinds.user import KIND as users
+probe = Local(pathlib.Path("/"), pathlib.Path("/var/lib/trued")).probe()
+print(json.dumps({kind.section: {one.name: one.entry for one in kind.survey(probe)} for kind in (users, groups)}))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -204,3 +215,24 @@ def test_a_broken_line_blocks_its_own_user_only(managed: Host) -> None:
     assert "changed" == report["user:ada"][0]
     assert "blocked" == report["user:bob"][0]
     assert "expected 7 fields with ':' in between, found 3; mend the line: pwck(8)" in report["user:bob"][2]
+
+
+def test_the_people_that_are_there_can_be_declared_without_a_change(
+    managed: Host, keys: tuple[Path, Path]
+) -> None:
+    """With their groups and keys; their passwords are nobody's business."""
+    machine = managed.machine
+    machine.run("groupadd", "--gid", "1700", "crew")
+    machine.run(
+        "useradd", "--create-home", "--comment=Ada,,,", "--groups=crew,video", "--password", HASH, "ada"
+    )
+    machine.run("useradd", "--gid=users", "--shell=/bin/bash", "bob")
+    machine.run("install", "-d", "-o", "ada", "-g", "ada", "-m", "700", "/home/ada/.ssh")
+    machine.put("/home/ada/.ssh/authorized_keys", public(keys[0]), mode=0o600)
+    machine.run("chown", "ada:", "/home/ada/.ssh/authorized_keys")
+    found = machine.run(PYTHON, "-c", SURVEY).stdout
+    managed.declare(found)
+
+    assert "nothing to do, 3 as declared" in managed.trued("plan", code=0)
+    assert public(keys[0]) in found
+    assert "saltsalt" not in found
