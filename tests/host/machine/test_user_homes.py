@@ -99,25 +99,27 @@ def test_a_hostile_home_leads_nowhere(managed: Host, keys: tuple[Path, Path]) ->
 
 
 def test_a_password_works_and_is_told_nowhere(managed: Host) -> None:
+    """In no argument, no report, no journal; not in what trued keeps."""
     machine = managed.machine
     machine.put(HASH_FILE, f"{HASH}\n", mode=0o600)
+    # It is found before the real one, and tells what everybody can see of it in /proc, and of who started it.
+    spying = "tr '\\0' ' ' </proc/$$/cmdline; tr '\\0' ' ' </proc/$PPID/cmdline; env"
+    spy = f'#!/bin/sh\n{{ {spying}; }} >/root/seen\nexec /usr/sbin/chpasswd "$@"\n'
+    machine.put("/usr/local/sbin/chpasswd", spy, mode=0o755)
     managed.declare(users(ada={"password_file": HASH_FILE}))
     said = managed.trued("plan", "--json") + managed.trued("apply", "--json")
-    assert (
-        "uid="
-        in machine.run(
-            "runuser", "-u", "nobody", "--", "su", "ada", "-c", "id", stdin="correct horse\n"
-        ).stdout
-    )
+    login = ("runuser", "-u", "nobody", "--", "su", "ada", "-c", "id -un")
+    assert "ada\n" == machine.run(*login, stdin="correct horse\n").stdout
+    assert 0 != machine.run(*login, stdin="wrong horse\n", check=False).code
 
     machine.run("usermod", "--password", "$6$other$", "ada")
     said += managed.trued("apply", code=0)
     assert HASH == line(machine, "shadow", "ada")[1]
-    said += (
-        json.dumps(machine.journal())
-        + machine.run("grep", "-ra", "saltsalt", "/var/lib/trued", check=False).stdout
-    )
-    assert "saltsalt" not in said + "".join(managed.reports()) + json.dumps(managed.status())
+    said += machine.read("/root/seen")
+    assert "chpasswd -e" in said
+    said += json.dumps(machine.journal()) + "".join(managed.reports()) + json.dumps(managed.status())
+    said += machine.run("grep", "-ra", "saltsalt", "/var/lib/trued", "/tmp", "/var/tmp", check=False).stdout
+    assert "saltsalt" not in said
 
 
 def test_a_lock_is_taken_and_given_back(managed: Host) -> None:
