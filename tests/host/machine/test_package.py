@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from statistics import median
 from typing import Any
 
 import pytest
@@ -13,8 +14,11 @@ import pytest
 from tests.host.machine.apt import Repository
 from tests.host.machine.catalog import ALLOWED, SECONDS
 from tests.host.machine.deb import Package
+from tests.host.machine.fixtures import Boot
 from tests.host.machine.host import Host
 from tests.host.machine.machine import Machine
+from tests.host.machine.nspawn import Binding
+from tests.host.machine.python import CHECKOUT, COMMAND, PLACE, TOP
 from tests.host.machine.web import Fault
 
 LOCK = "/var/lib/dpkg/lock-frontend"
@@ -356,7 +360,7 @@ def test_a_crash_in_the_middle_heals(debian: Host, delay: float) -> None:
     machine = debian.machine
     machine.put(SECONDS, "2")
     declare(debian, hello_slow="present", hello_suite="present", hello_tool="present")
-    with machine.popen("/opt/trued-test/bin/trued", "apply") as process:
+    with machine.popen(COMMAND, "apply") as process:
         wait_for(lambda: machine.exists("/var/lib/dpkg/info/hello-data.list"))
         time.sleep(delay)
         machine.crash()
@@ -506,6 +510,20 @@ def test_a_repository_and_its_package_in_one_commit_though_the_index_was_just_re
     assert "ii 1.0" == state(debian, "hello-other")
 
 
+@pytest.mark.slow
+def test_300_packages_with_nothing_to_do_cost_next_to_nothing(boot: Boot, packages: Repository) -> None:
+    """Less than 50 ms of CPU a cycle; benchmarks/packages.py, on a machine of its own."""
+    folder = Binding(source=TOP / "benchmarks", place=f"{CHECKOUT}/benchmarks", read_only=True)
+    machine = boot(crowded=True, bindings=[folder])
+    packages.add_to(machine)
+    program = (f"{PLACE}/bin/python", f"{CHECKOUT}/benchmarks/packages.py", "--json", "/root/samples.json")
+    print(machine.run(*program).stdout)
+    samples = json.loads(machine.read("/root/samples.json"))
+
+    for version in ("present", "latest"):
+        assert median(samples[f"trued run (one cycle), {version}"]) < 0.050
+
+
 def test_nothing_is_to_be_done_about_what_adopt_would_write(debian: Host) -> None:
     debian.machine.run("apt-get", "-qy", "install", "hello-suite", "hello-tool=1.0")
     debian.machine.run("apt-mark", "hold", "hello-tool")
@@ -514,9 +532,7 @@ def test_nothing_is_to_be_done_about_what_adopt_would_write(debian: Host) -> Non
         " probe = Local(Path('/'), Path('/var/lib/trued')).probe();"
         " print(json.dumps({found.name: found.entry for found in KIND.survey(probe)}))"
     )
-    said = debian.machine.run(
-        "/opt/trued-test/bin/python", "-c", survey, env={"PYTHONPATH": "/opt/trued-test/checkout"}
-    )
+    said = debian.machine.run(f"{PLACE}/bin/python", "-c", survey, env={"PYTHONPATH": CHECKOUT})
     entries = json.loads(said.stdout)
     debian.declare({"packages": entries})
 
