@@ -195,7 +195,8 @@ def _explanation(argv: tuple[str, ...]) -> str:
         return ""
     time.sleep(ARRIVAL)
     try:
-        return commands.excerpt(commands.ask(argv, ok=ANY_CODE).out)
+        answer = commands.ask(argv, ok=ANY_CODE)
+        return commands.excerpt(answer.out or answer.err)
     except HostError:
         return ""
 

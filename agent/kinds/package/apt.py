@@ -19,6 +19,7 @@ BRIEF: Final = 60.0
 ANY: Final = range(256)
 KERNEL: Final = PurePosixPath("/proc/sys/kernel/osrelease")
 
+_WHO: Final = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=0", "check")
 # After a crash packages may lack what they need; without this apt would only say so, whatever it is asked for.
 _MENDING: Final = ("-o", "APT::Get::Fix-Broken=true")
 # What an admin changed stays, and where nothing was changed the package's own is taken: dpkg(1).
@@ -128,7 +129,9 @@ class Apt:
         return Run(argv=("apt-mark", "manual"), operands=(name,), timeout=BRIEF, why=why)
 
     def wait(self, why: str) -> Run:
-        return Run(argv=("apt-get", *_QUIET, *_MENDING, "check"), timeout=LOCK + BRIEF, common=True, why=why)
+        """See `Manager`. Who is at work is asked afterwards: apt names it on stdout while it waits, and not when it gives up."""
+        argv = ("apt-get", *_QUIET, *_MENDING, "check")
+        return Run(argv=argv, timeout=LOCK + BRIEF, common=True, explain=_WHO, why=why)
 
     def repair(self, why: str) -> Run:
         return Run(argv=("dpkg", *_CONFFILES, "--configure", "-a"), timeout=LONG, why=why)
