@@ -257,12 +257,19 @@ def test_what_is_not_there_yet_is_foreseen() -> None:
     assert ["enable", "daemon-reload", "start"] == verbs
 
 
-def test_a_unit_whose_file_came_from_elsewhere_is_left() -> None:
-    have = seen(host({"nginx.service": {"active": "active"}}), "nginx.service")
-    assert "its unit file is /usr/lib/systemd/system/nginx.service, which is not trued's" == KIND.leaves(
-        "nginx.service", have
-    )
-    assert KIND.exists(have)
+def test_a_unit_whose_file_comes_from_elsewhere_is_never_made_by_trued() -> None:
+    """Though its package may come later: so it is left when it is no longer declared."""
+    want = UnitSpec(active=True)
+    assert KIND.exists(seen(host(), "nginx.service", want))
+    assert KIND.exists(seen(host({"nginx.service": {}}), "nginx.service", want))
+    assert not KIND.exists(seen(host(), "nginx.service"))
+
+
+def test_a_unit_whose_text_is_declared_is_there_when_its_file_is() -> None:
+    """A package's file may stand behind it, and comes to light again."""
+    want = only("kiosk.service", UnitSpec(content=SERVICE))
+    assert not KIND.exists(seen(host({"kiosk.service": {}}), "kiosk.service", want))
+    assert KIND.exists(seen(host({"kiosk.service": {}}, files={UNIT_FILE: SERVICE}), "kiosk.service", want))
 
 
 def test_a_unit_file_that_somebody_made_a_link_is_left() -> None:

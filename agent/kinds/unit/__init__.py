@@ -88,8 +88,6 @@ class Unit(Kind[UnitSpec, UnitState]):
     def leaves(self, name: str, have: UnitState) -> str:
         if have.file is not None and have.file.type is not FileType.FILE and not have.masked:
             return f"{path_of(name)} is no regular file now, and trued made none such"
-        if unit_of(name) == name and have.file is None and have.fragment not in {"", path_of(name)}:
-            return f"its unit file is {have.fragment}, which is not trued's"
         return ""
 
     def survey(self, probe: Probe) -> Iterable[Found]:

@@ -86,6 +86,13 @@ def path_of(name: str) -> str:
     return f"{FOLDER}/{name}"
 
 
+def shipped(name: str) -> tuple[str, ...]:
+    """Return where packages put the file of a unit, or of the template that it is made from: systemd.unit(5)."""
+    names = tuple(one for one in (name, template_of(name)) if one)
+    folders = ("/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+    return tuple(f"{folder}/{one}" for one in names for folder in folders)
+
+
 def _of_path(written: str) -> str:
     if ".d/" in written:
         return f"a drop-in is declared with its unit, as a key of drop_ins, got {written[:100]!r}"

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
 from agent.kinds.unit import systemd
-from agent.kinds.unit.names import is_template, path_of, unit_of
+from agent.kinds.unit.names import is_template, path_of, shipped, unit_of
 from agent.kinds.unit.spec import UnitSpec
 from agent.kinds.unit.state import Trouble, UnitState
 
@@ -36,8 +36,10 @@ def _observe(probe: Probe, wants: Wants) -> Mapping[str, UnitState | HostError |
     systemd.check_running(probe)
     paths = {name: path_of(name) for name in wants}
     folders = {path.rpartition("/")[0] for name, path in paths.items() if unit_of(name) != name}
+    behind = {name: shipped(name) for name, want in wants.items() if want is None and unit_of(name) == name}
     deep = {paths[name] for name, want in wants.items() if want is not None and want.data is not None}
-    seen = probe.entries({*paths.values(), *folders}, digests=deep)
+    others = {path for places in behind.values() for path in places}
+    seen = probe.entries({*paths.values(), *folders, *others}, digests=deep)
     units = _units(probe, wants)
     return {name: _state(name, path, seen, units, wants) for name, path in paths.items()}
 
@@ -57,8 +59,14 @@ def _state(
         above = seen[path.rpartition("/")[0]]
         folder = isinstance(above, Entry) and above.type is FileType.DIRECTORY
         return replace(state, drop_in=True, file=file, folder=folder, stops=_stops(wants, unit))
+    want = wants[name]
+    hides = want is not None and want.data is not None and state.fragment not in {"", path}
+    theirs = want is not None and want.state == "present" and want.data is None and not want.masked
     rival = state.id if state.id != name and wants.get(state.id) is not None else ""
-    return replace(state, file=file, rival=rival)
+    there = (place for place in shipped(name) if isinstance(seen.get(place), Entry))
+    return replace(
+        state, file=file, rival=rival, hides=hides and file is None, theirs=theirs, shipped=next(there, "")
+    )
 
 
 def _units(probe: Probe, wants: Wants) -> Mapping[str, UnitState]:
@@ -104,15 +112,15 @@ def _troubles(
             result=facts.get("Result", ""),
             status=facts.get("ExecMainStatus", ""),
             restarts=facts.get("NRestarts", ""),
-            said=_said(probe, name, states[name], facts.get("InvocationID", "")) if name in told else "",
+            said=_said(probe, name, states[name], facts) if name in told else "",
         )
         for name, facts in zip(tried, shown, strict=True)
     }
 
 
-def _said(probe: Probe, name: str, state: UnitState, invocation: str) -> str:
+def _said(probe: Probe, name: str, state: UnitState, outcome: Mapping[str, str]) -> str:
     """Return the end of its journal; of one that is merely at rest, only that a condition kept it from starting."""
     if state.active == "failed" or state.flaps:
-        return "; ".join(systemd.last_words(probe, invocation))[-MOST_SAID:] if invocation else ""
+        return "; ".join(systemd.last_words(probe, name, outcome))[-MOST_SAID:]
     line = systemd.last_line(probe, name)
     return line if "ondition" in line else ""

@@ -42,6 +42,9 @@ class UnitState:
     rival: str = ""  # another declared entry that is the same unit
     trouble: Trouble = field(default_factory=Trouble)
     file: Entry | None = None  # what stands in /etc/systemd/system
+    shipped: str = ""  # a unit file from elsewhere that stands behind one in /etc/systemd/system
+    hides: bool = False  # what is declared would hide a unit file from elsewhere
+    theirs: bool = False  # nothing is declared that would make it: it comes from elsewhere, perhaps later
     drop_in: bool = False
     folder: bool = False  # of a drop-in: whether NAME.d is there
     stops: bool = False  # of a drop-in: whether its unit is declared not to run, or goes
@@ -61,8 +64,10 @@ class UnitState:
 
     @property
     def there(self) -> bool:
-        """Whether there is something: of a drop-in its file, of a unit whatever systemd knows of it."""
-        return self.file is not None or (not self.drop_in and self.load != "not-found")
+        """Whether there is something: its file where trued puts one, else whatever systemd knows."""
+        if self.drop_in or self.hides:
+            return self.file is not None
+        return self.theirs or self.file is not None or self.load != "not-found"
 
     @property
     def ours(self) -> bool:

@@ -298,7 +298,12 @@ def _removal(name: str, have: UnitState, why: str) -> Iterator[Step]:
         yield from _unmask(name, have, why)
         yield daemon_reload()
         return
-    if have.ours:
+    if have.ours and have.shipped:
+        yield Remove(path=PurePosixPath(path_of(name)), why=why)
+        yield daemon_reload()
+        if have.runs:
+            yield alone("restart", name, Stale.RESTART, f"restarted as {have.shipped} has it")
+    elif have.ours:
         if have.active not in {"inactive", "failed"}:
             yield Run(argv=(*_UNITS, "stop", "--"), operands=(name,), why=why)
         if have.enabled in _ENABLED:

@@ -18,7 +18,9 @@ ABOUT: Final = (
     "Id", "LoadState", "LoadError", "FragmentPath", "NeedDaemonReload", "CanReload", "Type", "RemainAfterExit",
     "TriggeredBy",
 )  # fmt: skip
-OUTCOME: Final = ("Result", "ExecMainStatus", "NRestarts", "InvocationID")
+OUTCOME: Final = (
+    "Result", "ExecMainStatus", "NRestarts", "InvocationID", "InactiveExitTimestamp", "ExecMainStartTimestamp",
+)  # fmt: skip
 _JOURNAL: Final = ("journalctl", "--no-pager", "--quiet", "--boot", "--output=cat", "--lines=5")
 ANY: Final = range(6)  # is-enabled says with its exit code what it also says in words
 
@@ -93,16 +95,18 @@ def show(probe: Probe, names: Sequence[str], properties: Sequence[str]) -> Seque
     return blocks
 
 
-def last_words(probe: Probe, invocation: str) -> Sequence[str]:
+def last_words(probe: Probe, name: str, outcome: Mapping[str, str]) -> Sequence[str]:
     """
     Return the last lines of one run of a unit: of its processes, or of systemd about it where they said nothing.
 
     Not of the runs before, and not of both: what they say in the same moment comes in any order, and the same
     failure shall have the same words.
     """
-    return _journal(probe, f"_SYSTEMD_INVOCATION_ID={invocation}") or _journal(
-        probe, f"INVOCATION_ID={invocation}"
-    )
+    restarts = outcome.get("NRestarts", "0") != "0"
+    since = outcome.get("ExecMainStartTimestamp" if restarts else "InactiveExitTimestamp", "")
+    # By the time, as of a process that ends as soon as it has spoken, the journal may not learn which run it was of.
+    of_processes = _journal(probe, f"--since={since}", f"_SYSTEMD_UNIT={name}") if since else ()
+    return of_processes or _journal(probe, f"INVOCATION_ID={outcome.get('InvocationID', '')}")
 
 
 def last_line(probe: Probe, name: str) -> str:

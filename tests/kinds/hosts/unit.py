@@ -86,7 +86,7 @@ class Systemd:
         return Answer(0, "", "")
 
     def journalctl(self, argv: tuple[str, ...], stdin: bytes) -> Answer:
-        name = argv[-1].removeprefix("_SYSTEMD_INVOCATION_ID=")
+        name = argv[-1].removeprefix("_SYSTEMD_UNIT=").removeprefix("INVOCATION_ID=")
         return Answer(0, "".join(f"{line}\n" for line in self.journals.get(name, ())), "")
 
     def _of(self, name: str) -> Loaded:
@@ -117,6 +117,8 @@ class Systemd:
             "ExecMainStatus": unit.status,
             "NRestarts": unit.restarts,
             "InvocationID": self._real(name),
+            "InactiveExitTimestamp": "Mon 2026-11-23 03:19:08 UTC",
+            "ExecMainStartTimestamp": "Mon 2026-11-23 03:20:08 UTC",
         }
         return "\n".join(f"{key}={facts[key]}" for key in properties)
 
