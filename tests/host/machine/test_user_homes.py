@@ -75,6 +75,20 @@ def test_keys_are_added_and_only_exclusive_ones_are_all(managed: Host, keys: tup
     assert (0, 255) == (ssh(machine, one), ssh(machine, two))
 
 
+def test_the_keys_of_a_user_who_was_there_are_kept_first(managed: Host, keys: tuple[Path, Path]) -> None:
+    """They may have been somebody's only way in."""
+    machine, (one, two) = managed.machine, keys
+    machine.run("useradd", "--create-home", "ada")
+    machine.run("install", "-d", "-o", "ada", "-g", "ada", "-m", "700", "/home/ada/.ssh")
+    machine.put("/home/ada/.ssh/authorized_keys", f"{public(two)}\n", mode=0o600)
+    managed.declare(with_keys(one, exclusive_keys=True))
+    # It belongs to root here: nothing of it is copied to the user, and it is replaced only as a whole.
+    assert "authorized_keys belongs to uid 0" in outcomes(managed.apply())["user:ada"][2]
+
+    assert f"{public(one)}\n" == machine.read("/home/ada/.ssh/authorized_keys")
+    assert f"{public(two)}\n" == machine.read("/var/lib/trued/first/home/ada/.ssh/authorized_keys")
+
+
 def test_a_hostile_home_leads_nowhere(managed: Host, keys: tuple[Path, Path]) -> None:
     """The user may put a link where the keys go: nothing is written through it, nothing is read through it."""
     machine = managed.machine
