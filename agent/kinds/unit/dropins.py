@@ -7,10 +7,11 @@ from pathlib import PurePosixPath
 
 from agent.errors import HostError
 from agent.host import FileType
+from agent.kinds.unit.check import agrees
 from agent.kinds.unit.names import OURS, is_template, path_of, unit_of
 from agent.kinds.unit.spec import UnitSpec
 from agent.kinds.unit.state import UnitState
-from agent.kinds.unit.steps import agrees, alone, daemon_reload, why_written, written
+from agent.kinds.unit.steps import alone, daemon_reload, why_written, written
 from agent.model import MakeDirectory, Remove, Stale, Step
 
 
