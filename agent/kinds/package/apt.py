@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from agent.host import Probe
 from agent.kinds.package import aptindex, aptsaid, dpkg
-from agent.kinds.package.manager import Database, Index, Offer, Order, Simulation
+from agent.kinds.package.manager import Database, Hints, Index, Offer, Order, Simulation
 from agent.model import Run
 
 LOCK: Final = 120  # seconds that another package manager is waited for
@@ -44,6 +44,13 @@ class Apt:
     """The package manager of Debian and its kin."""
 
     name: ClassVar[str] = "apt"
+    hints: ClassVar[Hints] = Hints(
+        audit="`dpkg --audit`",
+        offers="`apt-cache policy {}`",
+        repair="`dpkg --configure -a`",
+        tidy="`apt-get autoremove`",
+        unhold="`apt-mark unhold {}`",
+    )
     place: ClassVar[str] = dpkg.STATUS
     settings: ClassVar[tuple[str, ...]] = ("/etc/apt/", "/etc/dpkg/", "/usr/share/keyrings/")
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from agent.errors import HostError
 from agent.kinds import NotYetError
-from agent.kinds.package.manager import Installed, Offer, Order
+from agent.kinds.package.manager import Hints, Installed, Offer, Order
+from agent.kinds.package.managers import MANAGERS
 from agent.kinds.package.spec import LATEST, PRESENT, PackageSpec
 from agent.kinds.package.state import State
 
@@ -48,7 +49,7 @@ def decide(name: str, want: PackageSpec | None, have: State) -> Decision:
     if held and want.hold is None:
         raise HostError(
             f"{name} is held on this host, and {why}",
-            hint=f"`apt-mark unhold {name}`, or declare hold: true or hold: false",
+            hint=f"{_way_out(have).unhold.format(name)}, or declare hold: true or hold: false",
         )
     order = Order(name=name, version=version, recommends=want.recommends, downgrade=older)
     return Decision(order=order, hold=want.hold or None, release=held, why=why)
@@ -74,7 +75,9 @@ def _absence(name: str, want: PackageSpec | None, have: State) -> Decision:
             f"{name} is essential to this host or to trued: trued does not remove it", hint=_BY_HAND
         )
     if one.held and want is not None:
-        raise HostError(f"{name} {one.version} is held on this host", hint=f"`apt-mark unhold {name}`")
+        raise HostError(
+            f"{name} {one.version} is held on this host", hint=_way_out(have).unhold.format(name)
+        )
     why = "no longer declared" if want is None else f"{one.version} is installed"
     return Decision(order=Order(name=name, remove=True), purge=purge, release=one.held, why=f"{why}: remove")
 
@@ -163,7 +166,7 @@ def _offered(name: str, want: PackageSpec, have: State) -> str:
     if not offer.versions:
         raise NotYetError(
             f"no source has a version of {name}{dated}",
-            hint="it may have been withdrawn; see `apt-cache policy`",
+            hint=f"it may have been withdrawn; see {_way_out(have).offers.format(name)}",
         )
     if want.is_exact:
         raise NotYetError(
@@ -172,7 +175,7 @@ def _offered(name: str, want: PackageSpec, have: State) -> str:
         )
     raise NotYetError(
         f"the host's settings prefer no version of {name}, of {listed(offer.versions)}",
-        hint=f"see `apt-cache policy {name}` for the pins",
+        hint=f"see {_way_out(have).offers.format(name)} for the pins",
     )
 
 
@@ -190,6 +193,10 @@ def _is_older(version: str, one: Installed, offer: Offer | None) -> bool:
     if version not in order or one.version not in order:
         return False
     return order.index(version) > order.index(one.version)
+
+
+def _way_out(have: State) -> Hints:
+    return MANAGERS[have.manager].hints
 
 
 def listed(names: Collection[str]) -> str:

@@ -114,10 +114,22 @@ class Simulation:
         return frozenset((*self.installs, *self.upgrades, *self.removes))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """Commands of one manager that a message names as the way out, between backticks; {} is the package."""
+
+    audit: str  # tells what is not whole
+    offers: str  # tells which versions there are, and which one is preferred
+    repair: str  # finishes what was begun
+    tidy: str  # removes what is needed no more
+    unhold: str
+
+
 class Manager(Protocol):
     """One package manager. What only looks raises HostError; the rest is pure."""
 
     name: ClassVar[str]
+    hints: ClassVar[Hints]
     place: ClassVar[str]  # a path that is there where it is the host's manager
     settings: ClassVar[tuple[str, ...]]  # what is declared below these folders comes before packages
 

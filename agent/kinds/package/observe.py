@@ -66,7 +66,7 @@ class _Looking:
 
     def _mended(self) -> str:
         if self.database.interrupted:
-            return "dpkg was interrupted"
+            return "an earlier transaction was interrupted"
         others = [name for name in self.database.broken if self.wants.get(name) is None]
         return f"{', '.join(others[:3])} {'is' if len(others) == 1 else 'are'} not whole" if others else ""
 
@@ -173,6 +173,7 @@ class _Looking:
             present=frozenset(plain.values()) - gone,
             gone=frozenset(gone),
             vital=self.manager.vital(self.probe),
+            unhold=self.manager.hints.unhold,
         )
 
 

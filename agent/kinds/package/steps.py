@@ -73,7 +73,7 @@ def prepare(wants: Mapping[str, PackageSpec | None], haves: Mapping[str, object]
     # One that is not whole is finished by its own step; this is for what others began.
     if mended := next((state.mended for state in states if state.mended), ""):
         yield manager.wait("")
-        yield manager.repair(f"{mended}, mended by dpkg --configure -a")
+        yield manager.repair(f"{mended}, mended by {manager.hints.repair}")
     if any(state.unread for state in states):
         yield manager.refresh("")
 

@@ -18,9 +18,9 @@ def notices(probe: Probe) -> Iterator[str]:
     database = manager.database(probe)
     if database.broken:
         words = [f"{name} ({_trouble(database, name)})" for name in database.broken]
-        yield f"packages that are not whole: {listed(words)}; see `dpkg --audit`"
+        yield f"packages that are not whole: {listed(words)}; see {manager.hints.audit}"
     if spare := manager.spare(probe):
-        yield f"packages no longer needed: {listed(spare)}; `apt-get autoremove` removes them"
+        yield f"packages no longer needed: {listed(spare)}; {manager.hints.tidy} removes them"
 
 
 def _trouble(database: Database, name: str) -> str:
@@ -29,14 +29,15 @@ def _trouble(database: Database, name: str) -> str:
 
 def survey(probe: Probe) -> Iterator[Found]:
     """Yield what was installed for its own sake, without what every host has; raises HostError."""
-    database = of_host(probe).database(probe)
+    manager = of_host(probe)
+    database = manager.database(probe)
     every = (one for group in database.packages.values() for one in group)
     for name, one in sorted((database.called(one), one) for one in every if _is_chosen(one)):
         if not one.whole:
             yield Found(
                 name=name,
                 entry=None,
-                skipped=f"it is {one.trouble}: see `dpkg --audit`; once it is whole, declare it present",
+                skipped=f"it is {one.trouble}: see {manager.hints.audit}; once it is whole, declare it present",
             )
         elif one.held:
             yield Found(name=name, entry={"version": one.version, "hold": True})

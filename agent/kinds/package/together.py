@@ -29,6 +29,7 @@ class Wished:
     present: frozenset[str]
     gone: frozenset[str]
     vital: frozenset[str]
+    unhold: str  # the way out, where a hold is in the way
 
     def refusal(self, done: Simulation, orders: Collection[Order]) -> str:
         """Return why this must not be done, whoever says yes to it."""
@@ -38,7 +39,7 @@ class Wished:
         for name in sorted(done.touched - own):
             one = self.database.find(name)
             if one is not None and one.held:
-                return f"{name} would have to change, and is held on this host: `apt-mark unhold {name}`"
+                return f"{name} would have to change, and is held on this host: {self.unhold.format(name)}"
         for name in done.removes:
             one = self.database.find(name)
             if name in self.vital or (one is not None and one.vital):
