@@ -146,14 +146,16 @@ class _Planner:
         """Return what takes away something that is no longer declared."""
         if isinstance(have, HostError):
             return Blocked(id=rid, reason=have.reason)
+        stale = self.ledger.unfinished.get(rid, Stale.NO)
         try:
-            steps = tuple(self.kinds[rid.kind].steps(rid.name, None, have, stale=Stale.NO))
+            steps = tuple(self.kinds[rid.kind].steps(rid.name, None, have, stale=stale))
         except HostError as error:
             return Blocked(id=rid, reason=error.reason)
         if not steps:
             return None
         cause = Cause.COMMIT if rid in self.ledger.owned else Cause.DRIFT
-        return Change(id=rid, verb=Verb.REMOVE, cause=cause, steps=(*self._first(rid, have), *steps))
+        every = (*self._first(rid, have), *steps)
+        return Change(id=rid, verb=Verb.REMOVE, cause=cause, steps=every, stale=stale)
 
     def _needed(self, rid: ResourceId) -> tuple[ResourceId, ...]:
         return self.ledger.owned[rid].needs if rid in self.ledger.owned else ()
