@@ -11,13 +11,13 @@ from agent.kinds.unit.check import agrees
 from agent.kinds.unit.names import OURS, is_template, path_of, unit_of
 from agent.kinds.unit.spec import UnitSpec
 from agent.kinds.unit.state import UnitState
-from agent.kinds.unit.steps import alone, daemon_reload, why_written, written
+from agent.kinds.unit.steps import daemon_reload, restarted, why_written, written
 from agent.model import MakeDirectory, Remove, Stale, Step
 
 
 def steps(name: str, want: UnitSpec | None, have: UnitState, stale: Stale) -> tuple[Step, ...]:
     """Return the steps, none when both agree; raises HostError where no step may lead there."""
-    return tuple(_removal(name, have) if want is None else _presence(name, want, have, stale))
+    return tuple(_removal(name, have, stale) if want is None else _presence(name, want, have, stale))
 
 
 def _presence(name: str, want: UnitSpec, have: UnitState, stale: Stale) -> Iterator[Step]:
@@ -34,12 +34,12 @@ def _presence(name: str, want: UnitSpec, have: UnitState, stale: Stale) -> Itera
     yield from _applied(name, have, changed=new, stale=stale)
 
 
-def _removal(name: str, have: UnitState) -> Iterator[Step]:
+def _removal(name: str, have: UnitState, stale: Stale) -> Iterator[Step]:
     if have.file is not None:
         path = PurePosixPath(path_of(name))
         yield Remove(path=path, why="no longer declared")
         yield Remove(path=path.parent, why="")
-    yield from _applied(name, have, changed=have.file is not None, stale=Stale.NO)
+    yield from _applied(name, have, changed=have.file is not None, stale=stale)
 
 
 def _applied(name: str, have: UnitState, *, changed: bool, stale: Stale) -> Iterator[Step]:
@@ -50,4 +50,4 @@ def _applied(name: str, have: UnitState, *, changed: bool, stale: Stale) -> Iter
         yield daemon_reload("" if changed else "systemd has not read its drop-ins anew")
     if restart and unit != OURS and not is_template(unit):
         # In the words in which the unit restarts itself: what both ask for is done once.
-        yield alone("restart", unit, Stale.RESTART, f"{unit} is restarted")
+        yield from restarted(unit, have, f"{unit} is restarted")

@@ -15,9 +15,9 @@ from typing import TypeAlias
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
 from agent.kinds.unit import systemd
-from agent.kinds.unit.names import is_template, path_of, shipped, unit_of
+from agent.kinds.unit.names import is_template, path_of, shipped, suffix, unit_of
 from agent.kinds.unit.spec import UnitSpec
-from agent.kinds.unit.state import Trouble, UnitState
+from agent.kinds.unit.state import RUNNING, Trouble, UnitState
 
 Wants: TypeAlias = Mapping[str, UnitSpec | None]
 MOST_TOLD = 8  # units whose journal is read in one cycle
@@ -72,8 +72,10 @@ def _state(
 def _units(probe: Probe, wants: Wants) -> Mapping[str, UnitState]:
     names = sorted({unit_of(name) for name in wants})
     known = systemd.known(probe, names)
-    running = systemd.running(probe, {state.id for state in known.values() if not is_template(state.id)})
-    states = {name: _now(state, running) for name, state in known.items()}
+    ids = {state.id for state in known.values() if not is_template(state.id)}
+    served = {one for state in known.values() if _is_socket(state) for one in state.starts}
+    running = systemd.running(probe, ids | served)
+    states = {name: _now(state, running, wants) for name, state in known.items()}
     stopped = [
         name for name, state in states.items() if _is_wanted(wants, name) and not state.runs and state.id
     ]
@@ -82,10 +84,18 @@ def _units(probe: Probe, wants: Wants) -> Mapping[str, UnitState]:
     return states
 
 
-def _now(state: UnitState, running: Mapping[str, tuple[str, str]]) -> UnitState:
+def _now(state: UnitState, running: Mapping[str, tuple[str, str]], wants: Wants) -> UnitState:
     """Return a unit as it is now; one that systemd has not loaded does nothing."""
     active, sub = running.get(state.id, ("inactive", "dead"))
-    return replace(state, active=active, sub=sub)
+    now = replace(state, active=active, sub=sub)
+    if not _is_socket(state):
+        return now
+    serving = (one for one in state.starts if one in running and not _stops(wants, one))
+    return replace(now, serving=tuple(one for one in serving if running[one][0] in RUNNING))
+
+
+def _is_socket(state: UnitState) -> bool:
+    return suffix(state.id) == "socket"
 
 
 def _is_wanted(wants: Wants, name: str) -> bool:

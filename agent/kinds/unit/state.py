@@ -39,6 +39,8 @@ class UnitState:
     can_reload: bool = False
     passing: bool = False  # a oneshot that does not remain: never active once it has done its work
     triggers: tuple[str, ...] = ()  # the units that start it: sockets, timers, paths
+    starts: tuple[str, ...] = ()  # the units that it starts
+    serving: tuple[str, ...] = ()  # of a socket: those that run, and keep it from being opened anew
     rival: str = ""  # another declared entry that is the same unit
     trouble: Trouble = field(default_factory=Trouble)
     file: Entry | None = None  # what stands in /etc/systemd/system

@@ -30,7 +30,7 @@ _ENABLED: Final = frozenset({"enabled", "enabled-runtime"})
 def steps(name: str, want: UnitSpec | None, have: UnitState, stale: Stale) -> tuple[Step, ...]:
     """Return the steps, none when both agree; raises HostError where no step may lead there."""
     if want is None:
-        return tuple(_removal(name, have, "no longer declared"))
+        return tuple(_removal(name, have, "no longer declared", stale))
     if want.state == "absent":
         return tuple(_absence(name, have))
     check(name, want, have)
@@ -52,6 +52,15 @@ def reset(name: str) -> Run:
 def alone(verb: str, name: str, unseen: Stale, why: str) -> Run:
     """Return what restarts or reloads one unit: never joined, so that the failure of another repeats nothing."""
     return Run(argv=(*_UNITS, verb, "--", name), unseen=unseen, explain=explain(name), why=why)
+
+
+def restarted(name: str, have: UnitState, why: str, unseen: Stale = Stale.RESTART) -> Iterator[Step]:
+    """Yield what restarts a unit. A socket is opened anew only while the service that it starts does not run."""
+    if have.serving:
+        yield Run(argv=(*_UNITS, "stop", "--", *have.serving), why="")
+    yield alone("restart", name, unseen, why)
+    if have.serving:
+        yield Run(argv=(*_UNITS, "start", "--", *have.serving), explain=explain(have.serving[0]), why="")
 
 
 def written(path: str, content: Content, why: str, *, checked_as: str = "") -> WriteFile:
@@ -85,7 +94,8 @@ def _presence(name: str, want: UnitSpec, have: UnitState, stale: Stale) -> Itera
     if want.active is False and have.active not in {"inactive", "failed", "deactivating"}:
         yield Run(argv=(*_UNITS, "stop", "--"), operands=(name,), why=_why_stop(have))
     yield from files
-    if files or (have.reload_needed and (running or want.data is not None)):
+    unread = have.reload_needed or (have.ours and have.load == "not-found")
+    if files or (unread and (running or want.data is not None)):
         yield daemon_reload("" if files else "systemd has not read its unit file anew")
     yield from running
 
@@ -131,8 +141,7 @@ def _running(name: str, want: UnitSpec, have: UnitState, stale: Stale, *, rewrit
         yield from _run_once(name, have, stale, rewritten=rewritten)
     elif want.active and have.flaps:
         if stale:
-            yield _renewed(name, have, Stale.RESTART, rewritten=rewritten)
-            yield from _settle(name)
+            yield from _renewed(name, have, Stale.RESTART, rewritten=rewritten)
     elif want.active and not have.runs:
         _check_loaded(name, have, rewritten=rewritten)
         yield from _start(name, have)
@@ -141,10 +150,7 @@ def _running(name: str, want: UnitSpec, have: UnitState, stale: Stale, *, rewrit
         and want.active is not False
         and stale
     ):
-        renewed = _renewed(name, have, stale, rewritten=rewritten)
-        yield renewed
-        if "restart" in renewed.argv:
-            yield from _settle(name)
+        yield from _renewed(name, have, stale, rewritten=rewritten)
 
 
 def _run_once(name: str, have: UnitState, stale: Stale, *, rewritten: bool) -> Iterator[Step]:
@@ -164,6 +170,9 @@ def _check_loaded(name: str, have: UnitState, *, rewritten: bool) -> None:
 def _start(name: str, have: UnitState) -> Iterator[Step]:
     if have.active == "failed":
         yield reset(name)
+    if have.serving:
+        yield from restarted(name, have, _why_start(have), Stale.NO)
+        return
     yield Run(argv=(*_UNITS, "start", "--"), operands=(name,), explain=explain(name), why=_why_start(have))
     yield from _settle(name)
 
@@ -174,14 +183,13 @@ def _settle(name: str) -> Iterator[Step]:
         yield Run(argv=("sleep", SETTLING), why="")
 
 
-def _renewed(name: str, have: UnitState, stale: Stale, *, rewritten: bool) -> Run:
-    if rewritten:
-        return alone("restart", name, Stale.RESTART, "")
-    if stale is Stale.RESTART:
-        return alone("restart", name, stale, "restarted")
-    if have.can_reload:
-        return alone("reload", name, stale, "reloaded")
-    return alone("restart", name, stale, "restarted, as it cannot reload")
+def _renewed(name: str, have: UnitState, stale: Stale, *, rewritten: bool) -> Iterator[Step]:
+    if stale is Stale.RELOAD and have.can_reload:
+        yield alone("reload", name, stale, "reloaded")
+        return
+    why = "" if rewritten else "restarted" if stale is Stale.RESTART else "restarted, as it cannot reload"
+    yield from restarted(name, have, why, stale)
+    yield from _settle(name)
 
 
 def _why_start(have: UnitState) -> str:
@@ -216,10 +224,10 @@ def _absence(name: str, have: UnitState) -> Iterator[Step]:
             f"{path_of(name)} is no regular file, and trued does not remove it", hint="remove it by hand"
         )
     if have.ours or not have.masked:
-        yield from _removal(name, have, "is declared absent")
+        yield from _removal(name, have, "is declared absent", Stale.NO)
 
 
-def _removal(name: str, have: UnitState, why: str) -> Iterator[Step]:
+def _removal(name: str, have: UnitState, why: str, stale: Stale) -> Iterator[Step]:
     """Yield what takes a unit away; of one whose unit file came from elsewhere, nothing."""
     if have.masked and not have.ours:
         yield from _unmask(name, have, why)
@@ -228,8 +236,7 @@ def _removal(name: str, have: UnitState, why: str) -> Iterator[Step]:
     if have.ours and have.shipped:
         yield Remove(path=PurePosixPath(path_of(name)), why=why)
         yield daemon_reload()
-        if have.runs:
-            yield alone("restart", name, Stale.RESTART, f"restarted as {have.shipped} has it")
+        yield from _as_shipped(name, have)
     elif have.ours:
         if have.active not in {"inactive", "failed"}:
             yield Run(argv=(*_UNITS, "stop", "--"), operands=(name,), why=why)
@@ -244,3 +251,11 @@ def _removal(name: str, have: UnitState, why: str) -> Iterator[Step]:
         yield reset(name)
     elif have.file is None and have.load == "loaded" and have.fragment == path_of(name):
         yield daemon_reload(why)
+        yield from _as_shipped(name, have)
+    elif stale is Stale.RESTART:
+        yield from _as_shipped(name, have)
+
+
+def _as_shipped(name: str, have: UnitState) -> Iterator[Step]:
+    if have.shipped and have.runs:
+        yield alone("restart", name, Stale.RESTART, f"restarted as {have.shipped} has it")

@@ -16,7 +16,7 @@ SYSTEMCTL: Final = ("systemctl", "--no-pager")
 BOOTED: Final = "/run/systemd/system"
 ABOUT: Final = (
     "Id", "LoadState", "LoadError", "FragmentPath", "NeedDaemonReload", "CanReload", "Type", "RemainAfterExit",
-    "TriggeredBy",
+    "TriggeredBy", "Triggers",
 )  # fmt: skip
 OUTCOME: Final = (
     "Result", "ExecMainStatus", "NRestarts", "InvocationID", "InactiveExitTimestamp", "ExecMainStartTimestamp",
@@ -31,6 +31,11 @@ _PLACES = (
     "/run/systemd/transient", "/run/systemd/generator", "/run/systemd/generator.early", "/run/systemd/generator.late",
     "/etc/init.d",
 )  # fmt: skip
+
+
+_STEADY = frozenset(
+    {"loaded", "masked", "not-found"}
+)  # others may be mended in place, which changes no folder
 
 
 class _NotYetReadError(Exception):
@@ -55,7 +60,7 @@ def known(probe: Probe, names: Sequence[str]) -> Mapping[str, UnitState]:
 
     def read() -> Mapping[str, UnitState]:
         states = _read(probe, names)
-        if any(state.reload_needed for state in states.values()):
+        if any(state.reload_needed or state.load not in _STEADY for state in states.values()):
             raise _NotYetReadError(states)
         return states
 
@@ -151,6 +156,7 @@ def _state(name: str, facts: Mapping[str, str]) -> UnitState:
         can_reload=facts.get("CanReload") == "yes",
         passing=facts.get("Type") == "oneshot" and facts.get("RemainAfterExit") != "yes",
         triggers=tuple(facts.get("TriggeredBy", "").split()),
+        starts=tuple(facts.get("Triggers", "").split()),
     )
 
 

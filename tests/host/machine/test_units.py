@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.host.machine.host import Host
-from tests.host.machine.python import PLACE
+from tests.host.machine.python import COMMAND, PLACE, TOP
 from tests.host.machine.units import COUNTS, RUNS, SLEEPS, STARTS, applied, reloads, starts, state, units
 
 PYTHON = f"{PLACE}/bin/python"
@@ -222,6 +222,28 @@ def test_units_that_start_others(managed: Host) -> None:
     assert [] == managed.plan(code=0)["entries"]
 
 
+def test_a_socket_is_opened_anew_though_its_service_runs(managed: Host) -> None:
+    """systemd refuses that while the service runs, and leaves the socket closed: so the service is restarted, too."""
+
+    def declared(path: str, nice: int) -> None:
+        opens = f"[Socket]\nListenStream=/run/{path}\n"
+        drop_ins = {"x.conf": f"[Socket]\nBacklog={nice}\n"}
+        serves = "[Service]\nExecStart=/bin/sh -c 'exec /bin/sleep infinity'\n"
+        entries = {
+            "echo.socket": {"content": opens, "active": True, "drop_ins": drop_ins},
+            "echo.service": {"content": serves, "active": True},
+        }
+        units(managed, entries)
+
+    declared("one", 10)
+    for path, nice in (("two", 10), ("two", 20), ("three", 30)):
+        declared(path, nice)
+        assert f"/run/{path} (Stream)" == managed.machine.show("echo.socket", "Listen")["Listen"]
+        assert {"Backlog": str(nice)} == managed.machine.show("echo.socket", "Backlog")
+        assert ("active", "static") == state(managed.machine, "echo.socket")
+        assert ("active", "static") == state(managed.machine, "echo.service")
+
+
 def test_a_template_and_its_instances(managed: Host) -> None:
     """An instance that runs is restarted once when its template changes."""
 
@@ -286,3 +308,22 @@ def test_a_look_at_a_hundred_units_costs_next_to_nothing(managed: Host) -> None:
     )
     assert second < 40
     assert second_of_init < 30
+
+
+def test_the_sandbox_of_the_service_leaves_room_for_units(managed: Host) -> None:
+    """A unit file is checked, written, read, enabled and started from within it."""
+    text = (TOP / "units/trued.service").read_text()
+    for old, new in (
+        ("Type=notify", "Type=oneshot"),
+        ("/opt/trued/current/bin/trued run", f"{COMMAND} apply"),
+        ("Restart=always\n", ""),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    managed.machine.put("/etc/systemd/system/sandboxed.service", text)
+    managed.machine.run("systemctl", "daemon-reload")
+    managed.declare({"units": {"kiosk.service": {**RUNS, "drop_ins": {"x.conf": "[Service]\nNice=3\n"}}}})
+    managed.machine.run("systemctl", "start", "sandboxed.service")
+
+    assert ("active", "enabled") == state(managed.machine, "kiosk.service")
+    assert {"Nice": "3"} == managed.machine.show("kiosk.service", "Nice")

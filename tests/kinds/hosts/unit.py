@@ -2,7 +2,7 @@
 A systemd that keeps state: unit files in the fake host's folders, what is loaded of them, links, masks, what runs.
 
 A case says with `units` what there is, by name: `load`, `active`, `sub`, `enabled`, `fragment`, `type`, `can_reload`,
-`triggers`, `alias` (of which unit it is another name), `reload_needed`, `ends` (active, failed, inactive: what becomes of
+`triggers`, `starts`, `alias` (of which unit it is another name), `reload_needed`, `ends` (active, failed, inactive: what becomes of
 it when it is started), `result`, `status`, `restarts`. `journal` has lines by unit. `systemd: false`: it is not running.
 """
 
@@ -37,6 +37,7 @@ class Loaded:
     remain: bool = False
     can_reload: bool = False
     triggers: str = ""
+    starts: str = ""
     alias: str = ""
     reload_needed: bool = False
     ends: str = "active"
@@ -60,6 +61,10 @@ class Systemd:
     units: dict[str, Loaded]
     journals: Mapping[str, Sequence[str]] = field(default_factory=dict)
     booted: bool = True
+    read: dict[PurePosixPath, bytes] = field(default_factory=dict)  # what PID 1 has read of the files
+
+    def __post_init__(self) -> None:
+        self.read = self._texts()
 
     def systemctl(self, argv: tuple[str, ...], stdin: bytes) -> Answer:
         if not self.booted:
@@ -89,6 +94,15 @@ class Systemd:
         name = argv[-1].removeprefix("_SYSTEMD_UNIT=").removeprefix("INVOCATION_ID=")
         return Answer(0, "".join(f"{line}\n" for line in self.journals.get(name, ())), "")
 
+    def _texts(self) -> dict[PurePosixPath, bytes]:
+        return {path: node.data for path, node in self.host.nodes.items() if FOLDER in path.parents}
+
+    def _is_old(self, name: str) -> bool:
+        """Return whether a unit that is loaded says something else on the disk; others are read when asked for."""
+        now = self._texts()
+        changed = {path for path in {*now, *self.read} if now.get(path) != self.read.get(path)}
+        return any(path.name == name or path.parent.name == f"{name}.d" for path in changed)
+
     def _of(self, name: str) -> Loaded:
         found = self.units.get(name, NOTHING)
         return self.units[found.alias] if found.alias else found
@@ -108,11 +122,14 @@ class Systemd:
             "LoadState": unit.load,
             "LoadError": f'org.freedesktop.DBus.Error.InvalidArgs "{unit.error}"' if unit.error else "",
             "FragmentPath": self._fragment(name, unit),
-            "NeedDaemonReload": "yes" if unit.reload_needed else "no",
+            "NeedDaemonReload": "yes"
+            if unit.reload_needed or (unit.active != "inactive" and self._is_old(name))
+            else "no",
             "CanReload": "yes" if unit.can_reload else "no",
             "Type": unit.type,
             "RemainAfterExit": "yes" if unit.remain else "no",
             "TriggeredBy": unit.triggers,
+            "Triggers": unit.starts,
             "Result": unit.result,
             "ExecMainStatus": unit.status,
             "NRestarts": unit.restarts,
@@ -142,6 +159,7 @@ class Systemd:
         return Answer(0, said, "")
 
     def _reload(self) -> Answer:
+        self.read = self._texts()
         for name in [*self.units, *(path.name for path in self.host.below(FOLDER))]:
             if name.rpartition(".")[2] not in WAYS:
                 continue
@@ -198,6 +216,8 @@ class Systemd:
             return Answer(
                 3, "", f"Failed to reload {name}: Job type reload is not applicable for unit {name}."
             )
+        if verb != "reload" and any(self._of(one).active == "active" for one in unit.starts.split()):
+            return Answer(1, "", f"{name}: Socket service {unit.starts} already active, refusing.")
         return self._set(name, active=unit.ends, sub="")
 
 
