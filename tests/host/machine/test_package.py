@@ -16,38 +16,31 @@ from tests.host.machine.nspawn import Binding
 from tests.host.machine.python import CHECKOUT, PLACE, TOP
 
 
-@pytest.fixture
-def debian(managed: Host, packages: Repository) -> Host:
-    """A managed machine whose apt knows the repository, and has read its index."""
-    packages.add_to(managed.machine)
-    return managed
-
-
-def test_three_at_once_are_one_transaction(debian: Host) -> None:
-    declare(debian, hello_tool="present", hello_data="present", hello_service="present")
-    report = debian.apply()
+def test_three_at_once_are_one_transaction(supplied: Host) -> None:
+    declare(supplied, hello_tool="present", hello_data="present", hello_service="present")
+    report = supplied.apply()
 
     assert ["ii 2.0", "ii 1.0", "ii 2.0"] == [
-        state(debian, f"hello-{name}") for name in ("tool", "data", "service")
+        state(supplied, f"hello-{name}") for name in ("tool", "data", "service")
     ]
     assert ("changed", "missing: install 2.0") == told(report, "hello-tool")
-    assert 1 == len(transactions(debian))
-    assert_settled(debian)
+    assert 1 == len(transactions(supplied))
+    assert_settled(supplied)
 
 
-def test_what_comes_along_is_in_the_plan(debian: Host) -> None:
-    declare(debian, hello_suite="present")
+def test_what_comes_along_is_in_the_plan(supplied: Host) -> None:
+    declare(supplied, hello_suite="present")
     reason = "missing: install 1.0, also installs hello-data 1.0, hello-extras 1.0"
 
-    assert reason in debian.trued("plan", code=2)
-    assert ("changed", reason) == told(debian.apply(), "hello-suite")
+    assert reason in supplied.trued("plan", code=2)
+    assert ("changed", reason) == told(supplied.apply(), "hello-suite")
 
 
-def test_recommends_are_left_out_where_that_is_declared(debian: Host) -> None:
-    declare(debian, hello_suite={"recommends": False})
-    debian.apply()
+def test_recommends_are_left_out_where_that_is_declared(supplied: Host) -> None:
+    declare(supplied, hello_suite={"recommends": False})
+    supplied.apply()
 
-    assert ["ii 1.0", "un "] == [state(debian, f"hello-{name}") for name in ("data", "extras")]
+    assert ["ii 1.0", "un "] == [state(supplied, f"hello-{name}") for name in ("data", "extras")]
 
 
 def test_the_index_is_read_when_it_never_was(managed: Host, packages: Repository) -> None:
@@ -58,168 +51,154 @@ def test_the_index_is_read_when_it_never_was(managed: Host, packages: Repository
     assert "ii 2.0" == state(managed, "hello-tool")
 
 
-def test_an_exact_version_and_a_way_back(debian: Host) -> None:
-    declare(debian, hello_tool="1.1")
-    debian.apply()
-    assert "ii 1.1" == state(debian, "hello-tool")
-    declare(debian, hello_tool="1.0")
+def test_an_exact_version_and_a_way_back(supplied: Host) -> None:
+    declare(supplied, hello_tool="1.1")
+    supplied.apply()
+    assert "ii 1.1" == state(supplied, "hello-tool")
+    declare(supplied, hello_tool="1.0")
 
     assert ("changed", "1.1 is installed, wanted 1.0: downgrade to 1.0") == told(
-        debian.apply(), "hello-tool"
+        supplied.apply(), "hello-tool"
     )
-    assert "ii 1.0" == state(debian, "hello-tool")
+    assert "ii 1.0" == state(supplied, "hello-tool")
 
 
-def test_a_glob_takes_the_newest_that_fits(debian: Host) -> None:
-    declare(debian, hello_tool="1.*")
-    debian.apply()
+def test_a_glob_takes_the_newest_that_fits(supplied: Host) -> None:
+    declare(supplied, hello_tool="1.*")
+    supplied.apply()
 
-    assert "ii 1.1" == state(debian, "hello-tool")
-    assert_settled(debian)
+    assert "ii 1.1" == state(supplied, "hello-tool")
+    assert_settled(supplied)
 
 
-def test_latest_follows_the_repository_once_the_index_is_old(debian: Host, packages: Repository) -> None:
-    declare(debian, hello_tool="latest")
-    debian.apply()
+def test_latest_follows_the_repository_once_the_index_is_old(supplied: Host, packages: Repository) -> None:
+    declare(supplied, hello_tool="latest")
+    supplied.apply()
     packages.publish(Package(name="hello-tool", version="4.0"))
-    debian.apply()
-    assert "ii 2.0" == state(debian, "hello-tool")
-    grow_old(debian.machine)
-    debian.apply()
+    supplied.apply()
+    assert "ii 2.0" == state(supplied, "hello-tool")
+    grow_old(supplied.machine)
+    supplied.apply()
 
-    assert "ii 4.0" == state(debian, "hello-tool")
+    assert "ii 4.0" == state(supplied, "hello-tool")
     packages.web.requests.clear()
-    assert_settled(debian)
-    debian.apply()
+    assert_settled(supplied)
+    supplied.apply()
     assert [] == packages.web.requests
 
 
-def test_latest_reads_an_old_index_once(debian: Host, packages: Repository) -> None:
+def test_latest_reads_an_old_index_once(supplied: Host, packages: Repository) -> None:
     """A refresh that finds nothing new counts."""
-    declare(debian, hello_tool="latest")
-    debian.apply()
-    grow_old(debian.machine)
+    declare(supplied, hello_tool="latest")
+    supplied.apply()
+    grow_old(supplied.machine)
     packages.web.requests.clear()
-    debian.apply()
+    supplied.apply()
     count = len(packages.web.requests)
-    debian.apply()
+    supplied.apply()
 
     assert 0 < count == len(packages.web.requests)
-    assert_settled(debian)
+    assert_settled(supplied)
 
 
-def test_a_pin_decides_what_latest_is(debian: Host) -> None:
-    debian.machine.put(
+def test_a_pin_decides_what_latest_is(supplied: Host) -> None:
+    supplied.machine.put(
         "/etc/apt/preferences.d/tool", "Package: hello-tool\nPin: version 1.1\nPin-Priority: 900\n"
     )
-    declare(debian, hello_tool="latest")
-    debian.apply()
+    declare(supplied, hello_tool="latest")
+    supplied.apply()
 
-    assert "ii 1.1" == state(debian, "hello-tool")
-    assert_settled(debian)
-
-
-def test_a_hold_is_set_overridden_and_taken_away(debian: Host) -> None:
-    declare(debian, hello_tool={"version": "1.*", "hold": True})
-    debian.apply()
-    assert "hi 1.1" == state(debian, "hello-tool")
-    declare(debian, hello_tool={"version": "2.*", "hold": True})
-    debian.apply()
-    assert "hi 2.0" == state(debian, "hello-tool")
-    declare(debian, hello_tool={"version": "2.*", "hold": False})
-    debian.apply()
-
-    assert "ii 2.0" == state(debian, "hello-tool")
+    assert "ii 1.1" == state(supplied, "hello-tool")
+    assert_settled(supplied)
 
 
-def test_absent_leaves_configuration_and_purge_does_not(debian: Host) -> None:
-    declare(debian, hello_tool="present")
-    debian.apply()
-    declare(debian, hello_tool="absent")
-    debian.apply()
-    assert "rc 2.0" == state(debian, "hello-tool")
-    assert_settled(debian)
-    declare(debian, hello_tool={"version": "absent", "purge": True})
-    debian.apply()
+def test_a_hold_is_set_overridden_and_taken_away(supplied: Host) -> None:
+    declare(supplied, hello_tool={"version": "1.*", "hold": True})
+    supplied.apply()
+    assert "hi 1.1" == state(supplied, "hello-tool")
+    declare(supplied, hello_tool={"version": "2.*", "hold": True})
+    supplied.apply()
+    assert "hi 2.0" == state(supplied, "hello-tool")
+    declare(supplied, hello_tool={"version": "2.*", "hold": False})
+    supplied.apply()
 
-    assert not debian.machine.exists("/etc/hello-tool.conf")
-    assert_settled(debian)
-
-
-def test_undeclared_goes_if_trued_installed_it_and_stays_otherwise(debian: Host) -> None:
-    debian.machine.run("apt-get", "-qy", "install", "hello-data")
-    declare(debian, hello_tool="present", hello_data="present")
-    debian.apply()
-    declare(debian, hello_extras="present")
-    debian.apply()
-
-    assert ["rc 2.0", "ii 1.0"] == [state(debian, "hello-tool"), state(debian, "hello-data")]
+    assert "ii 2.0" == state(supplied, "hello-tool")
 
 
-def test_drift_is_repaired(debian: Host) -> None:
-    declare(debian, hello_tool="present")
-    debian.apply()
-    debian.machine.run("apt-get", "-qy", "remove", "hello-tool")
-    report = debian.apply()
+def test_absent_leaves_configuration_and_purge_does_not(supplied: Host) -> None:
+    declare(supplied, hello_tool="present")
+    supplied.apply()
+    declare(supplied, hello_tool="absent")
+    supplied.apply()
+    assert "rc 2.0" == state(supplied, "hello-tool")
+    assert_settled(supplied)
+    declare(supplied, hello_tool={"version": "absent", "purge": True})
+    supplied.apply()
+
+    assert not supplied.machine.exists("/etc/hello-tool.conf")
+    assert_settled(supplied)
+
+
+def test_undeclared_goes_if_trued_installed_it_and_stays_otherwise(supplied: Host) -> None:
+    supplied.machine.run("apt-get", "-qy", "install", "hello-data")
+    declare(supplied, hello_tool="present", hello_data="present")
+    supplied.apply()
+    declare(supplied, hello_extras="present")
+    supplied.apply()
+
+    assert ["rc 2.0", "ii 1.0"] == [state(supplied, "hello-tool"), state(supplied, "hello-data")]
+
+
+def test_drift_is_repaired(supplied: Host) -> None:
+    declare(supplied, hello_tool="present")
+    supplied.apply()
+    supplied.machine.run("apt-get", "-qy", "remove", "hello-tool")
+    report = supplied.apply()
 
     assert "drift" == report["resources"]["package:hello-tool"]["cause"]
-    assert "ii 2.0" == state(debian, "hello-tool")
+    assert "ii 2.0" == state(supplied, "hello-tool")
 
 
-def test_what_was_published_since_is_found_when_it_is_asked_for(debian: Host, packages: Repository) -> None:
+def test_what_was_published_since_is_found_when_it_is_asked_for(
+    supplied: Host, packages: Repository
+) -> None:
     packages.publish(Package(name="hello-new"))
-    grow_old(debian.machine)
-    declare(debian, hello_new="present")
-    debian.apply()
+    grow_old(supplied.machine)
+    declare(supplied, hello_new="present")
+    supplied.apply()
 
-    assert "ii 1.0" == state(debian, "hello-new")
-
-
-def test_a_conffile_that_was_changed_by_hand_stays(debian: Host) -> None:
-    declare(debian, hello_tool="1.0")
-    debian.apply()
-    debian.machine.put("/etc/hello-tool.conf", "mine\n")
-    declare(debian, hello_tool="2.0")
-    debian.apply()
-
-    assert "mine\n" == debian.machine.read("/etc/hello-tool.conf")
-    assert "ii 2.0" == state(debian, "hello-tool")
+    assert "ii 1.0" == state(supplied, "hello-new")
 
 
-def test_a_declared_conffile_wins_over_the_package(debian: Host) -> None:
+def test_a_conffile_that_was_changed_by_hand_stays(supplied: Host) -> None:
+    declare(supplied, hello_tool="1.0")
+    supplied.apply()
+    supplied.machine.put("/etc/hello-tool.conf", "mine\n")
+    declare(supplied, hello_tool="2.0")
+    supplied.apply()
+
+    assert "mine\n" == supplied.machine.read("/etc/hello-tool.conf")
+    assert "ii 2.0" == state(supplied, "hello-tool")
+
+
+def test_a_declared_conffile_wins_over_the_package(supplied: Host) -> None:
     """In one cycle: first the package, then its file."""
-    debian.declare(
+    supplied.declare(
         {"packages": {"hello-tool": "1.0"}, "files": {"/etc/hello-tool.conf": {"content": "ours\n"}}}
     )
-    debian.apply()
-    debian.declare(
+    supplied.apply()
+    supplied.declare(
         {"packages": {"hello-tool": "2.0"}, "files": {"/etc/hello-tool.conf": {"content": "ours\n"}}}
     )
-    debian.apply()
+    supplied.apply()
 
-    assert "ours\n" == debian.machine.read("/etc/hello-tool.conf")
-    assert_settled(debian)
-
-
-def test_a_mirror_that_is_down_stops_only_what_needs_it(debian: Host, packages: Repository) -> None:
-    declare(debian, hello_tool="present")
-    debian.apply()
-    grow_old(debian.machine)
-    packages.web.fail(Fault.REFUSED)
-    declare(debian, hello_tool="latest", hello_new="present")
-    report = debian.apply(3)
-    result, reason = told(report, "hello-new")
-
-    assert "unchanged" == told(report, "hello-tool")[0]
-    assert "blocked" == result
-    assert "there is no package hello-new in the index" in reason
-    assert "Failed to fetch" in reason
-    assert "blocked" == told(debian.apply(3), "hello-new")[0]
+    assert "ours\n" == supplied.machine.read("/etc/hello-tool.conf")
+    assert_settled(supplied)
 
 
-def test_a_virtual_package_is_there_when_one_provides_it(debian: Host) -> None:
-    declare(debian, hello_mail="present")
-    result, reason = told(debian.apply(3), "hello-mail")
+def test_a_virtual_package_is_there_when_one_provides_it(supplied: Host) -> None:
+    declare(supplied, hello_mail="present")
+    result, reason = told(supplied.apply(3), "hello-mail")
     assert (
         "blocked",
         "hello-mail is a virtual package; declare one that provides it: hello-mail-a, hello-mail-b",
@@ -227,47 +206,47 @@ def test_a_virtual_package_is_there_when_one_provides_it(debian: Host) -> None:
         result,
         reason,
     )
-    declare(debian, hello_mail="present", hello_mail_b="present")
-    debian.apply()
+    declare(supplied, hello_mail="present", hello_mail_b="present")
+    supplied.apply()
 
-    assert_settled(debian)
-
-
-def test_what_is_needed_no_more_is_told_and_stays(debian: Host) -> None:
-    declare(debian, hello_suite="present", hello_tool="present")
-    debian.apply()
-    declare(debian, hello_tool="present")
-    debian.apply()
-    debian.apply()
-
-    assert "packages no longer needed: hello-data, hello-extras" in json.dumps(debian.status())
-    assert "ii 1.0" == state(debian, "hello-data")
+    assert_settled(supplied)
 
 
-def test_a_package_of_others_becomes_wanted_for_its_own_sake(debian: Host) -> None:
-    debian.machine.run("apt-get", "-qy", "install", "hello-suite")
-    declare(debian, hello_data="present")
-    debian.apply()
+def test_what_is_needed_no_more_is_told_and_stays(supplied: Host) -> None:
+    declare(supplied, hello_suite="present", hello_tool="present")
+    supplied.apply()
+    declare(supplied, hello_tool="present")
+    supplied.apply()
+    supplied.apply()
 
-    assert "hello-data\n" in debian.machine.run("apt-mark", "showmanual").stdout
-    assert_settled(debian)
+    assert "packages no longer needed: hello-data, hello-extras" in json.dumps(supplied.status())
+    assert "ii 1.0" == state(supplied, "hello-data")
+
+
+def test_a_package_of_others_becomes_wanted_for_its_own_sake(supplied: Host) -> None:
+    supplied.machine.run("apt-get", "-qy", "install", "hello-suite")
+    declare(supplied, hello_data="present")
+    supplied.apply()
+
+    assert "hello-data\n" in supplied.machine.run("apt-mark", "showmanual").stdout
+    assert_settled(supplied)
 
 
 def test_a_repository_and_its_package_in_one_commit_though_the_index_was_just_read(
-    debian: Host, other_packages: Repository
+    supplied: Host, other_packages: Repository
 ) -> None:
-    declare(debian, hello_missing="present")
-    debian.apply(3)
+    declare(supplied, hello_missing="present")
+    supplied.apply(3)
     source = {
         "uris": [other_packages.url],
         "suites": ["stable"],
         "components": ["main"],
         "signed_by": other_packages.key,
     }
-    debian.declare({"repositories": {"other": source}, "packages": {"hello-other": "present"}})
-    debian.apply()
+    supplied.declare({"repositories": {"other": source}, "packages": {"hello-other": "present"}})
+    supplied.apply()
 
-    assert "ii 1.0" == state(debian, "hello-other")
+    assert "ii 1.0" == state(supplied, "hello-other")
 
 
 @pytest.mark.slow
@@ -284,19 +263,19 @@ def test_300_packages_with_nothing_to_do_cost_next_to_nothing(boot: Boot, packag
         assert median(samples[f"trued run (one cycle), {version}"]) < 0.050
 
 
-def test_nothing_is_to_be_done_about_what_adopt_would_write(debian: Host) -> None:
-    debian.machine.run("apt-get", "-qy", "install", "hello-suite", "hello-tool=1.0")
-    debian.machine.run("apt-mark", "hold", "hello-tool")
+def test_nothing_is_to_be_done_about_what_adopt_would_write(supplied: Host) -> None:
+    supplied.machine.run("apt-get", "-qy", "install", "hello-suite", "hello-tool=1.0")
+    supplied.machine.run("apt-mark", "hold", "hello-tool")
     survey = (
         "import json; from pathlib import Path; from agent.host.local import Local; from agent.kinds.package import KIND;"
         " probe = Local(Path('/'), Path('/var/lib/trued')).probe();"
         " print(json.dumps({found.name: found.entry for found in KIND.survey(probe)}))"
     )
-    said = debian.machine.run(f"{PLACE}/bin/python", "-c", survey, env={"PYTHONPATH": CHECKOUT})
+    said = supplied.machine.run(f"{PLACE}/bin/python", "-c", survey, env={"PYTHONPATH": CHECKOUT})
     entries = json.loads(said.stdout)
-    debian.declare({"packages": entries})
+    supplied.declare({"packages": entries})
 
     assert {"version": "1.0", "hold": True} == entries["hello-tool"]
     assert "present" == entries["hello-suite"]
     assert "hello-data" not in entries
-    assert_settled(debian)
+    assert_settled(supplied)

@@ -11,6 +11,7 @@ from tests.host.machine.catalog import ALLOWED, SECONDS
 from tests.host.machine.dpkg import (
     assert_settled,
     declare,
+    grow_old,
     held,
     state,
     told,
@@ -23,126 +24,121 @@ from tests.host.machine.python import COMMAND
 from tests.host.machine.web import Fault
 
 
-@pytest.fixture
-def debian(managed: Host, packages: Repository) -> Host:
-    """A managed machine whose apt knows the repository, and has read its index."""
-    packages.add_to(managed.machine)
-    return managed
-
-
-def test_a_version_that_is_gone_is_named_with_those_that_are_there(debian: Host) -> None:
-    declare(debian, hello_tool="0.9", hello_data="present")
-    result, reason = told(debian.apply(3), "hello-tool")
+def test_a_version_that_is_gone_is_named_with_those_that_are_there(supplied: Host) -> None:
+    declare(supplied, hello_tool="0.9", hello_data="present")
+    result, reason = told(supplied.apply(3), "hello-tool")
 
     assert "blocked" == result
     assert reason.startswith("no source has hello-tool 0.9; there is 2.0, 1.1, 1.0 (read on ")
-    assert "ii 1.0" == state(debian, "hello-data")
+    assert "ii 1.0" == state(supplied, "hello-data")
 
 
-def test_a_hold_of_the_admin_is_respected(debian: Host) -> None:
-    declare(debian, hello_tool="1.0")
-    debian.apply()
-    debian.machine.run("apt-mark", "hold", "hello-tool")
-    declare(debian, hello_tool="2.0", hello_plugin="present", hello_data="present")
-    report = debian.apply(3)
+def test_a_hold_of_the_admin_is_respected(supplied: Host) -> None:
+    declare(supplied, hello_tool="1.0")
+    supplied.apply()
+    supplied.machine.run("apt-mark", "hold", "hello-tool")
+    declare(supplied, hello_tool="2.0", hello_plugin="present", hello_data="present")
+    report = supplied.apply(3)
 
     assert "hello-tool is held on this host" in told(report, "hello-tool")[1]
     assert "blocked" == told(report, "hello-plugin")[0]
-    assert ["hi 1.0", "ii 1.0"] == [state(debian, "hello-tool"), state(debian, "hello-data")]
+    assert ["hi 1.0", "ii 1.0"] == [state(supplied, "hello-tool"), state(supplied, "hello-data")]
 
 
-def test_an_unknown_name_fails_alone(debian: Host, packages: Repository) -> None:
+def test_an_unknown_name_fails_alone(supplied: Host, packages: Repository) -> None:
     """And the index is not read anew for it in each cycle."""
-    declare(debian, hello_toll="present", hello_data="present")
-    result, reason = told(debian.apply(3), "hello-toll")
+    declare(supplied, hello_toll="present", hello_data="present")
+    result, reason = told(supplied.apply(3), "hello-toll")
 
     assert "blocked" == result
     assert reason.startswith("there is no package hello-toll in the index (read on ")
     assert reason.endswith("did you mean hello-tool?")
-    assert "ii 1.0" == state(debian, "hello-data")
+    assert "ii 1.0" == state(supplied, "hello-data")
     packages.web.requests.clear()
-    debian.apply(3)
+    supplied.apply(3)
     assert [] == packages.web.requests
 
 
-def test_unmet_dependencies_are_told_in_apts_own_words(debian: Host) -> None:
-    declare(debian, hello_unmet="present", hello_data="present")
-    result, reason = told(debian.apply(3), "hello-unmet")
+def test_unmet_dependencies_are_told_in_apts_own_words(supplied: Host) -> None:
+    declare(supplied, hello_unmet="present", hello_data="present")
+    result, reason = told(supplied.apply(3), "hello-unmet")
 
     assert "blocked" == result
     assert "hello-unmet : Depends: hello-nowhere (>= 3) but it is not installable" in reason
-    assert "ii 1.0" == state(debian, "hello-data")
+    assert "ii 1.0" == state(supplied, "hello-data")
 
 
-def test_a_conflict_is_held_until_somebody_says_yes(debian: Host) -> None:
-    debian.machine.run("apt-get", "-qy", "install", "hello-tool")
-    declare(debian, hello_rival="present", hello_data="present")
-    result, reason = told(debian.apply(3), "hello-rival")
+def test_a_conflict_is_held_until_somebody_says_yes(supplied: Host) -> None:
+    supplied.machine.run("apt-get", "-qy", "install", "hello-tool")
+    declare(supplied, hello_rival="present", hello_data="present")
+    result, reason = told(supplied.apply(3), "hello-rival")
 
     assert "held" == result
     assert "this would remove hello-tool, which nobody asked for" in reason
-    assert ["", "ii 1.0", "ii 2.0"] == [state(debian, f"hello-{name}") for name in ("rival", "data", "tool")]
-    debian.json("apply", "--allow-removals", code=0)
-    assert ["ii 1.0", "rc 2.0"] == [state(debian, f"hello-{name}") for name in ("rival", "tool")]
+    assert ["", "ii 1.0", "ii 2.0"] == [
+        state(supplied, f"hello-{name}") for name in ("rival", "data", "tool")
+    ]
+    supplied.json("apply", "--allow-removals", code=0)
+    assert ["ii 1.0", "rc 2.0"] == [state(supplied, f"hello-{name}") for name in ("rival", "tool")]
 
 
-def test_two_that_exclude_each_other_are_told_so(debian: Host) -> None:
+def test_two_that_exclude_each_other_are_told_so(supplied: Host) -> None:
     """And no cycle undoes what the one before did."""
-    declare(debian, hello_tool="present", hello_rival="present", hello_data="present")
-    first = debian.apply(3)
-    second = debian.apply(3)
+    declare(supplied, hello_tool="present", hello_rival="present", hello_data="present")
+    first = supplied.apply(3)
+    second = supplied.apply(3)
 
     results = {told(first, f"hello-{name}")[0] for name in ("tool", "rival")}
     assert {"changed", "blocked"} == results
     assert "unchanged" in {told(second, f"hello-{name}")[0] for name in ("tool", "rival")}
-    assert 1 == len(transactions(debian))
+    assert 1 == len(transactions(supplied))
 
 
 @pytest.mark.parametrize("name", ["login", "python3-minimal"])
-def test_what_the_host_or_trued_lives_from_is_not_removed(debian: Host, name: str) -> None:
+def test_what_the_host_or_trued_lives_from_is_not_removed(supplied: Host, name: str) -> None:
     """Whoever says yes."""
-    debian.declare({"packages": {name: "absent", "hello-hostile": "present", "hello-data": "present"}})
-    report = debian.json("apply", "--allow-removals", code=3)
+    supplied.declare({"packages": {name: "absent", "hello-hostile": "present", "hello-data": "present"}})
+    report = supplied.json("apply", "--allow-removals", code=3)
 
     assert "is essential to this host or to trued" in told(report, name)[1]
     assert "blocked" == told(report, "hello-hostile")[0]
-    assert "ii" == state(debian, name)[:2]
-    assert "ii 1.0" == state(debian, "hello-data")
+    assert "ii" == state(supplied, name)[:2]
+    assert "ii 1.0" == state(supplied, "hello-data")
 
 
-def test_a_broken_postinst_fails_alone_and_is_mended_once_it_works(debian: Host) -> None:
-    declare(debian, hello_broken="present", hello_data="present")
-    report = debian.apply(3)
+def test_a_broken_postinst_fails_alone_and_is_mended_once_it_works(supplied: Host) -> None:
+    declare(supplied, hello_broken="present", hello_data="present")
+    report = supplied.apply(3)
     assert "hello-broken fails on purpose" in told(report, "hello-broken")[1]
-    assert ["iF 2.0", "ii 1.0"] == [state(debian, f"hello-{name}") for name in ("broken", "data")]
+    assert ["iF 2.0", "ii 1.0"] == [state(supplied, f"hello-{name}") for name in ("broken", "data")]
     assert "changed" == told(report, "hello-data")[0]
-    declare(debian, hello_broken="present", hello_data="present", hello_extras="present")
-    assert "changed" == told(debian.apply(3), "hello-extras")[0]
-    debian.machine.put(ALLOWED, "")
-    debian.apply()
+    declare(supplied, hello_broken="present", hello_data="present", hello_extras="present")
+    assert "changed" == told(supplied.apply(3), "hello-extras")[0]
+    supplied.machine.put(ALLOWED, "")
+    supplied.apply()
 
-    assert "ii 2.0" == state(debian, "hello-broken")
-    assert_settled(debian)
+    assert "ii 2.0" == state(supplied, "hello-broken")
+    assert_settled(supplied)
 
 
-def test_what_others_left_half_done_is_mended_first(debian: Host) -> None:
-    debian.machine.run("apt-get", "-qy", "install", "hello-broken", check=False)
-    debian.machine.put(ALLOWED, "")
-    declare(debian, hello_tool="present")
-    reason = told(debian.apply(), "hello-tool")[1]
+def test_what_others_left_half_done_is_mended_first(supplied: Host) -> None:
+    supplied.machine.run("apt-get", "-qy", "install", "hello-broken", check=False)
+    supplied.machine.put(ALLOWED, "")
+    declare(supplied, hello_tool="present")
+    reason = told(supplied.apply(), "hello-tool")[1]
 
     assert (
         "missing: install 2.0; done first: hello-broken is not whole, mended by `dpkg --configure -a`"
         == reason
     )
-    assert "ii 2.0" == state(debian, "hello-broken")
+    assert "ii 2.0" == state(supplied, "hello-broken")
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.3, 0.7, 1.1])
-def test_a_crash_in_the_middle_heals(debian: Host, delay: float) -> None:
-    machine = debian.machine
+def test_a_crash_in_the_middle_heals(supplied: Host, delay: float) -> None:
+    machine = supplied.machine
     machine.put(SECONDS, "2")
-    declare(debian, hello_slow="present", hello_suite="present", hello_tool="present")
+    declare(supplied, hello_slow="present", hello_suite="present", hello_tool="present")
     with machine.popen(COMMAND, "apply") as process:
         wait_for(lambda: machine.exists("/var/lib/dpkg/info/hello-data.list"))
         time.sleep(delay)
@@ -150,39 +146,55 @@ def test_a_crash_in_the_middle_heals(debian: Host, delay: float) -> None:
         process.wait(30)
     machine.put(SECONDS, "0")
     machine.start()
-    debian.apply(None)
-    debian.apply()
+    supplied.apply(None)
+    supplied.apply()
 
     names = ("data", "suite", "slow", "tool")
-    assert ["ii 1.0", "ii 1.0", "ii 2.0", "ii 2.0"] == [state(debian, f"hello-{name}") for name in names]
+    assert ["ii 1.0", "ii 1.0", "ii 2.0", "ii 2.0"] == [state(supplied, f"hello-{name}") for name in names]
     assert "" == machine.run("dpkg", "--audit").stdout
 
 
-def test_a_download_that_fails_is_told_and_tried_again(debian: Host, packages: Repository) -> None:
+def test_a_mirror_that_is_down_stops_only_what_needs_it(supplied: Host, packages: Repository) -> None:
+    declare(supplied, hello_tool="present")
+    supplied.apply()
+    grow_old(supplied.machine)
+    packages.web.fail(Fault.REFUSED)
+    declare(supplied, hello_tool="latest", hello_new="present")
+    report = supplied.apply(3)
+    result, reason = told(report, "hello-new")
+
+    assert "unchanged" == told(report, "hello-tool")[0]
+    assert "blocked" == result
+    assert "there is no package hello-new in the index" in reason
+    assert "Failed to fetch" in reason
+    assert "blocked" == told(supplied.apply(3), "hello-new")[0]
+
+
+def test_a_download_that_fails_is_told_and_tried_again(supplied: Host, packages: Repository) -> None:
     packages.web.fail(Fault.BROKEN)
-    declare(debian, hello_tool="present")
-    result, reason = told(debian.apply(3), "hello-tool")
+    declare(supplied, hello_tool="present")
+    result, reason = told(supplied.apply(3), "hello-tool")
     assert ("failed", True) == (result, "503" in reason)
     packages.web.fail(Fault.NONE)
-    debian.apply()
+    supplied.apply()
 
-    assert "ii 2.0" == state(debian, "hello-tool")
+    assert "ii 2.0" == state(supplied, "hello-tool")
 
 
-def test_another_package_manager_is_waited_for(debian: Host) -> None:
-    declare(debian, hello_tool="present")
-    with held(debian.machine, 3):
-        debian.apply()
+def test_another_package_manager_is_waited_for(supplied: Host) -> None:
+    declare(supplied, hello_tool="present")
+    with held(supplied.machine, 3):
+        supplied.apply()
 
-    assert "ii 2.0" == state(debian, "hello-tool")
+    assert "ii 2.0" == state(supplied, "hello-tool")
 
 
 @pytest.mark.slow
-def test_a_lock_that_is_held_for_long_is_waited_for_once(debian: Host) -> None:
-    declare(debian, hello_tool="present", hello_data="present", hello_extras="present")
+def test_a_lock_that_is_held_for_long_is_waited_for_once(supplied: Host) -> None:
+    declare(supplied, hello_tool="present", hello_data="present", hello_extras="present")
     before = time.monotonic()
-    with held(debian.machine, 600):
-        report = debian.json("apply", code=3, timeout=280)
+    with held(supplied.machine, 600):
+        report = supplied.json("apply", code=3, timeout=280)
 
     assert 115 < time.monotonic() - before < 180
     result, reason = told(report, "hello-data")
