@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection, Hashable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, ClassVar, TypeVar
 
 import pytest
 
 from agent.errors import HostError
 from agent.host import Answer
-from agent.host.local import Local
 from agent.kinds.unit import KIND
 from agent.kinds.unit.spec import Source, UnitSpec
 from agent.kinds.unit.state import UnitState
 from agent.kinds.unit.text import named
-from agent.model import KeepFirst, ResourceId, Run, Stale, Text, TreePath, WriteFile
+from agent.model import KeepFirst, ResourceId, Run, Stale, Text, TreePath
 from tests.fakes import FakeHost, FakeProbe, FakeTree, Node
 from tests.kinds.hosts.unit import furnish
 
@@ -205,6 +203,11 @@ def test_an_instance_listens_to_its_template_and_nothing_listens_to_its_own_drop
     ]
 
 
+def test_it_listens_to_a_file_that_is_declared_in_the_place_of_its_unit_file() -> None:
+    file = ResourceId("file", UNIT_FILE)
+    assert [file] == list(KIND.listens("kiosk.service", UnitSpec(active=True), {file}))
+
+
 def test_a_unit_is_expanded_to_itself_and_its_drop_ins() -> None:
     tree = FakeTree({"u": SERVICE.encode(), "d": b"[x-service]\n"})
     drop_ins = {"a.conf": "[Service]\nNice=3\n", "b.conf": Source(source=TreePath("d"), template=True)}
@@ -333,63 +336,3 @@ def test_what_systemd_has_yet_to_read_is_asked_again_and_what_it_has_read_is_not
         KIND.observe(Remembering(on), {"a.service": None})
     assert 3 == sum("show" in argv for argv in asked)
     assert 4 == sum("list-units" in argv for argv in asked)
-
-
-VERIFIED = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
-)
-
-
-def install(root: Path, text: str) -> Path:
-    """Carry out the writing of a unit file below a folder, with the check of the real systemd."""
-    (root / "etc/systemd/system").mkdir(parents=True)
-    (root / UNIT_FILE[1:]).write_text("old\n")
-    want = only("kiosk.service", UnitSpec(content=text))
-    local = Local(root, root / "state")
-    (write,) = (
-        step
-        for step in KIND.steps("kiosk.service", want, UnitState(), stale=Stale.NO)
-        if isinstance(step, WriteFile)
-    )
-    local.perform(write)
-    return root / UNIT_FILE[1:]
-
-
-@VERIFIED
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (
-            "[Service]\nExecStart=a/b\n",
-            r"kiosk.service:2: Neither a valid executable name nor an absolute path: a/b",
-        ),
-        (
-            "[Service]\nExecStart=/bin/true\nExecStart=/bin/true\n",
-            r"Service has more than one ExecStart= setting",
-        ),
-        ("[Service]\nType=simple\n", r"Service has no ExecStart="),
-    ],
-)
-def test_a_unit_file_that_systemd_cannot_load_leaves_the_old_one(
-    tmp_path: Path, text: str, said: str
-) -> None:
-    with pytest.raises(HostError, match=said) as caught:
-        install(tmp_path, text)
-    assert str(caught.value).startswith(
-        f"{UNIT_FILE}: left as it was: `systemd-analyze --man=no verify '{{}}:kiosk.service'`"
-    )
-    assert "/tmp/" not in str(caught.value)
-    assert "old\n" == (tmp_path / UNIT_FILE[1:]).read_text()
-
-
-@VERIFIED
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[Service]\nExecStart=/usr/bin/comes-later\n",
-        "[Unit]\nRequires=comes-later.service\n[Service]\nExecStart=/bin/true\n",
-        "[Service]\nExecStart=/bin/true\nOfAnotherVersion=yes\n",
-    ],
-)
-def test_what_is_not_there_yet_is_no_fault_of_a_unit_file(tmp_path: Path, text: str) -> None:
-    assert text == install(tmp_path, text).read_text()

@@ -57,11 +57,13 @@ class Unit(Kind[UnitSpec, UnitState]):
         return dict.fromkeys(rid for rid in near if rid in declared)
 
     def listens(self, name: str, want: UnitSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
-        """Yield, for an instance, the template that it is made from, and the drop-ins of that."""
-        template = template_of(name)
-        if not template or want.drop_in:
-            return ()
-        return [rid for rid in declared if rid.kind == "unit" and unit_of(rid.name) == template]
+        """Yield the file that its unit file is declared as, and of an instance the template with its drop-ins."""
+        if want.drop_in:
+            return
+        if (file := ResourceId("file", path_of(name))) in declared:
+            yield file
+        if template := template_of(name):
+            yield from (rid for rid in declared if rid.kind == "unit" and unit_of(rid.name) == template)
 
     def observe(
         self, probe: Probe, wants: Mapping[str, UnitSpec | None]

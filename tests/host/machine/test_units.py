@@ -244,6 +244,19 @@ def test_a_socket_is_opened_anew_though_its_service_runs(managed: Host) -> None:
         assert ("active", "static") == state(managed.machine, "echo.service")
 
 
+def test_a_unit_file_that_is_declared_as_a_file_is_read_anew(managed: Host) -> None:
+    def declared(nice: int) -> None:
+        text = COUNTS.replace("[Service]", f"[Service]\nNice={nice}")
+        path = "/etc/systemd/system/plain.service"
+        units(managed, {"plain.service": {"active": True}}, files={path: {"content": text}})
+
+    declared(3)
+    declared(4)
+
+    assert {"Nice": "4"} == managed.machine.show("plain.service", "Nice")
+    assert ["plain.service"] * 2 == starts(managed.machine)
+
+
 def test_a_template_and_its_instances(managed: Host) -> None:
     """An instance that runs is restarted once when its template changes."""
 
