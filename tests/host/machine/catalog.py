@@ -32,11 +32,14 @@ ExecReload=/bin/kill -HUP $MAINPID
 [Install]
 WantedBy=multi-user.target
 """
+# One process: where cgroups are of version 1, systemd in a container is not told that the last of several has ended.
 _DAEMON = """\
-#!/bin/sh
-echo "hello-service VERSION says ${GREETING:-nothing}"
-trap 'echo reloaded' HUP
-while :; do sleep 3600 & wait; kill $!; done
+#!/usr/bin/python3 -u
+import os, signal
+print("hello-service VERSION says", os.environ.get("GREETING", "nothing"))
+signal.signal(signal.SIGHUP, lambda *_: print("reloaded"))
+while True:
+    signal.pause()
 """
 # What dh_installsystemd puts into a package.
 _SERVICE_UP = """\
