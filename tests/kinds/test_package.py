@@ -224,6 +224,21 @@ def test_what_others_left_half_done_is_mended_before_anything_else() -> None:
     assert [] == list(KIND.prepare(wants, look(host, wants)))
 
 
+def test_what_others_left_half_installed_is_installed_once_more() -> None:
+    """Configuring does not help it, and nothing may be removed for it."""
+    host = debian(
+        installed={"torn": {"version": "1.0", "status": "half-installed"}},
+        index={"nginx": ["1.22"], "torn": ["1.1"]},
+    )
+    wants = {"nginx": PRESENT}
+    for step in KIND.prepare(wants, look(host, wants)):
+        host.host.perform(step)
+
+    assert ("installed", "1.1") == (host.installed["torn"].status, host.installed["torn"].version)
+    assert ["--no-remove", "install", "torn"] == list(host.calls[-1][-3:])
+    assert [] == list(KIND.prepare(wants, look(host, wants)))
+
+
 def test_what_is_declared_and_not_whole_is_not_mended_twice() -> None:
     host = debian(
         installed={"nginx": {"version": "1.22", "status": "half-configured"}}, index={"nginx": ["1.22"]}

@@ -143,6 +143,10 @@ class Apt:
     def repair(self, why: str) -> Run:
         return Run(argv=("dpkg", *_CONFFILES, "--configure", "-a"), timeout=LONG, why=why)
 
+    def reinstall(self, name: str, why: str) -> Run:
+        argv = ("apt-get", *_QUIET, *_CAREFUL, "--no-remove", "install")
+        return Run(argv=argv, operands=(name,), timeout=LONG, why=why)
+
     def refresh(self, why: str) -> Run:
         return Run(argv=("apt-get", *_QUIET, *_REFRESH, "update"), timeout=LONG, why=why)
 

@@ -8,6 +8,7 @@ do that as well, and is only a little cheaper (docs/decisions/0009-packages.md).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -49,13 +50,14 @@ def _read(probe: Probe) -> Database:
         raise HostError(
             "dpkg-query names no package at all", hint=f"{STATUS} may be damaged: see /var/backups"
         )
-    every = [one for group in packages.values() for one in group]
-    return Database(
+    database = Database(
         native=native,
         packages={name: tuple(group) for name, group in packages.items()},
         interrupted=any(name.isdigit() for name in probe.names(PurePosixPath(JOURNAL))),
-        broken=tuple(sorted({one.name for one in every if one.there and not one.whole})),
     )
+    every = (one for group in packages.values() for one in group)
+    broken = (database.called(one) for one in every if one.there and not one.whole)
+    return replace(database, broken=tuple(sorted(broken)))
 
 
 def _fields(line: str) -> list[str]:

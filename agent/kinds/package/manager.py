@@ -44,7 +44,7 @@ class Database:
     native: str  # architecture
     packages: Mapping[str, tuple[Installed, ...]] = field(repr=False)
     interrupted: bool = False  # the manager was killed while it wrote: it says no until that is mended
-    broken: tuple[str, ...] = ()  # names of those that are there and not whole
+    broken: tuple[str, ...] = ()  # those that are there and not whole, as `called`
 
     def find(self, name: str) -> Installed | None:
         """Return what an id names: of several architectures the host's own, if none is said."""
@@ -171,6 +171,9 @@ class Manager(Protocol):
 
     def repair(self, why: str) -> Run:
         """Return the call that finishes what was begun and not ended."""
+
+    def reinstall(self, name: str, why: str) -> Run:
+        """Return the call that puts one there anew that was only half installed, and removes nothing for it."""
 
     def refresh(self, why: str) -> Run:
         """Return the call that reads the index anew."""

@@ -52,11 +52,11 @@ class _Looking:
 
     def stated(self) -> States:
         """Return what the database says."""
-        mended = self._mended()
+        mended, torn = self._mended(), tuple(name for name in self._others() if self._is_torn(name))
         states: States = {}
         for name in self.wants:
             one = self.database.find(name)
-            states[name] = State(manager=self.manager.name, installed=one, mended=mended)
+            states[name] = State(manager=self.manager.name, installed=one, mended=mended, torn=torn)
             plain, _, architecture = name.partition(":")
             if architecture == self.database.native and plain in self.wants:
                 states[name] = HostError(
@@ -67,8 +67,16 @@ class _Looking:
     def _mended(self) -> str:
         if self.database.interrupted:
             return "an earlier transaction was interrupted"
-        others = [name for name in self.database.broken if self.wants.get(name) is None]
+        others = self._others()
         return f"{', '.join(others[:3])} {'is' if len(others) == 1 else 'are'} not whole" if others else ""
+
+    def _others(self) -> list[str]:
+        """Return what is not whole, and is not to be made so by a step of its own."""
+        return [name for name in self.database.broken if self.wants.get(name) is None]
+
+    def _is_torn(self, name: str) -> bool:
+        one = self.database.find(name)
+        return name not in self.wants and one is not None and one.reinstall
 
     def is_open(self, name: str) -> bool:
         """Return whether the database alone does not tell that this is as declared."""

@@ -20,6 +20,7 @@ class State:
     provided_by: tuple[str, ...] = ()  # of a virtual package: what is installed of those that provide it
     near: tuple[str, ...] = ()  # of an unknown name: others like it; of a virtual one: what would provide it
     mended: str = ""  # what is the matter with the database, and is mended first
+    torn: tuple[str, ...] = ()  # others that were only half installed, and have to be installed once more
     vital: bool = False
     refused: str = ""  # why the manager would not do what is to be done
     besides: Simulation | None = None  # what the manager would do besides

@@ -74,6 +74,8 @@ def prepare(wants: Mapping[str, PackageSpec | None], haves: Mapping[str, object]
     if mended := next((state.mended for state in states if state.mended), ""):
         yield manager.wait("")
         yield manager.repair(f"{mended}, mended by {manager.hints.repair}")
+        for name in states[0].torn:
+            yield manager.reinstall(name, f"{name} was only half installed, and is installed once more")
     if any(state.unread for state in states):
         yield manager.refresh("")
 

@@ -24,7 +24,8 @@ def notices(probe: Probe) -> Iterator[str]:
 
 
 def _trouble(database: Database, name: str) -> str:
-    return next((one.trouble for one in database.packages[name] if one.trouble), "")
+    one = database.find(name)
+    return one.trouble if one else ""
 
 
 def survey(probe: Probe) -> Iterator[Found]:
