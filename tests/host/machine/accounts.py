@@ -50,9 +50,9 @@ def with_keys(*keys: Path, **more: Any) -> dict[str, Any]:
 
 def ssh(machine: Machine, key: Path) -> int:
     """Return the exit code of a login as ada with a key."""
-    machine.put("/root/key", key.read_bytes(), mode=0o600)
+    machine.put("/srv/key", key.read_bytes(), mode=0o600)
     options = ("-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes")
-    return machine.run("ssh", "-n", "-i", "/root/key", *options, "ada@127.0.0.1", "true", check=False).code
+    return machine.run("ssh", "-n", "-i", "/srv/key", *options, "ada@127.0.0.1", "true", check=False).code
 
 
 def run_as(machine: Machine, user: str) -> None:

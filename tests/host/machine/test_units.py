@@ -287,7 +287,7 @@ def test_what_is_there_can_be_taken_over_as_it_is(managed: Host) -> None:
     run("systemctl", "daemon-reload")
     run("systemctl", "enable", "--now", "kiosk.service")
     run("systemctl", "mask", "newer.service")
-    answer = managed.json("adopt", "/root/layer", code=0)
+    answer = managed.json("adopt", "/srv/layer", code=0)
 
     assert {"kiosk.service", "newer.service", "ssh.service"} <= set(answer["taken"]["unit"])
     assert "it may hold a secret" in answer["skipped"]["unit:secret.service"]

@@ -118,7 +118,7 @@ def test_a_password_works_and_is_told_nowhere(managed: Host) -> None:
     machine.put(HASH_FILE, f"{HASH}\n", mode=0o600)
     # It is found before the real one, and tells what everybody can see of it in /proc, and of who started it.
     spying = "tr '\\0' ' ' </proc/$$/cmdline; tr '\\0' ' ' </proc/$PPID/cmdline; env"
-    spy = f'#!/bin/sh\n{{ {spying}; }} >/root/seen\nexec /usr/sbin/chpasswd "$@"\n'
+    spy = f'#!/bin/sh\n{{ {spying}; }} >/srv/seen\nexec /usr/sbin/chpasswd "$@"\n'
     machine.put("/usr/local/sbin/chpasswd", spy, mode=0o755)
     managed.declare(users(ada={"password_file": HASH_FILE}))
     said = managed.trued("plan", "--json") + managed.trued("apply", "--json")
@@ -129,7 +129,7 @@ def test_a_password_works_and_is_told_nowhere(managed: Host) -> None:
     machine.run("usermod", "--password", "$6$other$", "ada")
     said += managed.trued("apply", code=0)
     assert HASH == line(machine, "shadow", "ada")[1]
-    said += machine.read("/root/seen")
+    said += machine.read("/srv/seen")
     assert "chpasswd -e" in said
     said += json.dumps(machine.journal()) + "".join(managed.reports()) + json.dumps(managed.status())
     said += machine.run("grep", "-ra", "saltsalt", "/var/lib/trued", "/tmp", "/var/tmp", check=False).stdout
