@@ -33,6 +33,11 @@ class TruedError(Exception):
         """The message and the way out in one line, as a report gives it for a resource."""
         return f"{self}; {self.hint}" if self.hint else str(self)
 
+    @property
+    def full(self) -> str:
+        """The message, of as many lines as it has, and the way out on a line of its own, as a report gives it for a cycle."""
+        return f"{self}\nhint: {self.hint}" if self.hint else str(self)
+
 
 class UsageError(TruedError):
     """The command line asks for something that does not exist."""

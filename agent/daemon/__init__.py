@@ -95,7 +95,7 @@ class Loop:
                 if gave_up := self._go_round():
                     return 1, gave_up
         except LedgerError as error:
-            log.error("%s", _with_hint(error))  # noqa: TRY400 - meant for a person, who needs no traceback
+            log.error("%s", error.full)  # noqa: TRY400 - meant for a person, who needs no traceback
             return 1, f"stopped: {error}"
         log.info("asked to stop: stopped")
         return 0, "stopped"
@@ -159,10 +159,10 @@ class Loop:
         try:
             work = self.assemble()
         except TruedError as error:
-            log.error("%s; the settings stay as they were", _with_hint(error))  # noqa: TRY400 - as above
+            log.error("the settings stay as they were: %s", error.full)  # noqa: TRY400 - as above
             return
         if work.state_dir != self.work.state_dir:
-            log.error("state_dir is another one now, which takes a restart; the settings stay as they were")
+            log.error("the settings stay as they were: state_dir is another one now, which takes a restart")
             return
         self.work = work
         log.info("reloaded, looks every %.0f s", work.interval)
@@ -181,7 +181,3 @@ def delay(interval: float, failures: int, chance: Callable[[], float]) -> float:
         return usual
     span = min(interval * 2.0 ** min(failures, 32), max(LONGEST, interval))
     return max(usual, span * chance())
-
-
-def _with_hint(error: TruedError) -> str:
-    return f"{error} ({error.hint})" if error.hint else str(error)

@@ -60,8 +60,8 @@ def make_report(
 
 
 def explain(error: TruedError | None) -> str:
-    """Return an error with its way out, as a report says it."""
-    return "" if error is None else f"{error}\nhint: {error.hint}" if error.hint else str(error)
+    """Return an error with its way out, as a report says it; nothing for none."""
+    return error.full if error else ""
 
 
 def _verdict(error: TruedError | None, results: set[Result], *, held: bool) -> Verdict:

@@ -15,7 +15,7 @@ def test_an_unreadable_ledger_ends_the_process_at_once(
     code, log = start("unreadable", NOTIFY_SOCKET=address(manager)).ends()
 
     assert 1 == code
-    assert "/var/lib/trued/ledger.json: not JSON (move it away)" == log.splitlines()[-1]
+    assert ["/var/lib/trued/ledger.json: not JSON", "hint: move it away"] == log.splitlines()[-2:]
     assert "Traceback" not in log
     last = told(manager, until="STOPPING=1")[-1]
     assert "STOPPING=1\nSTATUS=stopped: /var/lib/trued/ledger.json: not JSON" == last
