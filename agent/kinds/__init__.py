@@ -1,5 +1,6 @@
 """
-What trued can manage. One module (or folder) for each kind; its name is the kind's name, `KIND` its instance.
+What trued can manage. One module (or folder) for each kind; its name is the kind's name, `KIND` its instance. What
+several kinds know about is in a module whose name begins with an underscore.
 
 A kind never acts: it reads through a `Probe` and answers with steps.
 """
@@ -147,6 +148,6 @@ AnyKind: TypeAlias = Kind[Any, Any]
 
 
 def discover() -> Mapping[str, AnyKind]:
-    """Import every module of this package and return its `KIND`, by the module's name."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    """Import every kind of this package and return its `KIND`, by the module's name."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_")
     return {name: importlib.import_module(f"{__name__}.{name}").KIND for name in names}

@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import ClassVar, Final
 
+from agent.errors import HostError
 from agent.host import Probe
+from agent.kinds._aptlists import is_blank, torn
 from agent.kinds.package import aptindex, aptsaid, dpkg
 from agent.kinds.package.manager import Database, Hints, Index, Offer, Order, Simulation
 from agent.model import Run
@@ -63,7 +65,12 @@ class Apt:
         def ask() -> Mapping[str, Offer]:
             return aptsaid.offers(probe.ask("apt-cache", "policy", *wanted).out)
 
-        return probe.remembered(("package:offers", wanted), _evidence(probe), ask)
+        try:
+            return probe.remembered(("package:offers", wanted), _evidence(probe), ask)
+        except HostError:
+            if self.damage(probe):
+                return {}
+            raise
 
     def near(self, probe: Probe, name: str) -> tuple[str, ...]:
         def ask() -> tuple[str, ...]:
@@ -80,6 +87,10 @@ class Apt:
 
     def index(self, probe: Probe) -> Index:
         return aptindex.index(probe)
+
+    def damage(self, probe: Probe) -> tuple[PurePosixPath, ...]:
+        marks = PurePosixPath(dpkg.MARKS)
+        return (*torn(probe), *((marks,) if is_blank(probe, marks) else ()))
 
     def simulate(self, probe: Probe, orders: Collection[Order]) -> Simulation:
         """See `Manager`. A hold does not count here: who may touch what is held is not apt's to say."""

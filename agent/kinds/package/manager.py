@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import ClassVar, Protocol
 
 from agent.host import Probe
@@ -145,6 +146,9 @@ class Manager(Protocol):
         """Return names in the index of what provides a virtual package."""
 
     def index(self, probe: Probe) -> Index: ...
+
+    def damage(self, probe: Probe) -> tuple[PurePosixPath, ...]:
+        """Return the manager's files that a crash has left torn, and that it makes anew once they are gone."""
 
     def simulate(self, probe: Probe, orders: Collection[Order]) -> Simulation: ...
 

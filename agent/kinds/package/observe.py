@@ -94,13 +94,14 @@ class _Looking:
         names = [name for name in states if self._asks_index(name)]
         if not names:
             return {name: self._going(name, state) for name, state in states.items()}
+        damage = self.manager.damage(self.probe)
         offers, index = self.manager.offers(self.probe, names), self.manager.index(self.probe)
         found: States = {}
         for name, state in states.items():
             if name not in names:
                 found[name] = self._going(name, state)
                 continue
-            asked = replace(state, asked=True, offer=offers.get(name), dated=_day(index))
+            asked = replace(state, asked=True, offer=offers.get(name), damage=damage, dated=_day(index))
             found[name] = self._explained(name, asked, index)
         return found
 
@@ -135,6 +136,8 @@ class _Looking:
             return replace(state, provided_by=stand_in)
         old = want.version == LATEST and (index.age is None or index.age > want.refresh)
         missing = offer is None or not fitting(want, offer)
+        if state.damage:
+            return replace(state, offer=None, unread=True)
         state = replace(state, unread=_may_try(index) and (old or missing))
         if not missing or state.unread:
             return state

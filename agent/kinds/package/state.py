@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from agent.kinds.package.manager import Installed, Offer, Simulation
 
@@ -16,6 +17,7 @@ class State:
     offer: Offer | None = None  # None: nobody asked, or the index does not know the name
     asked: bool = False  # whether the index was asked
     unread: bool = False  # the index has to be read anew before it can be decided
+    damage: tuple[PurePosixPath, ...] = ()  # files of the manager that a crash has left torn
     dated: str = ""  # the day on which the index was last read
     provided_by: tuple[str, ...] = ()  # of a virtual package: what is installed of those that provide it
     near: tuple[str, ...] = ()  # of an unknown name: others like it; of a virtual one: what would provide it

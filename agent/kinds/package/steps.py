@@ -11,7 +11,7 @@ from agent.kinds.package.manager import Manager, Simulation
 from agent.kinds.package.managers import MANAGERS
 from agent.kinds.package.spec import PackageSpec
 from agent.kinds.package.state import State
-from agent.model import Step
+from agent.model import Remove, Step
 
 _UNSEEN: Final = State(manager=next(iter(MANAGERS)))  # of something that nobody has looked for
 
@@ -77,6 +77,8 @@ def prepare(wants: Mapping[str, PackageSpec | None], haves: Mapping[str, object]
         for name in states[0].torn:
             yield manager.reinstall(name, f"{name} was only half installed, and is installed once more")
     if any(state.unread for state in states):
+        damage = dict.fromkeys(path for state in states for path in state.damage)
+        yield from (Remove(path=path, why="a crash has left it torn") for path in damage)
         yield manager.refresh("")
 
 

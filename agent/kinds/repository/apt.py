@@ -9,13 +9,13 @@ from typing import Final
 
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
+from agent.kinds._aptlists import LISTS, torn
 from agent.kinds.repository.deb822 import Stanza, plain, stanzas, written
 from agent.kinds.repository.others import APT, LARGEST, SOURCES, Place, all_places, places
 from agent.kinds.repository.spec import RepositorySpec
 from agent.model import KeepFirst, MakeDirectory, Mode, Remove, Run, Stale, Step, Text, WriteFile
 
 KEYRINGS: Final = APT / "keyrings"
-LISTS: Final = PurePosixPath("/var/lib/apt/lists")
 PUBLIC: Final = Mode(0o644)  # apt reads keys as a user of its own
 
 _QUOTED: Final = frozenset('\\|{}[]<>"^~_=!@#$%&*')  # what apt escapes in the name of a list
@@ -96,10 +96,12 @@ def _source(
 def _lists(
     probe: Probe, found: Iterable[Stanza], want: RepositorySpec | None, others: Iterable[Place]
 ) -> Iterator[PurePosixPath]:
-    """Yield what apt has fetched from places that are no longer declared, and that no other file of sources names."""
+    """Yield what apt has fetched from places that are no longer declared, and that no other file of sources names; and what is torn."""
     gone = {place for one in found for place in _pairs(one.get("uris", ()), one.get("suites", ()))}
     if want is not None and want.state == "present" and want.enabled:
-        gone -= set(_pairs(want.uris, want.suites))
+        here = set(_pairs(want.uris, want.suites))
+        yield from torn(probe, tuple(list_name(uri, suite) for uri, suite in sorted(here)))
+        gone -= here
     if not gone or probe.entries((str(LISTS),))[str(LISTS)] is None:
         return
     named = {place.uri for place in others}
@@ -179,11 +181,13 @@ def _changes(name: str, want: RepositorySpec, have: Source, text: str) -> Iterat
             path=path_of(name), content=Text.of(text.encode()), mode=PUBLIC, why=_why(name, have, text)
         )
     yield from _leftovers(path for path in have.keys if str(path) in have.signed_by - {keyring})
-    yield from _leftovers(have.lists)
+    yield from _leftovers(
+        have.lists, "" if have.stanzas != tuple(map(plain, stanzas(text))) else "its lists are torn"
+    )
 
 
-def _leftovers(paths: Iterable[PurePosixPath]) -> Iterator[Step]:
-    return (Remove(path=path, why="") for path in paths)
+def _leftovers(paths: Iterable[PurePosixPath], why: str = "") -> Iterator[Step]:
+    return (Remove(path=path, why=why) for path in paths)
 
 
 def _keyring(name: str, want: RepositorySpec) -> str:

@@ -214,3 +214,28 @@ def test_a_full_disk_is_told_and_heals(manage: Manage, packages: Repository) -> 
     host.apply()
 
     assert "ii 1.0" == state(host, "hello-big")
+
+
+@pytest.mark.parametrize("left", ["", "0", "half"])
+@pytest.mark.parametrize("what", ["_InRelease", "_Packages", ""])
+def test_lists_that_a_power_cut_has_torn_are_fetched_anew(supplied: Host, what: str, left: str) -> None:
+    """apt cannot mend them: it asks the mirror for what is newer, and nothing is."""
+    for path in sorted(supplied.machine.path("/var/lib/apt/lists").iterdir()):
+        if path.name.endswith(what) and path.is_file():
+            size = path.stat().st_size
+            path.write_bytes({"": b"", "0": bytes(size), "half": path.read_bytes()[: size // 2]}[left])
+    supplied.declare({"packages": {"hello-tool": "present"}})
+    supplied.apply()
+
+    assert "hello-tool 2.0" == supplied.machine.run("hello-tool").stdout.strip()
+
+
+def test_marks_that_a_power_cut_has_torn_are_made_anew(supplied: Host) -> None:
+    supplied.declare({"packages": {"hello-suite": "present"}})
+    supplied.apply()
+    marks = supplied.machine.path("/var/lib/apt/extended_states")
+    marks.write_bytes(bytes(marks.stat().st_size))
+    supplied.declare({"packages": {"hello-suite": "present", "hello-tool": "present"}})
+    supplied.apply()
+
+    assert "hello-tool 2.0" == supplied.machine.run("hello-tool").stdout.strip()

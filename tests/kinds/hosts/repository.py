@@ -14,6 +14,7 @@ from agent.host import Answer
 from agent.kinds.repository.deb822 import stanzas
 from tests.fakes import FakeHost, Node
 
+WHOLE = b"-----BEGIN PGP SIGNED MESSAGE-----\nOrigin: x\n-----END PGP SIGNATURE-----\n"
 LISTS = PurePosixPath("/var/lib/apt/lists")
 
 
@@ -35,7 +36,7 @@ def furnish(host: FakeHost, case: Mapping[str, Any]) -> None:
                     return Answer(100, "", f"E: Failed to fetch {uri}")
                 for suite in stanza["suites"]:
                     name = uri.partition("://")[2].replace("/", "_") + f"_dists_{suite}_InRelease"
-                    host.nodes[LISTS / name] = Node.file(b"Origin: x\n")
+                    host.nodes[LISTS / name] = Node.file(WHOLE)
         return Answer(0, "", "")
 
     if case.get("without_apt"):
