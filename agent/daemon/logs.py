@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from agent.model import Report, ResourceId, Result, Standing
 from agent.status.message import stands
+from agent.status.text import gist
 
 log = logging.getLogger(__name__)
 
@@ -56,13 +57,17 @@ def _news(report: Report, last: Report | None) -> Iterator[tuple[ResourceId, Sta
     for rid, standing in report.resources.items():
         before = last.resources.get(rid) if last else None
         if standing.result in TROUBLE:
-            new = before is None or (before.result, before.reason) != (standing.result, standing.reason)
+            new = before is None or _trouble(before) != _trouble(standing)
         elif standing.result == Result.UNCHANGED:
             new = before is not None and before.result in TROUBLE
         else:
             new = standing.result == Result.CHANGED or before != standing
         if new:
             yield rid, standing
+
+
+def _trouble(standing: Standing) -> tuple[str, frozenset[str]]:
+    return standing.result, gist(standing.reason)
 
 
 def _told(standing: Standing) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from agent.model import RELEASED, ResourceId, Result
 from agent.status.document import TROUBLE, Status
+from agent.status.text import gist
 
 
 class News(enum.StrEnum):
@@ -23,7 +24,8 @@ def news(status: Status, told: Status | None, *, heartbeat: float, now: datetime
     """
     Return what `status` is after `told`, the one that was last told. `heartbeat` is in seconds.
 
-    The same trouble for the same reason is told once, and so is its end. What was changed is always told.
+    The same trouble for the same reason is told once, and so is its end; a reason that only has other numbers in it is
+    the same. What was changed is always told.
     """
     if told is None or _says_more(status, told):
         return News.NEWS
@@ -53,7 +55,7 @@ def _says_more(status: Status, told: Status) -> bool:
     return (
         _summary(status) != _summary(told)
         or _remarks(status) != _remarks(told)
-        or _having(status, TROUBLE) != _having(told, TROUBLE)
+        or _troubles(status) != _troubles(told)
         or bool(_having(status, (Result.CHANGED.value,)))
         or bool(_having(status, (RELEASED,)).items() - _having(told, (RELEASED,)).items())
     )
@@ -65,6 +67,10 @@ def _summary(status: Status) -> tuple[str | None, ...]:
 
 def _remarks(status: Status) -> tuple[frozenset[str], ...]:
     return frozenset(status.notices), frozenset(status.reboot)
+
+
+def _troubles(status: Status) -> Mapping[ResourceId, tuple[str, frozenset[str]]]:
+    return {rid: (result, gist(reason)) for rid, (result, reason) in _having(status, TROUBLE).items()}
 
 
 def _having(status: Status, results: tuple[str, ...]) -> Mapping[ResourceId, tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,9 @@ from collections.abc import Iterable, Sequence
 ELLIPSIS = "…"
 # Format (Cf) holds the marks that reorder or hide text (Unicode TR 36, "Trojan source"); Zl and Zp end a line.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# A number with what belongs to it: a time, an address, a version, an id in hexadecimal.
+_NUMBER = re.compile(r"\w*\d\w*(?:[.:,+-]\w+)*")
+_BETWEEN = re.compile(r"[:;] ")  # the parts of a reason, and the lines of what a program said
 
 
 def visible(text: str) -> str:
@@ -16,6 +20,16 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escaped(char) for char in text)
+
+
+def gist(reason: str) -> frozenset[str]:
+    """
+    Return what a reason says apart from numbers, and from how often.
+
+    What a program says as it fails often has a time and the number of a process in it, or is there twice in a second:
+    it is the same trouble all the same.
+    """
+    return frozenset(_BETWEEN.split(_NUMBER.sub("0", reason)))
 
 
 def _escaped(char: str) -> str:

@@ -50,6 +50,12 @@ def judged(now: Report, told: Report | None, after: timedelta = timedelta(minute
             id="another reason",
         ),
         pytest.param(
+            report({"/a": replace(FAILED, reason="exit code 3: 12:00:07.31 app[812]: no")}, Verdict.FAILED),
+            report({"/a": replace(FAILED, reason="exit code 3: 11:59:07.2 app[99]: no")}, Verdict.FAILED),
+            News.NOTHING,
+            id="the same failure at another time",
+        ),
+        pytest.param(
             report({"/a": FAILED, "/b": BLOCKED}, Verdict.FAILED),
             BROKEN,
             News.NEWS,

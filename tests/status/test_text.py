@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.status.text import aligned, clip, footnoted, span, visible, width
+from agent.status.text import aligned, clip, footnoted, gist, span, visible, width
 
 
 @given(st.text())
@@ -55,3 +55,19 @@ def test_a_long_reason_that_many_share_is_said_once() -> None:
     ) == footnoted(
         [("drift", long), ("", "short"), ("", long), ("commit", "short"), ("commit", lone), ("", "")]
     )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("exit code 3: at 1795407620.32 pid 17", "exit code 3: at 1795407627.498 pid 4711", True),
+        ("2026-11-23T04:20:23Z app[17]: no", "2026-11-24T00:00:00Z app[4]: no", True),
+        ("at 0x7f8ab0; at 0x7f8ab0", "at 0x7fffe0", True),
+        ("request 5f0c-11ee-be56: no", "request 9a1b-77aa-c0de: no", True),
+        ("no space left", "no such file", False),
+        ("it says yes; it says no", "it says yes", False),
+    ],
+)
+def test_the_gist_of_a_reason_is_without_numbers(one: str, other: str, same: bool) -> None:
+    """And says what is there twice once."""
+    assert same is (gist(one) == gist(other))
