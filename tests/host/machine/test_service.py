@@ -85,10 +85,11 @@ def state(packages: Repository, *, greeting: str = "trued", generation: int = 1)
 
 
 def settled(host: Host, commit: str, seconds: float = 90.0) -> Any:
-    """Wait until the service reports that commit as converged with nothing left to do; return the status."""
-    deadline = time.monotonic() + seconds
+    """Wait until the service has looked from now on, and found all as that commit declares; return the status."""
+    started, deadline = time.time(), time.monotonic() + seconds
+    looked = host.machine.path("/var/lib/trued/status/last.json")
     while time.monotonic() < deadline:
-        status = host.json("status")
+        status = host.json("status") if looked.exists() and looked.stat().st_mtime > started else {}
         if (status.get("commit"), status.get("good"), status.get("result")) == (commit, commit, "converged"):
             return status
         time.sleep(0.25)
