@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from agent.documents.decode import decode
 from agent.documents.parse import parse
 from agent.errors import DocumentError, HostError
+from agent.host.stamps import MOST, Recollection
 from agent.kinds import NotYetError
 from agent.kinds.package import KIND
 from agent.kinds.package.apt import Apt
@@ -159,6 +160,41 @@ def test_of_two_that_exclude_each_other_the_first_is_kept() -> None:
     haves = look(debian(index=index), {"b": PRESENT, "a": PRESENT})
 
     assert ("", "x : Conflicts: a") == (haves["a"].refused, haves["b"].refused)
+
+
+def test_who_is_at_fault_is_not_looked_for_in_each_cycle(tmp_path: Path) -> None:
+    """Each time would take hundreds of simulations: more answers than a probe keeps of its own."""
+    names = [f"p{number:03}" for number in range(200)]
+    host = debian(
+        index={name: {"versions": ["1"], "depends": ["nowhere"] * (at % 2)} for at, name in enumerate(names)}
+    )
+    wants, memory = dict.fromkeys(names, PRESENT), Recollection(tmp_path)
+    first = KIND.observe(Mindful(host.host.probe(), memory), wants)
+    simulated = len(host.calls)
+
+    assert MOST < simulated
+    assert first == KIND.observe(Mindful(host.host.probe(), memory), wants)
+    assert simulated == len(host.calls)
+
+
+class Mindful:
+    """A probe with the memory of the real one."""
+
+    def __init__(self, probe: Any, memory: Recollection) -> None:
+        self.probe, self.remembered = probe, memory.answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.probe, name)
+
+
+@pytest.mark.parametrize("name", ["systemd", "systemd-sysv", "apt", "dpkg", "python3"])
+def test_what_trued_lives_from_is_never_removed(name: str) -> None:
+    """Also where the database does not call it essential."""
+    host = debian(installed={name: "1.0"})
+
+    with pytest.raises(HostError, match="is essential to this host or to trued"):
+        runs(host, {name: ABSENT})
+    assert KIND.leaves(name, look(host, {name: None})[name])
 
 
 def test_a_removal_nobody_asked_for_is_objected_to() -> None:

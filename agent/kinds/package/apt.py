@@ -66,7 +66,7 @@ class Apt:
             return aptsaid.offers(probe.ask("apt-cache", "policy", *wanted).out)
 
         try:
-            return probe.remembered(("package:offers", wanted), _evidence(probe), ask)
+            return probe.remembered(("package:offers", wanted), self.evidence(probe), ask)
         except HostError:
             if self.damage(probe):
                 return {}
@@ -77,13 +77,13 @@ class Apt:
             known = probe.ask("apt-cache", "pkgnames", name[:3]).out.split()
             return tuple(difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.75))
 
-        return probe.remembered(("package:near", name), _evidence(probe), ask)
+        return probe.remembered(("package:near", name), self.evidence(probe), ask)
 
     def providers(self, probe: Probe, name: str) -> tuple[str, ...]:
         def ask() -> tuple[str, ...]:
             return aptsaid.providers(probe.ask("apt-cache", "showpkg", name).out)
 
-        return probe.remembered(("package:providers", name), _evidence(probe), ask)
+        return probe.remembered(("package:providers", name), self.evidence(probe), ask)
 
     def index(self, probe: Probe) -> Index:
         return aptindex.index(probe)
@@ -97,14 +97,13 @@ class Apt:
         operands = tuple(_operand(order) for order in orders)
         options = _options(next(iter(orders))) if orders else ()
         argv = ("apt-get", "-s", *_CAREFUL, *options, "--allow-change-held-packages", "install", *operands)
+        answer = probe.ask(*argv, ok=ANY)
+        if answer.code:
+            return Simulation(words=aptsaid.refusal(answer.out, answer.err))
+        return aptsaid.simulation(answer.out)
 
-        def ask() -> Simulation:
-            answer = probe.ask(*argv, ok=ANY)
-            if answer.code:
-                return Simulation(words=aptsaid.refusal(answer.out, answer.err))
-            return aptsaid.simulation(answer.out)
-
-        return probe.remembered(("package:simulate", argv), _evidence(probe), ask)
+    def evidence(self, probe: Probe) -> tuple[str, ...]:
+        return (dpkg.STATUS, dpkg.JOURNAL, dpkg.MARKS, aptindex.LISTS, *aptindex.files(probe))
 
     def spare(self, probe: Probe) -> tuple[str, ...]:
         if not any(one.auto for group in self.database(probe).packages.values() for one in group):
@@ -128,7 +127,7 @@ class Apt:
             f"lib{python}-minimal",
             f"lib{python}-stdlib",
         )
-        return frozenset(("apt", "dpkg", f"linux-image-{release}", *ours))
+        return frozenset(("apt", "dpkg", "systemd", "systemd-sysv", f"linux-image-{release}", *ours))
 
     def transaction(self, order: Order, why: str) -> Run:
         argv = ("apt-get", *_QUIET, *_CAREFUL, *_options(order), "install")
@@ -176,8 +175,3 @@ def _options(order: Order) -> Iterator[str]:
         yield "--install-recommends" if order.recommends else "--no-install-recommends"
     if order.downgrade:
         yield "--allow-downgrades"
-
-
-def _evidence(probe: Probe) -> tuple[str, ...]:
-    """Return what apt's answers follow from."""
-    return (dpkg.STATUS, dpkg.JOURNAL, dpkg.MARKS, aptindex.LISTS, *aptindex.files(probe))

@@ -152,6 +152,9 @@ class Manager(Protocol):
 
     def simulate(self, probe: Probe, orders: Collection[Order]) -> Simulation: ...
 
+    def evidence(self, probe: Probe) -> tuple[str, ...]:
+        """Return the paths of all that a simulation follows from: while none changes, neither does what it says."""
+
     def spare(self, probe: Probe) -> tuple[str, ...]:
         """Return what was installed for others and is needed by nobody any more."""
 

@@ -14,7 +14,7 @@ from agent.kinds.package.manager import Database, Index, Installed, Manager, Off
 from agent.kinds.package.managers import of_host
 from agent.kinds.package.spec import LATEST, PackageSpec
 from agent.kinds.package.state import State
-from agent.kinds.package.together import Wished, judge
+from agent.kinds.package.together import Verdict, Wished, judge
 
 Wants: TypeAlias = Mapping[str, PackageSpec | None]
 States: TypeAlias = dict[str, State | HostError]
@@ -157,12 +157,22 @@ class _Looking:
         orders = tuple(self._orders(states))
         if not orders:
             return {}
-        verdicts = judge(orders, self._wished(), lambda some: self.manager.simulate(self.probe, some))
+        verdicts = self._verdicts(orders)
         return {
             name: replace(state, refused=verdict.refused, besides=verdict.besides, removes=verdict.removes)
             for name, verdict in verdicts.items()
             if isinstance(state := states[name], State)
         }
+
+    def _verdicts(self, orders: tuple[Order, ...]) -> Mapping[str, Verdict]:
+        """Return what would become of orders. Remembered as a whole: where many are at fault it takes hundreds of simulations."""
+        wished = self._wished()
+
+        def ask() -> Mapping[str, Verdict]:
+            return judge(orders, wished, lambda some: self.manager.simulate(self.probe, some))
+
+        key = ("package:verdicts", orders, wished.present, wished.gone, wished.vital)
+        return self.probe.remembered(key, self.manager.evidence(self.probe), ask)
 
     def _orders(self, states: Mapping[str, State | HostError]) -> Iterable[Order]:
         for name in sorted(states):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from typing import TypeAlias
 
 from agent.kinds.package.manager import Database, Order, Simulation
 
-Simulate: TypeAlias = Callable[[Collection[Order]], Simulation]
+Simulate: TypeAlias = Callable[[tuple[Order, ...]], Simulation]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +59,9 @@ class Wished:
 def judge(orders: Sequence[Order], wished: Wished, simulate: Simulate) -> Mapping[str, Verdict]:
     """Return a verdict for each order, by name."""
     verdicts: dict[str, Verdict] = {}
+    once = cache(simulate)  # some are asked for again on the way
     for _, group in groupby(sorted(orders, key=_options), _options):
-        verdicts |= _Trial(wished, simulate).of(tuple(group))
+        verdicts |= _Trial(wished, once).of(tuple(group))
     return verdicts
 
 
