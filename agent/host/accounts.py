@@ -14,6 +14,7 @@ T = TypeVar("T", PasswdEntry, GroupEntry)
 
 FILES = tuple(PurePosixPath(f"/etc/{name}") for name in ("passwd", "group", "shadow", "login.defs"))
 PASSWD, GROUP, SHADOW, LOGIN_DEFS = FILES
+ROOT = "root"
 SHADOWED = "x"  # stands in passwd(5) for what is in shadow(5)
 MOST = 32 << 20  # bytes
 LOCKS = tuple(f"/etc/{name}.lock" for name in ("passwd", "group", "shadow", "gshadow", "subuid", "subgid"))
@@ -37,6 +38,8 @@ def parse(passwd: bytes, group: bytes, shadow: bytes, login_defs: bytes) -> Acco
     """Return what four files say; raises HostError where one is no such file at all."""
     passwords = _passwords(shadow)
     users = _read_lines(PASSWD, passwd, 7, lambda fields: _user(fields, passwords))
+    if users.found[ROOT].password is None:
+        raise _damaged(SHADOW, "has no line for root, whose password is to be there")
     groups = _read_lines(GROUP, group, 4, _group)
     return Accounts(
         users=users.found,
@@ -70,8 +73,9 @@ class _Lines(Generic[T]):
 
 
 def _read_lines(path: PurePosixPath, data: bytes, count: int, read: Callable[[list[str]], T]) -> _Lines[T]:
-    """Return the entries of one file; one without root is no such file, but what a crash has left of it."""
+    """Return the entries of one file; one without root, or cut off, is no such file, but what a crash has left of it."""
     lines: _Lines[T] = _Lines()
+    last: list[str] = []
     for number, fields in _fields(data):
         name = fields[0]
         try:
@@ -82,8 +86,11 @@ def _read_lines(path: PurePosixPath, data: bytes, count: int, read: Callable[[li
             check = "pwck" if path == PASSWD else "grpck"
             problem = HostError(f"{path}:{number}: {error}", hint=f"mend the line: {check}(8)")
             lines.broken.setdefault(name, problem)
-    if "root" not in lines.found:
-        raise HostError(f"{path}: has no line for root: it is damaged", hint=_backup(path))
+        last = fields
+    if ROOT not in lines.found:
+        raise _damaged(path, "has no line for root")
+    if not data.endswith(b"\n") and len(last) != count:
+        raise _damaged(path, "ends in the middle of a line")
     return lines
 
 
@@ -133,6 +140,10 @@ def _range(login_defs: bytes, what: bytes) -> range:
     words = [line.split() for line in login_defs.splitlines()]
     said = {line[0]: int(line[1]) for line in words if len(line) == 2 and line[1].isdigit()}
     return range(said.get(what + b"_MIN", 1000), said.get(what + b"_MAX", 60000) + 1)
+
+
+def _damaged(path: PurePosixPath, what: str) -> HostError:
+    return HostError(f"{path}: {what}: it is damaged", hint=_backup(path))
 
 
 def _backup(path: PurePosixPath) -> str:

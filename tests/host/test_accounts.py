@@ -46,8 +46,10 @@ def test_users_come_with_groups_and_passwords() -> None:
 
 def test_a_password_that_is_not_in_shadow_is_told_from_none() -> None:
     """A host without shadow has it in passwd; a host with shadow may lack the line."""
-    assert "$6$x" == parse(PASSWD.replace(b"ada:x", b"ada:$6$x"), GROUP, b"", b"").users["ada"].password
-    assert parse(PASSWD, GROUP, b"", b"").users["ada"].password is None
+    without = PASSWD.replace(b"root:x", b"root:*").replace(b"ada:x", b"ada:$6$x")
+
+    assert "$6$x" == parse(without, GROUP, b"", b"").users["ada"].password
+    assert parse(PASSWD, GROUP, SHADOW[: SHADOW.index(b"ada")], b"").users["ada"].password is None
 
 
 def test_of_two_lines_with_a_name_or_a_number_the_first_counts() -> None:
@@ -88,6 +90,32 @@ def test_a_file_without_root_is_damaged(data: bytes) -> None:
         parse(data, GROUP, SHADOW, b"")
     with pytest.raises(HostError, match="/etc/group: has no line for root: it is damaged"):
         parse(PASSWD, data, SHADOW, b"")
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 4096, SHADOW[SHADOW.index(b"ada") :], b"root:*:1"])
+def test_a_shadow_without_root_is_damaged(data: bytes) -> None:
+    """pwconv(8) would give each user a line there in which the password is gone for good."""
+    with pytest.raises(HostError, match="/etc/shadow: has no line for root, .*: it is damaged"):
+        parse(PASSWD, GROUP, data, b"")
+
+
+@pytest.mark.parametrize("cut", [3, 8])
+def test_a_file_that_is_cut_off_is_damaged(cut: int) -> None:
+    """Those after the cut are not absent."""
+    with pytest.raises(HostError, match="/etc/passwd: ends in the middle of a line: it is damaged"):
+        parse(PASSWD + b"bob:x:7:7::/:/bin/sh"[:cut], GROUP, SHADOW, b"")
+    with pytest.raises(HostError, match="/etc/group: ends in the middle of a line: it is damaged"):
+        parse(PASSWD, GROUP + b"team:x"[:cut], SHADOW, b"")
+
+
+def test_a_last_line_without_its_end_is_whole() -> None:
+    """An editor may leave such."""
+    found = parse(PASSWD.rstrip(b"\n"), GROUP.rstrip(b"\n"), SHADOW.rstrip(b"\n"), b"")
+
+    assert ({"root", "ada"}, frozenset({"ada", "bob"})) == (
+        found.users.keys(),
+        found.groups["video"].members,
+    )
 
 
 def test_who_counts_as_a_person_is_what_the_host_says() -> None:

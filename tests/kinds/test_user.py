@@ -137,7 +137,7 @@ def test_a_hash_is_in_no_representation() -> None:
     fake = host(
         nodes={"/etc/hash": file},
         passwd="ada:x:1000:1000::/home/ada:/bin/sh",
-        shadow=f"ada:{HASHED}:1::::::",
+        shadow=f"root:*:1::::::\nada:{HASHED}:1::::::",
     )
     spec = UserSpec(password_file="/etc/hash", locked=True)
     have = state(fake, spec)
