@@ -16,7 +16,7 @@ from agent.documents.nodes import Place, empty_map
 from agent.documents.parse import parse
 from agent.documents.schema import Json, schema
 from agent.errors import ConfigError
-from agent.model import Duration, Share
+from agent.model import Duration, Share, quoted
 
 DEFAULT_PATH: Final = Path("/etc/trued/agent.yaml")
 
@@ -33,7 +33,9 @@ class HostName(str):
     def parse(cls, text: str) -> Self:
         # git-check-ref-format(1): two dots, and .lock at the end, cannot be part of a branch.
         if not re.fullmatch(cls.PATTERN[1:-1], text) or ".." in text or text.endswith(".lock"):
-            raise ValueError(f"expected a host name of letters, digits, '.', '-' and '_', got {text!r}")
+            raise ValueError(
+                f"expected a host name of letters, digits, '.', '-' and '_', got {quoted(text)}"
+            )
         return cls(text)
 
 
@@ -43,7 +45,7 @@ class Interval(Duration):
     @classmethod
     def parse(cls, text: str) -> Self:
         if (seconds := super().parse(text)) < 5:
-            raise ValueError(f"expected an interval of at least 5s, got {text!r}")
+            raise ValueError(f"expected an interval of at least 5s, got {quoted(text)}")
         return seconds
 
 

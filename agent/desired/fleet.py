@@ -10,9 +10,9 @@ from typing import Final
 
 from agent.documents.decode import BAD, reader
 from agent.documents.nodes import Map, Node, Place, Scalar, Seq, empty_map
-from agent.documents.problems import Findings, found, shown
+from agent.documents.problems import Findings, found
 from agent.errors import RefusedError
-from agent.model import Identity, TreePath
+from agent.model import Identity, TreePath, quoted
 
 FILE: Final = TreePath("fleet.yaml")
 MOST_LAYERS: Final = 200
@@ -90,7 +90,7 @@ class Fleet:
         if not self.knows(host):
             hint = "add it to hosts in fleet.yaml, or correct host in agent.yaml"
             raise RefusedError(
-                f"{self.place}: hosts: {shown(host)} matches none of the hosts listed", hint=hint
+                f"{self.place}: hosts: {quoted(host)} matches none of the hosts listed", hint=hint
             )
 
     def layers_of(self, identity: Identity) -> tuple[Layer, ...]:
@@ -145,7 +145,7 @@ def _check_folder(folder: str) -> None:
     TreePath.beside(str(FILE), folder)
     left = _HOST.sub("", folder)
     if "{" in left or "}" in left:
-        raise ValueError(f"expected {{host}} or {{host:2}} where braces are, got {shown(folder)}")
+        raise ValueError(f"expected {{host}} or {{host:2}} where braces are, got {quoted(folder)}")
 
 
 def _conditions(when: Map | None, path: str, findings: Findings) -> Mapping[str, tuple[str, ...]]:

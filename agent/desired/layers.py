@@ -12,10 +12,10 @@ from agent.desired.merge import is_null, merge
 from agent.desired.sources import read_bounded
 from agent.documents.nodes import Map, Node, Place, empty_map
 from agent.documents.parse import MAX_BYTES, parse_into
-from agent.documents.problems import Findings, near, shown
+from agent.documents.problems import Findings, near
 from agent.documents.problems import found as words
 from agent.kinds import AnyKind
-from agent.model import Tree, TreeLink, TreePath
+from agent.model import Tree, TreeLink, TreePath, quoted
 
 MOST_DOCUMENTS: Final = 1000  # in one layer
 VARIABLES: Final = "vars.yaml"
@@ -76,7 +76,7 @@ class Reading:
             self._layers[folder] = self._read(folder)
         if self._layers[folder] is None and not layer.by_host:
             self._findings.add(
-                layer.place, ".layers", f"there is no folder {shown(str(folder))} in the commit"
+                layer.place, ".layers", f"there is no folder {quoted(str(folder))} in the commit"
             )
         return self._layers[folder]
 

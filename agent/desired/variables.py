@@ -25,9 +25,9 @@ from agent.documents.nodes import (
     text_scalar,
     to_plain,
 )
-from agent.documents.problems import Findings, near, shown
+from agent.documents.problems import Findings, near
 from agent.documents.problems import found as words
-from agent.model import Identity
+from agent.model import Identity, quoted
 
 MAX_TEXT: Final = 1 << 20  # characters of one string, replaced
 MAX_TOTAL: Final = 1 << 25  # characters of all of them
@@ -78,7 +78,7 @@ class Variables:
             place = node.keys[written]
             key = self.text(written, place, path, findings) if "$" in written else written
             if key in entries:
-                findings.add(place, path, f"key {shown(key)} is given twice, first at {keys[key]}")
+                findings.add(place, path, f"key {quoted(key)} is given twice, first at {keys[key]}")
             plain = type(child) is Scalar and "$" not in child.text
             entries[key] = child if plain else self.replace(child, f"{path}.{key}", findings)
             keys[key] = place
@@ -133,7 +133,7 @@ class Variables:
         node = self._named(mark, Place(""))
         if not isinstance(node, Scalar):
             raise _UnusableError(
-                f"expected a single value inside text, found {words(node)}: {shown(mark[0])}"
+                f"expected a single value inside text, found {words(node)}: {quoted(mark[0])}"
             )
         return "" if node.value is None else node.text
 
@@ -141,14 +141,14 @@ class Variables:
         found = _NAME.fullmatch(mark[1])
         if not mark[2] or not found:
             raise _UnusableError(
-                f"expected ${{name}} or ${{name:-default}}, found {shown(mark[0])}; a dollar is $$"
+                f"expected ${{name}} or ${{name:-default}}, found {quoted(mark[0])}; a dollar is $$"
             )
         name, default = found[1], found[2]
         node = self._value(name)
         if default is not None and (node is None or (isinstance(node, Scalar) and node.value in (None, ""))):
             return plain_scalar(place, default) if default else text_scalar(place, "")
         if node is None:
-            raise _UnusableError(f"unknown variable {shown(name)}{near(name, tuple(self._names()))}")
+            raise _UnusableError(f"unknown variable {quoted(name)}{near(name, tuple(self._names()))}")
         return node
 
     def _value(self, name: str) -> Node | None:

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, Union, get_args, get
 
 from agent.documents.fields import fields
 from agent.documents.nodes import Map, Node, Scalar, Seq, to_plain
-from agent.documents.problems import Findings, found, near, without_value
+from agent.documents.problems import Findings, found, near
 from agent.errors import ConfigError, DocumentError
 
 T = TypeVar("T")
@@ -190,7 +190,7 @@ def _beside(shape: Any, *, secret: bool) -> Reader:
 
 
 def _refused(node: Scalar, error: ValueError, path: str, findings: Findings, *, secret: bool) -> Any:
-    message = "expected something else (the value is secret)" if secret else without_value(str(error), node)
+    message = "expected something else (the value is secret)" if secret else str(error)
     findings.add(node.place, path, message)
     return BAD
 

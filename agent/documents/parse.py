@@ -15,8 +15,9 @@ from typing import Any, Final
 import yaml
 
 from agent.documents.nodes import Map, Node, Place, Scalar, Seq, resolve
-from agent.documents.problems import Findings, shown
+from agent.documents.problems import Findings
 from agent.errors import ConfigError, DocumentError
+from agent.model import quoted
 
 MAX_BYTES: Final = 4 << 20
 MAX_DEPTH: Final = 50
@@ -187,7 +188,7 @@ class _Builder:
             )
 
     def _refuse_tag(self, event: Any) -> None:
-        message = f"expected plain YAML, found the tag {shown(event.tag)}; remove it"
+        message = f"expected plain YAML, found the tag {quoted(event.tag)}; remove it"
         self.findings.add(self._place(event), self._path(), message)
 
     def _key(self, owner: _Open, place: Place, text: str, *, plain: bool) -> None:
@@ -200,7 +201,7 @@ class _Builder:
             owner.merging = True
         elif text in owner.keys:
             first = owner.keys[text]
-            self.findings.add(place, self._path(), f"key {shown(text)} is given twice, first at {first}")
+            self.findings.add(place, self._path(), f"key {quoted(text)} is given twice, first at {first}")
             owner.unusable = True
         else:
             owner.key = text

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from agent.documents.nodes import Map, Node, Place, Scalar, Seq
+from agent.documents.nodes import Map, Node, Place, Seq
 from agent.errors import ConfigError, DocumentError, TruedError
-from agent.model import TreePath
+from agent.model import TreePath, quoted
 
 MOST_SHOWN: Final = 50  # problems in one message
-LONGEST_VALUE: Final = 40  # characters of a value that a message may show
 LONGEST_MESSAGE: Final = 300
 MOST_COMPARED: Final = 2000  # names, when looking for the one that was meant
 
@@ -69,23 +68,13 @@ def near(name: str, known: Collection[str]) -> str:
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
-def shown(text: str) -> str:
-    """Return a value as a message may show it: quoted, and not all of a long one."""
-    return repr(text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…")
-
-
 def found(node: Node, *, secret: bool = False) -> str:
     """Return in words what stands there."""
     if isinstance(node, Map):
         return "a mapping"
     if isinstance(node, Seq):
         return "a list"
-    return _SAYS[type(node.value)] + ("" if secret or node.value is None else " " + shown(node.text))
-
-
-def without_value(message: str, node: Scalar) -> str:
-    """Return a message about a scalar, without most of a long value that it quotes."""
-    return message if len(node.text) <= LONGEST_VALUE else message.replace(repr(node.text), shown(node.text))
+    return _SAYS[type(node.value)] + ("" if secret or node.value is None else " " + quoted(node.text))
 
 
 _SAYS: Final = {str: "text", int: "the number", float: "the number", bool: "the word", type(None): "nothing"}

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe, shown
 from agent.kinds import Found, Kind
-from agent.model import KeepFirst, Run, Stale, Step, Text, WriteFile
+from agent.model import KeepFirst, Run, Stale, Step, Text, WriteFile, quoted
 
 LIVE: Final = PurePosixPath("/proc/sys/kernel/hostname")
 FILE: Final = PurePosixPath("/etc/hostname")
@@ -33,10 +33,10 @@ class HostnameSpec:
         if len(self.name) > LONGEST or not all(map(_LABEL.fullmatch, labels)):
             raise ValueError(
                 f"expected a host name of at most {LONGEST} letters, digits, dashes and dots,"
-                f" as in edge-01, got {_short(self.name)}"
+                f" as in edge-01, got {quoted(self.name)}"
             )
         if len(labels) > 1 and labels[-1].isdigit():
-            raise ValueError(f"expected a host name, got what looks like an address: {_short(self.name)}")
+            raise ValueError(f"expected a host name, got what looks like an address: {quoted(self.name)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +134,6 @@ def _written(probe: Probe) -> str | None:
     text = (probe.content(FILE, limit=MOST) or b"").decode(errors="replace")
     lines = (line.strip() for line in text.splitlines())
     return next((line for line in lines if line and not line.startswith("#")), None)
-
-
-def _short(text: str) -> str:
-    return repr(shown(text if len(text) <= LONGEST else f"{text[:LONGEST]}…"))
 
 
 KIND = Hostname()

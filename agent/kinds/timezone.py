@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe, shown
 from agent.kinds import Found, Kind
-from agent.model import KeepFirst, MakeLink, Stale, Step, Text, WriteFile
+from agent.model import KeepFirst, MakeLink, Stale, Step, Text, WriteFile, quoted
 
 LINK: Final = PurePosixPath("/etc/localtime")
 TEXT: Final = PurePosixPath("/etc/timezone")
@@ -31,9 +31,7 @@ class TimezoneSpec:
     def __post_init__(self) -> None:
         """Raise ValueError for what is no name of a zone in the IANA database (its file theory.html, "Names")."""
         if len(self.zone) > 255 or not _ZONE.fullmatch(self.zone) or self.zone == "localtime":
-            raise ValueError(
-                f"expected a time zone, as in Europe/Berlin or UTC, got {shown(self.zone)[:60]!r}"
-            )
+            raise ValueError(f"expected a time zone, as in Europe/Berlin or UTC, got {quoted(self.zone)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

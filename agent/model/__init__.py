@@ -39,7 +39,7 @@ from agent.model.tree import (
     blob_hasher,
     blob_id,
 )
-from agent.model.words import AccountId, AccountName, Duration, Mode, ResourceId, Share, TreePath
+from agent.model.words import AccountId, AccountName, Duration, Mode, ResourceId, Share, TreePath, quoted
 
 __all__ = [
     "RELEASED",
@@ -86,4 +86,5 @@ __all__ = [
     "WriteFile",
     "blob_hasher",
     "blob_id",
+    "quoted",
 ]

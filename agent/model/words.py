@@ -6,7 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
+
+LONGEST_QUOTE: Final = 80  # characters of a value that a message shows
+
+
+def quoted(text: str) -> str:
+    """Return a value as a message shows it: in quotes, on one line, and not all of a long one."""
+    return repr(text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,7 +36,7 @@ class ResourceId:
         """Raise ValueError for anything but ``kind:name``."""
         kind, colon, name = text.partition(":")
         if not (colon and name and kind.isascii() and kind.isalpha() and kind.islower()):
-            raise ValueError(f"expected kind:name, as in file:/etc/motd, got {text!r}")
+            raise ValueError(f"expected kind:name, as in file:/etc/motd, got {quoted(text)}")
         return cls(kind, name)
 
 
@@ -41,7 +48,9 @@ class Mode(int):
     @classmethod
     def parse(cls, text: str) -> Self:
         if not re.fullmatch("[0-7]{3,4}", text):
-            raise ValueError(f'expected a mode of three or four octal digits, as in "0644", got {text!r}')
+            raise ValueError(
+                f'expected a mode of three or four octal digits, as in "0644", got {quoted(text)}'
+            )
         return cls(int(text, 8))
 
     def __str__(self) -> str:
@@ -61,7 +70,7 @@ class AccountName(str):
         if not re.fullmatch(cls.PATTERN[1:-1], text):
             raise ValueError(
                 "expected a name of at most 32 letters, digits, '_', '-' and '.', that begins with a letter or '_',"
-                f" got {text[:60]!r}"
+                f" got {quoted(text)}"
             )
         return cls(text)
 
@@ -75,7 +84,7 @@ class AccountId(int):
     @classmethod
     def parse(cls, text: str) -> Self:
         if not re.fullmatch("[0-9]{1,10}", text) or not 0 < int(text) <= cls.LARGEST:
-            raise ValueError(f"expected a number from 1 to {cls.LARGEST}, got {text[:60]!r}")
+            raise ValueError(f"expected a number from 1 to {cls.LARGEST}, got {quoted(text)}")
         if int(text) == 65535:
             raise ValueError(
                 "65535 is no number for a user or group: it was -1 in 16 bits (systemd.io/UIDS-GIDS)"
@@ -92,7 +101,7 @@ class Duration(float):
     @classmethod
     def parse(cls, text: str) -> Self:
         if not (found := re.fullmatch("([0-9]{1,9})(ms|s|m|h|d)", text)):
-            raise ValueError(f"expected a duration, as in 60s, 5m or 1h, got {text!r}")
+            raise ValueError(f"expected a duration, as in 60s, 5m or 1h, got {quoted(text)}")
         return cls(int(found[1]) * cls.UNITS[found[2]])
 
 
@@ -104,7 +113,7 @@ class Share(float):
     @classmethod
     def parse(cls, text: str) -> Self:
         if not re.fullmatch("[0-9]{1,3}%", text) or int(text[:-1]) > 100:
-            raise ValueError(f'expected a percentage from 0% to 100%, as in "25%", got {text!r}')
+            raise ValueError(f'expected a percentage from 0% to 100%, as in "25%", got {quoted(text)}')
         return cls(int(text[:-1]) / 100)
 
 
@@ -119,5 +128,7 @@ class TreePath(PurePosixPath):
         if not text or len(text) > 4096 or "\0" in text:
             raise ValueError("expected a path of 1 to 4096 characters")
         if text.startswith("/") or ".." in text.split("/"):
-            raise ValueError(f"expected a path below the document's own folder, without '..', got {text!r}")
+            raise ValueError(
+                f"expected a path below the document's own folder, without '..', got {quoted(text)}"
+            )
         return cls(PurePosixPath(document).parent / text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent.model import Content, Mode, TreePath
+from agent.model import Content, Mode, TreePath, quoted
 
 LARGEST_ID = 2**32 - 2  # (uid_t) -1 means "leave it" to chown(2)
 LONGEST_TARGET = 4095  # bytes: PATH_MAX
@@ -125,7 +125,7 @@ class FileSpec:
             return f"a link points to a path of 1 to {LONGEST_TARGET} bytes, without control characters"
         for key, value in (("owner", self.owner), ("group", self.group)):
             if value is not None and not _is_owner(value):
-                return f"expected the name or number of {'a user' if key == 'owner' else 'a group'} for {key}, got {value[:60]!r}"
+                return f"expected the name or number of {'a user' if key == 'owner' else 'a group'} for {key}, got {quoted(value)}"
         return ""
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from agent.errors import HostError
 from agent.host import Probe
 from agent.kinds.package.manager import Database, Installed
+from agent.model import quoted
 
 STATUS: Final = "/var/lib/dpkg/status"
 JOURNAL: Final = "/var/lib/dpkg/updates"
@@ -50,6 +51,10 @@ def _read(probe: Probe) -> Database:
         raise HostError(
             "dpkg-query names no package at all", hint=f"{STATUS} may be damaged: see /var/backups"
         )
+    if not native:
+        raise HostError(
+            f"{STATUS} does not name dpkg itself: it is damaged", hint="see /var/backups/dpkg.status.0"
+        )
     database = Database(
         native=native,
         packages={name: tuple(group) for name, group in packages.items()},
@@ -63,7 +68,7 @@ def _read(probe: Probe) -> Database:
 def _fields(line: str) -> list[str]:
     values = line.split("\t")
     if len(values) != len(_FIELDS):
-        raise HostError(f"dpkg-query said {line[:80]!r}, expected {len(_FIELDS)} fields")
+        raise HostError(f"dpkg-query said {quoted(line)}, expected {len(_FIELDS)} fields")
     return values
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from agent.model import quoted
+
 LONGEST: Final = 200  # bytes; a package's file, named after it, has to fit into 255
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.]")
@@ -23,10 +25,10 @@ def checked_name(written: str) -> str:
     if not _NAME.fullmatch(name) or len(written) > LONGEST:
         raise ValueError(
             "expected the name of a package: lower case letters, digits, '+', '-' and '.', as in nginx or"
-            f" libssl3:i386, got {written[:60]!r}"
+            f" libssl3:i386, got {quoted(written)}"
         )
     if colon and (not _ARCHITECTURE.fullmatch(architecture) or architecture in _NO_MACHINE):
         raise ValueError(
-            f"expected an architecture after the colon, as in libssl3:i386, got {written[:60]!r}"
+            f"expected an architecture after the colon, as in libssl3:i386, got {quoted(written)}"
         )
     return written

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
-from agent.model import Duration
+from agent.model import Duration, quoted
 
 PRESENT: Final = "present"
 LATEST: Final = "latest"
@@ -48,7 +48,7 @@ class PackageSpec:
         """Raise ValueError with the first thing that makes no sense."""
         if self.version not in {PRESENT, LATEST, ABSENT} and not _VERSION.fullmatch(self.version):
             raise ValueError(
-                f'expected present, absent, latest, a version or a glob of one, as in "1.22.*", got {self.version[:60]!r}'
+                f'expected present, absent, latest, a version or a glob of one, as in "1.22.*", got {quoted(self.version)}'
             )
         if self.purge and not self.absent:
             raise ValueError("purge goes with the version absent")

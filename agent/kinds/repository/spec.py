@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from agent.host import shown
-from agent.model import Content, TreePath
+from agent.model import Content, TreePath, quoted
 
 ARMOR: Final = "-----BEGIN PGP PUBLIC KEY BLOCK-----"  # RFC 9580, 6.2
 _ARMOR_END: Final = "-----END PGP PUBLIC KEY BLOCK-----"
@@ -28,7 +27,7 @@ def checked_name(written: str) -> str:
     """Return a name that a repository can have; raises ValueError."""
     if not _NAME.fullmatch(written):
         raise ValueError(
-            f"expected a name of letters, digits, dashes, dots and underscores, got {shown(written)[:60]!r}"
+            f"expected a name of letters, digits, dashes, dots and underscores, got {quoted(written)}"
         )
     return written
 
@@ -124,18 +123,18 @@ class RepositorySpec:
             if _LOGIN.match(uri):
                 yield "uris: no user and password in a URI; they go into a file below /etc/apt/auth.conf.d, apt_auth.conf(5)"
             if not _URI.fullmatch(uri):
-                yield f"uris: expected a URI, as in https://deb.example.com/debian, got {_short(uri)}"
+                yield f"uris: expected a URI, as in https://deb.example.com/debian, got {quoted(uri)}"
         for key in ("suites", "components", "architectures"):
             for word in getattr(self, key):
                 if not _WORD.fullmatch(word):
-                    yield f"{key}: expected words of printable ASCII without spaces, got {_short(word)}"
+                    yield f"{key}: expected words of printable ASCII without spaces, got {quoted(word)}"
         for name, value in self.options.items():
             if not _OPTION.fullmatch(name):
-                yield f"options: expected the name of a field, as in By-Hash, got {_short(name)}"
+                yield f"options: expected the name of a field, as in By-Hash, got {quoted(name)}"
             if name.lower() in _OWN:
                 yield f"options: {name} has a key of its own"
             if not value.strip() or not value.isascii() or not value.isprintable():
-                yield f"options.{name}: expected one line of printable ASCII, got {_short(value)}"
+                yield f"options.{name}: expected one line of printable ASCII, got {quoted(value)}"
 
     def _key(self) -> Iterator[str]:
         key = self.signed_by
@@ -157,8 +156,3 @@ def armor_problem(text: str) -> str:
     if lines[-1].strip() != _ARMOR_END:
         return f"the key is not whole: its last line is not {_ARMOR_END}"
     return "" if text.isascii() else "expected a key in ASCII"
-
-
-def _short(text: str) -> str:
-    text = shown(text)
-    return repr(text if len(text) <= 60 else f"{text[:60]}…")

@@ -6,7 +6,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Final
 
-from agent.host import shown
+from agent.model import quoted
 
 PROC: Final = PurePosixPath("/proc/sys")
 FOLDER: Final = PurePosixPath("/etc/sysctl.d")
@@ -31,7 +31,7 @@ def checked_name(written: str) -> str:
     parts = _parts(written)
     if len(parts) < 2 or len(written) > 200 or not all(map(_PART.fullmatch, parts)):
         raise ValueError(
-            f"expected the name of a kernel parameter, as in net.ipv4.ip_forward, got {shown(written)[:60]!r}"
+            f"expected the name of a kernel parameter, as in net.ipv4.ip_forward, got {quoted(written)}"
         )
     if parts == ["kernel", "hostname"]:
         raise ValueError("the name of the host is declared in the section hostname")

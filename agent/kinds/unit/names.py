@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from agent.model import quoted
+
 LONGEST: Final = 255  # characters of a unit's name: systemd.unit(5)
 TYPES: Final = frozenset(
     (
@@ -34,15 +36,15 @@ def checked_name(written: str) -> str:
         raise ValueError(_of_path(written))
     stem, _, suffix = written.rpartition(".")
     if suffix not in TYPES or not stem:
-        raise ValueError(f"expected the whole name of a unit, as in nginx.service, got {written[:100]!r}")
+        raise ValueError(f"expected the whole name of a unit, as in nginx.service, got {quoted(written)}")
     if len(written) > LONGEST:
         raise ValueError(f"a unit's name has at most {LONGEST} characters, this one has {len(written)}")
     if not _CHARACTERS.fullmatch(stem):
         raise ValueError(
-            f"a unit's name has letters, digits and :-_.\\@ only (systemd-escape(1) writes others), got {written[:100]!r}"
+            f"a unit's name has letters, digits and :-_.\\@ only (systemd-escape(1) writes others), got {quoted(written)}"
         )
     if stem.startswith("@"):
-        raise ValueError(f"a template has a name before its '@', got {written[:100]!r}")
+        raise ValueError(f"a template has a name before its '@', got {quoted(written)}")
     return written
 
 
@@ -50,7 +52,7 @@ def checked_drop_in(file: str) -> str:
     """Return the name of a drop-in's file as it is; raises ValueError with what is wrong with it."""
     if not _DROP_IN.fullmatch(file) or len(file) > LONGEST:
         raise ValueError(
-            f"expected the name of a drop-in, as in limits.conf: no '/', ending in .conf, got {file[:100]!r}"
+            f"expected the name of a drop-in, as in limits.conf: no '/', ending in .conf, got {quoted(file)}"
         )
     return file
 
@@ -95,7 +97,7 @@ def shipped(name: str) -> tuple[str, ...]:
 
 def _of_path(written: str) -> str:
     if ".d/" in written:
-        return f"a drop-in is declared with its unit, as a key of drop_ins, got {written[:100]!r}"
+        return f"a drop-in is declared with its unit, as a key of drop_ins, got {quoted(written)}"
     if "/user/" in written or "/.config/" in written:
-        return f"only units of the system can be declared, not those of users, got {written[:100]!r}"
-    return f"a unit goes by its name, not by a path, got {written[:100]!r}"
+        return f"only units of the system can be declared, not those of users, got {quoted(written)}"
+    return f"a unit goes by its name, not by a path, got {quoted(written)}"

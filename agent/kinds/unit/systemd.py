@@ -11,6 +11,7 @@ from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
 from agent.kinds.unit.names import FOLDER, is_template
 from agent.kinds.unit.state import UnitState
+from agent.model import quoted
 
 SYSTEMCTL: Final = ("systemctl", "--no-pager")
 BOOTED: Final = "/run/systemd/system"
@@ -82,7 +83,7 @@ def running(probe: Probe, ids: Collection[str]) -> Mapping[str, tuple[str, str]]
         words = line.split(None, 4)
         if len(words) < 4 or words[0] not in ids:
             raise HostError(
-                f"`systemctl list-units` answered {line[:100]!r}, which is not the state of a unit"
+                f"`systemctl list-units` answered {quoted(line)}, which is not the state of a unit"
             )
         states[words[0]] = (words[2], words[3])
     return states
