@@ -190,6 +190,14 @@ class Probe(Protocol):
         """
 
 
+def entry_at(probe: Probe, path: PurePosixPath | str) -> Entry | None:
+    """Return what stands at one path, as `Probe.entries` does for many; raises HostError."""
+    found = probe.entries((str(path),))[str(path)]
+    if isinstance(found, HostError):
+        raise found
+    return found
+
+
 class Host(Protocol):
     """Changes the host, one step at a time."""
 

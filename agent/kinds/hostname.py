@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import ClassVar, Final
 
 from agent.errors import HostError
-from agent.host import Entry, FileType, Probe, shown
+from agent.host import FileType, Probe, entry_at, shown
 from agent.kinds import Found, Kind
 from agent.model import KeepFirst, Run, Stale, Step, Text, WriteFile, quoted
 
@@ -119,13 +119,11 @@ def _names(probe: Probe) -> Names:
     live = probe.content(LIVE, limit=MOST)
     if live is None:
         raise HostError(f"{LIVE} is not there", hint="mount /proc")
-    stands = probe.entries((str(FILE),))[str(FILE)]
-    if isinstance(stands, HostError):
-        raise stands
+    stands = entry_at(probe, FILE)
     return Names(
         live=live.decode(errors="replace").strip(),
-        written=_written(probe) if isinstance(stands, Entry) else None,
-        file=stands.type if isinstance(stands, Entry) else None,
+        written=_written(probe) if stands else None,
+        file=stands.type if stands else None,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import ClassVar, Final
 
 from agent.errors import HostError
-from agent.host import Entry, FileType, Probe, shown
+from agent.host import Entry, FileType, Probe, entry_at, shown
 from agent.kinds import Found, Kind
 from agent.model import KeepFirst, MakeLink, Stale, Step, Text, WriteFile, quoted
 
@@ -110,12 +110,9 @@ class Timezone(Kind[TimezoneSpec, Zone]):
 
 def _observed(probe: Probe, want: TimezoneSpec | None) -> Zone:
     """Return which zone the host has; raises HostError."""
-    link = probe.entries((str(LINK),))[str(LINK)]
-    if isinstance(link, HostError):
-        raise link
     text = probe.content(TEXT, limit=MOST)
     return Zone(
-        link=link,
+        link=entry_at(probe, LINK),
         text=None if text is None else text.decode(errors="replace").strip(),
         lacks="" if want is None else _lacks(probe, want.zone),
     )
@@ -123,9 +120,7 @@ def _observed(probe: Probe, want: TimezoneSpec | None) -> Zone:
 
 def _lacks(probe: Probe, zone: str) -> str:
     path = ZONES / zone
-    there = probe.entries((str(path),))[str(path)]
-    if isinstance(there, HostError):
-        raise there
+    there = entry_at(probe, path)
     if there is None:
         return f"there is no zone {zone}: {path} is missing"
     if there.type is FileType.LINK:  # a former name of the zone

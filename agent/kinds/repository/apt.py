@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from agent.errors import HostError
-from agent.host import Entry, FileType, Probe
+from agent.host import Entry, FileType, Probe, entry_at
 from agent.kinds._aptlists import LISTS, torn
 from agent.kinds.repository.deb822 import Stanza, plain, stanzas, written
 from agent.kinds.repository.others import APT, LARGEST, SOURCES, Place, all_places, places
@@ -102,7 +102,7 @@ def _lists(
         here = set(_pairs(want.uris, want.suites))
         yield from torn(probe, tuple(list_name(uri, suite) for uri, suite in sorted(here)))
         gone -= here
-    if not gone or probe.entries((str(LISTS),))[str(LISTS)] is None:
+    if not gone or entry_at(probe, LISTS) is None:
         return
     named = {place.uri for place in others}
     prefixes = tuple(list_name(uri, suite) for uri, suite in sorted(gone) if uri not in named)

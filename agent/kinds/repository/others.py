@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from agent.host import Probe
+from agent.host import Probe, entry_at
 from agent.kinds.repository.deb822 import Stanza, plain, stanzas
 
 APT: Final = PurePosixPath("/etc/apt")
@@ -36,7 +36,7 @@ class Place:
 
 def all_places(probe: Probe) -> Sequence[Place]:
     """Return the places that are enabled in any file; raises HostError."""
-    folder = probe.entries((str(SOURCES),))[str(SOURCES)] is not None
+    folder = entry_at(probe, SOURCES) is not None
     names = probe.names(SOURCES) if folder else ()
     files = (
         APT / "sources.list",

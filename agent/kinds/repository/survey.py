@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from agent.host import Probe
+from agent.host import Probe, entry_at
 from agent.kinds import Found
 from agent.kinds.repository.deb822 import Stanza, plain, stanzas
 from agent.kinds.repository.others import APT, LARGEST, SOURCES
@@ -18,7 +18,7 @@ _CALLED: Final = {"signed-by": "signed_by", "trusted": "trusted", "enabled": "en
 
 def survey(probe: Probe) -> Iterator[Found]:
     """Yield the sources in a file of their own with one stanza; of others, why a person has to write them."""
-    if probe.entries((str(SOURCES),))[str(SOURCES)] is None:
+    if entry_at(probe, SOURCES) is None:
         return
     if b"deb" in (probe.content(APT / "sources.list", limit=LARGEST) or b""):
         yield _by_hand("sources.list", APT / "sources.list", "is in the one-line style")

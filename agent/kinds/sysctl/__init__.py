@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import ClassVar
 
 from agent.errors import HostError
-from agent.host import FileType, Probe, shown
+from agent.host import FileType, Probe, entry_at, shown
 from agent.kinds import Found, Kind
 from agent.kinds.sysctl.files import Assignment, assignments, at_boot
 from agent.kinds.sysctl.words import FOLDER, LONGEST, OURS, checked_name, checked_value, file, live, same
@@ -95,9 +95,9 @@ def _observed(
         if want is None:
             return None if ours is None else Setting(ours=ours)
         value, writable = _live(probe, name)
+        folder = entry_at(probe, FOLDER) is not None
     except HostError as error:
         return error
-    folder = probe.entries((str(FOLDER),))[str(FOLDER)] is not None
     return Setting(live=value, writable=writable, ours=ours, boot=boot.get(name), folder=folder)
 
 
@@ -112,9 +112,7 @@ def _ours(probe: Probe, name: str) -> str | None:
 def _live(probe: Probe, name: str) -> tuple[str, bool]:
     """Return the value now, and whether it can be set; raises HostError."""
     path = live(name)
-    there = probe.entries((str(path),))[str(path)]
-    if isinstance(there, HostError):
-        raise there
+    there = entry_at(probe, path)
     if there is None or there.type is not FileType.FILE:
         raise HostError(
             f"this kernel has no parameter {name} now: {path} is {'missing' if there is None else 'no file'}",

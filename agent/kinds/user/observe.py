@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from agent.errors import HostError
-from agent.host import Accounts, Entry, FileType, PasswdEntry, Probe, shown
+from agent.host import Accounts, Entry, FileType, PasswdEntry, Probe, entry_at, shown
 from agent.kinds.user.spec import UserSpec
 
 DEFAULTS = PurePosixPath("/etc/default/useradd")
@@ -143,9 +143,7 @@ class _Looking:
             return "", error
 
     def _hash_in(self, path: str) -> str:
-        entry = self.probe.entries([path])[path]
-        if isinstance(entry, HostError):
-            raise entry
+        entry = entry_at(self.probe, path)
         if entry is None:
             raise MissingError(
                 f"{path}: is missing", hint="put the hash there: openssl passwd -6, or mkpasswd"
@@ -179,7 +177,7 @@ class _Looking:
             return None
 
     def _home_at(self, path: PurePosixPath, name: str, want: UserSpec, line: PasswdEntry | None) -> Home:
-        folder = self._entry(path)
+        folder = entry_at(self.probe, path)
         if folder is not None and folder.type is not FileType.DIRECTORY:
             raise HostError(f"{shown(path)}: is to be the home of {name}, and is no folder")
         its_own = folder is None or (line is not None and folder.uid == line.uid)
@@ -188,10 +186,10 @@ class _Looking:
 
     def _with_keys(self, home: Home) -> Home:
         """Return the home with what ssh reads in it. The folder is the user's: nothing in it is followed or trusted."""
-        ssh = self._entry(home.ssh_path)
+        ssh = entry_at(self.probe, home.ssh_path)
         if ssh is not None and ssh.type is not FileType.DIRECTORY:
             raise HostError(f"{shown(home.ssh_path)}: is no folder", hint="look who made it, and remove it")
-        keys = self._entry(home.keys_path)
+        keys = entry_at(self.probe, home.keys_path)
         if keys is not None and keys.type is not FileType.FILE:
             raise HostError(
                 f"{shown(home.keys_path)}: is no regular file", hint="look who made it, and remove it"
@@ -212,12 +210,6 @@ class _Looking:
         if data is not None and len(data) == LONGEST_KEYS:
             raise HostError(f"{shown(path)}: has more than {LONGEST_KEYS >> 20} MiB: it is not read")
         return data or b""
-
-    def _entry(self, path: PurePosixPath) -> Entry | None:
-        found = self.probe.entries([str(path)])[str(path)]
-        if isinstance(found, HostError):
-            raise found
-        return found
 
     def _base(self) -> PurePosixPath:
         """Return where useradd(8) makes homes."""
