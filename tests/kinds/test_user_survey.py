@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from agent.documents.decode import decode
+from agent.documents.emit import emit
 from agent.documents.parse import parse
 from agent.errors import HostError
 from agent.kinds import AnyKind
@@ -51,7 +51,7 @@ def entries(kind: AnyKind, fake: FakeHost) -> dict[str, Any]:
 def left_to_do(kind: AnyKind, fake: FakeHost, declared: Mapping[str, Any]) -> list[Any]:
     wants = {}
     for name, entry in declared.items():
-        node = parse(json.dumps(entry).encode(), "adopted.yaml")
+        node = parse(emit(entry).encode(), "adopted.yaml")
         assert node is not None
         wants[kind.name(name)] = decode(node, kind.spec)
     haves = kind.observe(fake.probe(), wants)

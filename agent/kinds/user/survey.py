@@ -89,6 +89,13 @@ def _entry(spec: UserSpec) -> object:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, tuple):
-        return [str(each) for each in value]
-    return str(value) if isinstance(value, str) else value
+    match value:
+        case tuple():
+            return [str(each) for each in value]
+        case str():
+            return str(value)
+        case bool():
+            return value
+        case int():
+            return int(value)
+    return value
