@@ -106,11 +106,11 @@ class Group(Kind[GroupSpec, GroupState]):
             raise _other_gid(name, want.gid, line.gid)
 
     def survey(self, probe: Probe) -> Iterable[Found]:
-        """Yield the groups of people that are not the primary one of a user of theirs; raises HostError."""
+        """Yield the groups of people but those that a new user gets by its own name; raises HostError."""
         accounts = probe.accounts()
-        primary = {user.gid for user in accounts.users.values() if user.uid in accounts.uids}
+        own = {(user.name, user.gid) for user in accounts.users.values() if user.uid in accounts.uids}
         for line in sorted(accounts.groups.values(), key=lambda line: line.name):
-            if line.gid in accounts.gids and line.gid not in primary:
+            if line.gid in accounts.gids and (line.name, line.gid) not in own:
                 yield _found(line)
         for name, error in sorted(accounts.broken_groups.items()):
             yield Found(name=name, entry=None, skipped=error.reason)
