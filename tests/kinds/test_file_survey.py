@@ -31,6 +31,12 @@ def test_what_was_changed_is_taken_over_with_its_content() -> None:
     assert [Found(name="/etc/a", entry={"source": "files/etc/a"}, files={"files/etc/a": b"two\n"})] == found
 
 
+def test_what_a_new_file_would_not_get_is_declared() -> None:
+    (found,) = surveyed(f"/etc/a {ONE}", a=Node.file(b"two\n", mode=0o755))
+
+    assert {"source": "files/etc/a", "mode": "0755"} == found.entry
+
+
 def test_what_was_removed_is_declared_absent() -> None:
     assert [Found(name="/etc/a", entry="absent")] == surveyed(f"/etc/a {ONE}")
 

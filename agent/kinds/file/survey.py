@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from agent.errors import HostError
@@ -13,6 +13,7 @@ from agent.kinds.file.names import checked_name
 
 LARGEST = 1 << 20  # bytes: what is larger is data, and no configuration
 EVERYBODY_READS = 0o004
+NEW = 0o644  # the mode of a file that is declared without one
 OBSOLETE = frozenset({"obsolete", "remove-on-upgrade"})  # of no installed package any more: dpkg-query(1)
 
 
@@ -73,4 +74,14 @@ def _edited(path: str, md5: str, entry: Entry, probe: Probe) -> Found | None:
     if len(data) > LARGEST:
         return Found(name=path, entry=None, skipped=f"was changed, and has more than {LARGEST >> 20} MiB")
     beside = f"files{path}"
-    return Found(name=path, entry={"source": beside}, files={beside: data})
+    return Found(name=path, entry={"source": beside, **_unusual(entry, probe)}, files={beside: data})
+
+
+def _unusual(entry: Entry, probe: Probe) -> Mapping[str, str]:
+    """Return what a new file would not get by itself; raises HostError."""
+    said = {} if entry.mode == NEW else {"mode": f"{entry.mode:04o}"}
+    if entry.uid:
+        said["owner"] = probe.accounts().user_of(entry.uid) or str(entry.uid)
+    if entry.gid:
+        said["group"] = probe.accounts().group_of(entry.gid) or str(entry.gid)
+    return said
