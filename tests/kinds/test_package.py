@@ -312,7 +312,14 @@ def test_a_survey_finds_what_somebody_chose() -> None:
     host = debian(
         installed={
             "bash": {"version": "5.2", "essential": True},
-            "tar": {"version": "1.34", "priority": "required"},
+            "tar": {
+                "version": "1.34",
+                "priority": "required",
+                "depends": ["libacl1 (>= 2.2) | gone", "tar-data"],
+            },
+            "libacl1": {"version": "2.3", "depends": ["libc6"]},
+            "libc6": "2.36",
+            "tar-words": {"version": "1", "provides": "tar-data (= 1)"},
             "libfoo": {"version": "1.2", "auto": True},
             "gone": {"version": "1.0", "status": "config-files"},
             "half": {"version": "1.0", "status": "half-configured"},

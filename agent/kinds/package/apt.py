@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from agent.errors import HostError
 from agent.host import Probe
 from agent.kinds._aptlists import is_blank, torn
-from agent.kinds.package import aptindex, aptsaid, dpkg
+from agent.kinds.package import aptindex, aptsaid, dpkg, dpkgbase
 from agent.kinds.package.manager import Database, Hints, Index, Offer, Order, Simulation
 from agent.model import Run
 
@@ -115,6 +115,9 @@ class Apt:
 
         paths = (dpkg.STATUS, dpkg.JOURNAL, dpkg.MARKS, *aptindex.files(probe))
         return probe.remembered("package:spare", paths, ask)
+
+    def base(self, probe: Probe) -> frozenset[str]:
+        return dpkgbase.base(probe, self.database(probe))
 
     def vital(self, probe: Probe) -> frozenset[str]:
         release = (probe.content(KERNEL, limit=256) or b"").decode("utf-8", "replace").strip()

@@ -158,6 +158,9 @@ class Manager(Protocol):
     def spare(self, probe: Probe) -> tuple[str, ...]:
         """Return what was installed for others and is needed by nobody any more."""
 
+    def base(self, probe: Probe) -> frozenset[str]:
+        """Return names of what every host has: its base system, and what that needs."""
+
     def vital(self, probe: Probe) -> frozenset[str]:
         """Return names of what this host and trued itself run on, beyond what the database says is essential."""
 

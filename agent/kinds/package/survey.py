@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from agent.host import Probe
 from agent.kinds import Found
 from agent.kinds.package.decide import listed
-from agent.kinds.package.manager import Database, Installed
+from agent.kinds.package.manager import Database
 from agent.kinds.package.managers import of_host
 from agent.kinds.package.spec import PRESENT
 
@@ -31,9 +31,10 @@ def _trouble(database: Database, name: str) -> str:
 def survey(probe: Probe) -> Iterator[Found]:
     """Yield what was installed for its own sake, without what every host has; raises HostError."""
     manager = of_host(probe)
-    database = manager.database(probe)
+    database, base = manager.database(probe), manager.base(probe)
     every = (one for group in database.packages.values() for one in group)
-    for name, one in sorted((database.called(one), one) for one in every if _is_chosen(one)):
+    chosen = (one for one in every if one.there and not one.auto and (one.held or one.name not in base))
+    for name, one in sorted((database.called(one), one) for one in chosen):
         if not one.whole:
             yield Found(
                 name=name,
@@ -44,7 +45,3 @@ def survey(probe: Probe) -> Iterator[Found]:
             yield Found(name=name, entry={"version": one.version, "hold": True})
         else:
             yield Found(name=name, entry=PRESENT)
-
-
-def _is_chosen(one: Installed) -> bool:
-    return one.there and not (one.auto or one.usual or one.vital)

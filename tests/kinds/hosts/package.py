@@ -73,6 +73,9 @@ class Debian:
     def dpkg_query(self, argv: tuple[str, ...], stdin: bytes) -> Answer:
         dpkg = Deb(version="1.21", essential=True, priority="required")
         rows = {"dpkg": dpkg, **self.installed}
+        if "${Depends}" in argv[-1]:
+            needs = (f"{name}\t{', '.join(deb.depends)}\t" for name, deb in rows.items())
+            return Answer(0, "".join(f"{line}\n" for line in needs), "")
         return Answer(0, "".join(_row(name, deb) for name, deb in rows.items()), "")
 
     def dpkg(self, argv: tuple[str, ...], stdin: bytes) -> Answer:
