@@ -11,7 +11,7 @@ from agent.cli.planview import Shown, shown, summary, totals
 from agent.cli.screen import Screen
 from agent.cycle import Preview, preview
 from agent.errors import HostError
-from agent.model import Change
+from agent.model import Change, Run, Step
 from agent.status.text import aligned, footnoted, visible
 
 FOUND_CHANGES = 2
@@ -102,6 +102,14 @@ def _entry(entry: Shown) -> dict[str, object]:
         "cause": entry.cause or None,
         "why": entry.why,
         "origin": entry.origin or None,
-        "steps": [{"step": type(step).__name__, "why": step.why} for step in entry.steps],
+        "steps": [_step(step) for step in entry.steps],
         "diff": list(entry.diff),
     }
+
+
+def _step(step: Step) -> dict[str, object]:
+    """Return what a step does; a command as it would be run, without what it is told on stdin."""
+    does: dict[str, object] = (
+        {"run": [*step.argv, *step.operands]} if isinstance(step, Run) else {"path": str(step.path)}
+    )
+    return {"step": type(step).__name__, **does, "why": step.why}

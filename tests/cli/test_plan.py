@@ -123,7 +123,7 @@ def test_a_plan_for_a_program(box: Box) -> None:
         "cause": "commit",
         "why": "file is missing",
         "origin": "base/base.yaml:2",
-        "steps": [{"step": "WriteFile", "why": "file is missing"}],
+        "steps": [{"step": "WriteFile", "path": "/etc/motd", "why": "file is missing"}],
         "diff": ["@@ -0,0 +1 @@", "+hello"],
     } == said.data["entries"][1]
     assert 2 == said.data["totals"]["create"]
