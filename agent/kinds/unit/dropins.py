@@ -46,7 +46,8 @@ def _applied(name: str, have: UnitState, *, changed: bool, stale: Stale) -> Iter
     """Yield what makes systemd read it, and the unit run with it; a restart that was cut short is made good."""
     unit = unit_of(name)
     restart = (changed or stale is Stale.RESTART) and have.runs and not have.stops
-    if changed or have.reload_needed:
+    # Of what is masked systemd reads no drop-in, and says at all times that it should: systemd 252.
+    if changed or (have.reload_needed and have.load != "masked"):
         yield daemon_reload("" if changed else "systemd has not read its drop-ins anew")
     if restart and unit != OURS and not is_template(unit):
         # In the words in which the unit restarts itself: what both ask for is done once.
