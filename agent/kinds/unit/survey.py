@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -11,7 +12,15 @@ from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
 from agent.kinds import Found
 from agent.kinds.unit import systemd
-from agent.kinds.unit.names import FOLDER, OURS, checked_drop_in, checked_name, is_template
+from agent.kinds.unit.names import (
+    FOLDER,
+    OURS,
+    checked_drop_in,
+    checked_name,
+    is_template,
+    shipped,
+    template_of,
+)
 from agent.kinds.unit.observe import observe
 from agent.kinds.unit.spec import UnitSpec
 from agent.kinds.unit.state import UnitState
@@ -19,6 +28,7 @@ from agent.kinds.unit.text import LARGEST, is_empty, named
 
 EVERYBODY_READS: Final = 0o004
 NULL: Final = "/dev/null"
+_DEFAULT: Final = re.compile(r"^DefaultInstance=(.+?)\s*$", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -46,7 +56,7 @@ def survey(probe: Probe) -> Iterator[Found]:
             _gather(probe, name, entry, found)
         except _LeftError as why:
             yield Found(name=name, entry=None, skipped=str(why))
-    for name in _against_preset(probe):
+    for name in (*_against_preset(probe), *_instances(probe)):
         found.setdefault(name, _Unit()).entry.setdefault("enabled", True)
     wants = {name: UnitSpec(active=None if is_template(name) else True) for name in found}
     states = observe(probe, wants) if wants else {}
@@ -114,7 +124,8 @@ def _now(unit: _Unit, state: UnitState) -> Mapping[str, bool]:
     said: dict[str, bool] = {}
     if "source" in unit.entry and state.enabled in {"enabled", "disabled"}:
         said["enabled"] = state.enabled == "enabled"
-    if "source" in unit.entry and state.runs and not state.passing:
+    ours = "source" in unit.entry or template_of(state.id)
+    if ours and state.runs and not state.passing:
         said["active"] = True
     return said
 
@@ -146,3 +157,29 @@ def _against_preset(probe: Probe) -> Iterator[str]:
         name, _, preset, *_ = (*line.split(), "", "", "")
         if preset == "disabled" and name != OURS and _is_unit(name):
             yield name
+
+
+def _instances(probe: Probe) -> Iterator[str]:
+    """Yield the instances that somebody has enabled: `systemctl list-unit-files` has their templates only."""
+    for folder, entry in _standing(probe, PurePosixPath(FOLDER)):
+        if entry.type is not FileType.DIRECTORY or not folder.endswith((".wants", ".requires")):
+            continue
+        for name, link in _standing(probe, PurePosixPath(FOLDER) / folder):
+            if (
+                link.type is FileType.LINK
+                and _is_unit(name)
+                and template_of(name)
+                and not _by_default(probe, name)
+            ):
+                yield name
+
+
+def _by_default(probe: Probe, instance: str) -> bool:
+    """Return whether this is the instance that enabling the template of a package gives: getty@tty1.service."""
+    template = template_of(instance)
+    for path in shipped(template):
+        if isinstance(probe.entries((path,))[path], Entry):  # /lib may be a link, which is not followed
+            data = probe.content(PurePosixPath(path), limit=LARGEST) or b""
+            defaults = _DEFAULT.findall(data.decode("utf-8", "replace"))
+            return instance in {template.replace("@.", f"@{default}.") for default in defaults}
+    return False
