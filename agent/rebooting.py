@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,11 +23,6 @@ DAY = timedelta(days=1)
 REBOOT = Run(argv=("systemctl", "reboot", "--no-wall"), why="the machine asks for it")
 
 
-def uptime() -> timedelta:
-    """Return how long the machine is up, with the time that it was suspended."""
-    return timedelta(seconds=time.clock_gettime(time.CLOCK_BOOTTIME))
-
-
 class Rebooter:
     """Considers after each cycle whether now is the time."""
 
@@ -38,7 +32,7 @@ class Rebooter:
         state_dir: Path,
         *,
         now: Callable[[], datetime],
-        uptime: Callable[[], timedelta] = uptime,
+        uptime: Callable[[], timedelta],
     ) -> None:
         self._host = host
         self._stamp = state_dir / "rebooted"

@@ -14,6 +14,7 @@ from agent.cycle import Pulse, run_cycle
 from agent.host.journal import setup_logging
 from agent.host.lock import cycle_lock, daemon_lock
 from agent.host.notify import Notifier
+from agent.host.reboot import uptime
 from agent.model import Report
 from agent.rebooting import Rebooter
 
@@ -45,7 +46,7 @@ class Resident:
         def tell(report: Report, pulse: Pulse) -> None:
             teller.tell(report, pulse.interruptible)
 
-        rebooter = Rebooter(parts.agent.host, parts.settings.state_dir, now=parts.agent.now)
+        rebooter = Rebooter(parts.agent.host, parts.settings.state_dir, now=parts.agent.now, uptime=uptime)
         wanted = parts.settings.reboot is Reboot.WHEN_REQUIRED
         return daemon.Work(
             cycle=cycle,

@@ -1,10 +1,12 @@
-"""Whether this machine waits for a reboot, and why. Only reads."""
+"""Whether this machine waits for a reboot, why, and how long ago the last one was. Only reads."""
 
 from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -22,6 +24,20 @@ def reasons(root: Path = Path("/"), running: str = "") -> tuple[str, ...]:
     in /boot tells.
     """
     return (*_asked(root), *_kernel(root, running or os.uname().release))
+
+
+def uptime() -> timedelta:
+    """
+    Return how long the machine is up, with the time that it was suspended; nothing where that cannot be told.
+
+    That is the age of process 1: in a container the kernel's own uptime is the outer machine's, and months long.
+    """
+    try:
+        # Field 22 of proc_pid_stat(5), in ticks since the kernel's boot; field 2 may hold anything, in brackets.
+        ticks = int(Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return timedelta()
+    return timedelta(seconds=time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def _asked(root: Path) -> Iterable[str]:
