@@ -36,6 +36,10 @@ PULSE = 5.0  # seconds between two signs of life while a command is waited for
 LINGER = 0.2  # seconds for output that is still in the pipes when the command has ended
 
 
+class TimeUpError(HostError):
+    """A command did not end in time."""
+
+
 @dataclass(slots=True)
 class _Tail:
     """The last bytes of a stream, and how many there were."""
@@ -58,7 +62,7 @@ class _Tail:
 def act(
     argv: tuple[str, ...], *, stdin: bytes = b"", timeout: float, beat: Callable[[], None] = lambda: None
 ) -> None:
-    """Run a command that changes something; raises HostError unless it exits 0 in time. `beat`: see `Host.perform`."""
+    """Run a command that changes something; raises HostError unless it exits 0, TimeUpError unless in time. `beat`: see `Host.perform`."""
     answer, _ = _run(argv, stdin, timeout, TAIL, beat)
     if answer.code != 0:
         raise failed(argv, answer)
@@ -97,7 +101,7 @@ def _run(
             _converse(process, stdin, out, err, time.monotonic() + timeout, beat)
         except subprocess.TimeoutExpired:
             _kill_group(process)
-            raise HostError(
+            raise TimeUpError(
                 f"`{_pasteable(argv)}` did not end within {timeout:g} s and was killed{excerpt(err.text)}"
             ) from None
         except BaseException:

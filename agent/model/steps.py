@@ -93,6 +93,9 @@ class Run:
     unseen: Stale = (
         Stale.NO
     )  # what it does leaves no trace that a look could find: it is done until it succeeds
+    patient: bool = (
+        False  # what it asks for goes on without it: when its time is up, a look tells how that went
+    )
     common: bool = False  # if it fails, it fails for all that it was joined for: none of them is tried alone
     explain: tuple[str, ...] = ()  # a command that only looks, whose last lines tell why this one failed
     hint: str = ""  # the way out, where it fails

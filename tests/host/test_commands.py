@@ -83,6 +83,13 @@ def test_after_its_time_the_whole_group_is_killed(local: Local, tmp_path: Path) 
     assert not _runs(pid)
 
 
+def test_what_goes_on_by_itself_is_not_waited_for_longer_than_its_time(local: Local) -> None:
+    """As a unit that takes long to start: it is judged by a look."""
+    local.perform(Run(argv=(*SH, "sleep 60"), timeout=0.3, patient=True, why=""))
+    with pytest.raises(HostError, match="exited with 3"):
+        local.perform(Run(argv=(*SH, "exit 3"), timeout=60, patient=True, why=""))
+
+
 def test_what_stays_in_the_background_is_not_waited_for(local: Local, tmp_path: Path) -> None:
     start = time.monotonic()
     run(local, *SH, f"sleep 5 & echo $! > {tmp_path}/pid; exit 0")

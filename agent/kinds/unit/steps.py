@@ -50,8 +50,13 @@ def reset(name: str) -> Run:
 
 
 def alone(verb: str, name: str, unseen: Stale, why: str) -> Run:
-    """Return what restarts or reloads one unit: never joined, so that the failure of another repeats nothing."""
-    return Run(argv=(*_UNITS, verb, "--", name), unseen=unseen, explain=explain(name), why=why)
+    """
+    Return what restarts or reloads one unit: never joined, so that the failure of another repeats nothing.
+
+    systemd goes on when nobody waits any more. What takes longer to start than that must not be restarted for it: it would
+    never come to its end.
+    """
+    return Run(argv=(*_UNITS, verb, "--", name), unseen=unseen, patient=True, explain=explain(name), why=why)
 
 
 def restarted(name: str, have: UnitState, why: str, unseen: Stale = Stale.RESTART) -> Iterator[Step]:
@@ -60,7 +65,8 @@ def restarted(name: str, have: UnitState, why: str, unseen: Stale = Stale.RESTAR
         yield Run(argv=(*_UNITS, "stop", "--", *have.serving), why="")
     yield alone("restart", name, unseen, why)
     if have.serving:
-        yield Run(argv=(*_UNITS, "start", "--", *have.serving), explain=explain(have.serving[0]), why="")
+        again = (*_UNITS, "start", "--", *have.serving)
+        yield Run(argv=again, patient=True, explain=explain(have.serving[0]), why="")
 
 
 def written(path: str, content: Content, why: str, *, checked_as: str = "") -> WriteFile:
@@ -173,7 +179,13 @@ def _start(name: str, have: UnitState) -> Iterator[Step]:
     if have.serving:
         yield from restarted(name, have, _why_start(have), Stale.NO)
         return
-    yield Run(argv=(*_UNITS, "start", "--"), operands=(name,), explain=explain(name), why=_why_start(have))
+    yield Run(
+        argv=(*_UNITS, "start", "--"),
+        operands=(name,),
+        patient=True,
+        explain=explain(name),
+        why=_why_start(have),
+    )
     yield from _settle(name)
 
 

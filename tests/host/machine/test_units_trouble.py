@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from tests.host.machine.host import Host
-from tests.host.machine.units import INSTALL, RUNS, SLEEPS, applied, state, units
+from pathlib import Path
+
+import pytest
+
+from tests.host.machine.host import CONFIG, Host
+from tests.host.machine.python import PLACE
+from tests.host.machine.units import INSTALL, RUNS, SLEEPS, STARTS, applied, starts, state, units
 
 
 def test_a_unit_that_cannot_be_had_holds_up_no_other(managed: Host) -> None:
@@ -134,3 +139,25 @@ def test_what_keeps_failing_says_the_same_again(managed: Host) -> None:
     first = applied(managed, 3)
 
     assert first == applied(managed, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["Type=oneshot", "Type=notify\nNotifyAccess=all"])
+def test_what_takes_longer_than_trued_waits_comes_to_its_end(managed: Host, way: str) -> None:
+    """A restart that is owed is not made once more while it is still on its way: it would never arrive."""
+    machine = managed.machine
+    machine.put("/srv/hurried.py", (Path(__file__).parent / "hurried.py").read_bytes())
+    takes = f"echo %n >>{STARTS}; sleep 12; systemd-notify --ready || true"
+    stays = "" if "oneshot" in way else "; exec sleep infinity"
+    text = f"[Service]\n{way}\nExecStart=/bin/sh -c '{takes}{stays}'\n"
+    entry = {"content": text, "active": True, "restart_on": ["file:/etc/long.conf"]}
+    for greeting in ("hello", "bye"):
+        managed.declare(
+            {"units": {"long.service": entry}, "files": {"/etc/long.conf": {"content": greeting}}}
+        )
+        for _ in range(2):
+            assert 0 == machine.run(f"{PLACE}/bin/python", "/srv/hurried.py", CONFIG, "3").code
+    machine.run("systemctl", "start", "long.service")  # waits for what is on its way
+
+    assert 2 == len(starts(machine))
+    assert "nothing to do" in managed.trued("plan", code=0)

@@ -1,0 +1,36 @@
+"""One real `trued apply` that waits for no command longer than some seconds: `hurried.py CONFIG SECONDS`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from agent.cli.assemble import assembled
+from agent.cycle import run_cycle
+from agent.host import Host, Probe
+from agent.model import Run, Step
+
+
+class Hurried:
+    """The real host, with less time for each command."""
+
+    def __init__(self, host: Host, seconds: float) -> None:
+        self._host, self._seconds = host, seconds
+
+    def probe(self) -> Probe:
+        return self._host.probe()
+
+    def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
+        hurried = replace(step, timeout=self._seconds) if isinstance(step, Run) else step
+        self._host.perform(hurried, beat)
+
+
+def main(config: str, seconds: str) -> int:
+    with assembled(Path(config)) as parts:
+        return run_cycle(replace(parts.agent, host=Hurried(parts.agent.host, float(seconds)))).exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
