@@ -24,7 +24,8 @@ def service() -> Found:
     unit = _unit()
     if unit["LoadState"] == "not-found":
         return warning(
-            f"there is no {UNIT}", "install it: docs/daemon.md; or run cycles by hand: trued apply"
+            f"there is no {UNIT}",
+            "install it: scripts/install, see docs/install.md; or run cycles by hand: trued apply",
         )
     state = f"{unit['ActiveState']} ({unit['SubState']})"
     if unit["UnitFileState"] == "masked":

@@ -45,7 +45,7 @@ def answer(systemd: Path, unit: Mapping[str, str]) -> None:
     [
         (RUNS, Standing.OK, "active (running), enabled, watchdog 10min", ""),
         (RUNS | {"ActiveState": "reloading"}, Standing.OK, "reloading (running), enabled, watchdog 10min", ""),
-        (GONE, Standing.WARNING, "there is no trued.service", "docs/daemon.md"),
+        (GONE, Standing.WARNING, "there is no trued.service", "docs/install.md"),
         (RUNS | {"ActiveState": "failed", "SubState": "failed"}, Standing.FAILED, "trued.service is failed (failed)", "journalctl -u trued.service"),
         (RUNS | {"ActiveState": "activating", "SubState": "auto-restart"}, Standing.FAILED, "trued.service is activating (auto-restart)", "journalctl"),
         (RUNS | {"ActiveState": "inactive", "UnitFileState": "masked"}, Standing.FAILED, "trued.service is masked", "systemctl unmask trued.service"),
