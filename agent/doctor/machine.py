@@ -14,6 +14,7 @@ from types import MappingProxyType
 from agent.doctor import AS_ROOT, Found, Standing, failed, ok, skipped, warning
 from agent.doctor.holders import holder
 from agent.host import commands
+from agent.model import few
 
 MIB = 1 << 20
 FULL, SCARCE = 16 * MIB, 256 * MIB  # bytes that are free
@@ -184,9 +185,8 @@ def packages() -> Found:
     ).out
     broken = unfinished(said)
     if broken:
-        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
         return failed(
-            f"not whole: {', '.join(broken[:5])}{more}",
+            f"not whole: {few(broken)}",
             "dpkg --configure -a; then: apt-get --fix-broken install",
         )
     return ok(f"{len(said.splitlines())} known to dpkg, all whole")

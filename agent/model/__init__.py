@@ -39,7 +39,17 @@ from agent.model.tree import (
     blob_hasher,
     blob_id,
 )
-from agent.model.words import AccountId, AccountName, Duration, Mode, ResourceId, Share, TreePath, quoted
+from agent.model.words import (
+    AccountId,
+    AccountName,
+    Duration,
+    Mode,
+    ResourceId,
+    Share,
+    TreePath,
+    few,
+    quoted,
+)
 
 __all__ = [
     "RELEASED",
@@ -86,5 +96,6 @@ __all__ = [
     "WriteFile",
     "blob_hasher",
     "blob_id",
+    "few",
     "quoted",
 ]

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from agent.errors import HostError
 from agent.model.steps import Run, Stale, Step
-from agent.model.words import ResourceId
+from agent.model.words import ResourceId, few
 
 
 class Drift(enum.StrEnum):
@@ -101,13 +101,8 @@ class Change:
         """The reasons of its steps, each once, in order; and what made it restart or reload."""
         reasons = dict.fromkeys(step.why for step in self.steps if step.why)
         if self.moved and any(isinstance(step, Run) and step.unseen for step in self.steps):
-            reasons[f"{_few(self.moved)} changed"] = None
+            reasons[f"{few(self.moved, 3)} changed"] = None
         return ", ".join(reasons)
-
-
-def _few(ids: tuple[ResourceId, ...]) -> str:
-    more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
-    return ", ".join(map(str, ids[:3])) + more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import ClassVar, Final, Self
 
@@ -14,6 +15,12 @@ LONGEST_QUOTE: Final = 80  # characters of a value that a message shows
 def quoted(text: str) -> str:
     """Return a value as a message shows it: in quotes, on one line, and not all of a long one."""
     return repr(text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…")
+
+
+def few(things: Collection[object], most: int = 5) -> str:
+    """Return the first of these, and how many more there are, as a part of a message."""
+    more = f" and {len(things) - most} more" if len(things) > most else ""
+    return ", ".join(map(str, islice(things, most))) + more
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +11,7 @@ from agent.kinds.package.manager import Hints, Installed, Offer, Order
 from agent.kinds.package.managers import MANAGERS
 from agent.kinds.package.spec import LATEST, PRESENT, PackageSpec
 from agent.kinds.package.state import State
-
-SHOWN: Final = 5  # versions or names in one message
+from agent.model import few
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +65,7 @@ def _absence(name: str, want: PackageSpec | None, have: State) -> Decision:
     if one is None or not one.there:
         if want is not None and have.provided_by:
             raise HostError(
-                f"{name} is a virtual package, provided by {listed(have.provided_by)}: declare these absent"
+                f"{name} is a virtual package, provided by {few(have.provided_by)}: declare these absent"
             )
         return Decision(purge=True, why="its configuration is left") if purge and one else NOTHING
     if have.vital:
@@ -88,7 +86,7 @@ _BY_HAND: Final = "whoever really wants that does it by hand"
 def _provided(name: str, want: PackageSpec, have: State) -> Decision:
     if want.is_exact or want.hold is not None:
         raise HostError(
-            f"{name} is a virtual package, provided by {listed(have.provided_by)}: it has no version and no hold",
+            f"{name} is a virtual package, provided by {few(have.provided_by)}: it has no version and no hold",
             hint="declare the package that provides it",
         )
     return NOTHING
@@ -157,11 +155,11 @@ def _offered(name: str, want: PackageSpec, have: State) -> str:
         return version
     dated = f" (read on {have.dated})" if have.dated else ", which was never read"
     if offer is None:
-        hint = f"did you mean {listed(have.near)}?" if have.near else "is its repository declared?"
+        hint = f"did you mean {few(have.near)}?" if have.near else "is its repository declared?"
         raise NotYetError(f"there is no package {name} in the index{dated}", hint=hint)
     if offer.virtual and have.near:
         raise NotYetError(
-            f"{name} is a virtual package", hint=f"declare one that provides it: {listed(have.near)}"
+            f"{name} is a virtual package", hint=f"declare one that provides it: {few(have.near)}"
         )
     if not offer.versions:
         raise NotYetError(
@@ -170,11 +168,11 @@ def _offered(name: str, want: PackageSpec, have: State) -> str:
         )
     if want.is_exact:
         raise NotYetError(
-            f"no source has {name} {want.version}; there is {listed(offer.versions)}{dated}",
+            f"no source has {name} {want.version}; there is {few(offer.versions)}{dated}",
             hint="declare one of these, or a source that has it",
         )
     raise NotYetError(
-        f"the host's settings prefer no version of {name}, of {listed(offer.versions)}",
+        f"the host's settings prefer no version of {name}, of {few(offer.versions)}",
         hint=f"see {_way_out(have).offers.format(name)} for the pins",
     )
 
@@ -197,9 +195,3 @@ def _is_older(version: str, one: Installed, offer: Offer | None) -> bool:
 
 def _way_out(have: State) -> Hints:
     return MANAGERS[have.manager].hints
-
-
-def listed(names: Collection[str]) -> str:
-    """Return some of these names as the end of a message."""
-    few = ", ".join(tuple(names)[:SHOWN])
-    return few if len(names) <= SHOWN else f"{few} and {len(names) - SHOWN} more"

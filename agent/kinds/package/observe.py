@@ -15,6 +15,7 @@ from agent.kinds.package.managers import of_host
 from agent.kinds.package.spec import LATEST, PackageSpec
 from agent.kinds.package.state import State
 from agent.kinds.package.together import Verdict, Wished, judge
+from agent.model import few
 
 Wants: TypeAlias = Mapping[str, PackageSpec | None]
 States: TypeAlias = dict[str, State | HostError]
@@ -68,7 +69,7 @@ class _Looking:
         if self.database.interrupted:
             return "an earlier transaction was interrupted"
         others = self._others()
-        return f"{', '.join(others[:3])} {'is' if len(others) == 1 else 'are'} not whole" if others else ""
+        return f"{few(others, 3)} {'is' if len(others) == 1 else 'are'} not whole" if others else ""
 
     def _others(self) -> list[str]:
         """Return what is not whole, and is not to be made so by a step of its own."""

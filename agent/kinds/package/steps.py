@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from agent.errors import HostError
-from agent.kinds.package.decide import Decision, decide, listed
+from agent.kinds.package.decide import Decision, decide
 from agent.kinds.package.manager import Manager, Simulation
 from agent.kinds.package.managers import MANAGERS
 from agent.kinds.package.spec import PackageSpec
 from agent.kinds.package.state import State
-from agent.model import Remove, Step
+from agent.model import Remove, Step, few
 
 _UNSEEN: Final = State(manager=next(iter(MANAGERS)))  # of something that nobody has looked for
 
@@ -57,11 +57,11 @@ def _why(decision: Decision, have: State) -> str:
 def _told(besides: Simulation) -> Iterator[str]:
     """Yield what else would happen, as in "also installs libfoo 1.2"."""
     if besides.installs:
-        yield f"also installs {listed([' '.join(pair) for pair in besides.installs.items()])}"
+        yield f"also installs {few([' '.join(pair) for pair in besides.installs.items()])}"
     if besides.upgrades:
-        yield f"also upgrades {listed([f'{name} to {after}' for name, (_, after) in besides.upgrades.items()])}"
+        yield f"also upgrades {few([f'{name} to {after}' for name, (_, after) in besides.upgrades.items()])}"
     if besides.removes:
-        yield f"also removes {listed(besides.removes)}"
+        yield f"also removes {few(besides.removes)}"
 
 
 def prepare(wants: Mapping[str, PackageSpec | None], haves: Mapping[str, object]) -> Iterator[Step]:
@@ -88,7 +88,7 @@ def objection(have: State | None, going: Collection[str]) -> str:
     if not removes:
         return ""
     return (
-        f"this would remove {listed(removes)}, which nobody asked for;"
+        f"this would remove {few(removes)}, which nobody asked for;"
         " declare what is to go as absent, or let it through once: trued apply --allow-removals"
     )
 
@@ -96,5 +96,5 @@ def objection(have: State | None, going: Collection[str]) -> str:
 def leaves(have: State) -> str:
     """Return why something of ours that is no longer declared has to stay, or nothing."""
     if have.provided_by:
-        return f"it is virtual, and provided by {listed(have.provided_by)}"
+        return f"it is virtual, and provided by {few(have.provided_by)}"
     return "it is essential to this host or to trued" if have.vital else ""

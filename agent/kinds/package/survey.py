@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from agent.host import Probe
 from agent.kinds import Found
-from agent.kinds.package.decide import listed
 from agent.kinds.package.manager import Database
 from agent.kinds.package.managers import of_host
 from agent.kinds.package.spec import PRESENT
+from agent.model import few
 
 
 def notices(probe: Probe) -> Iterator[str]:
@@ -18,9 +18,9 @@ def notices(probe: Probe) -> Iterator[str]:
     database = manager.database(probe)
     if database.broken:
         words = [f"{name} ({_trouble(database, name)})" for name in database.broken]
-        yield f"packages that are not whole: {listed(words)}; see {manager.hints.audit}"
+        yield f"packages that are not whole: {few(words)}; see {manager.hints.audit}"
     if spare := manager.spare(probe):
-        yield f"packages no longer needed: {listed(spare)}; {manager.hints.tidy} removes them"
+        yield f"packages no longer needed: {few(spare)}; {manager.hints.tidy} removes them"
 
 
 def _trouble(database: Database, name: str) -> str:
