@@ -8,7 +8,7 @@ remove, one daemon-reload, reset-failed, start, restart or reload. What enables 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -16,7 +16,7 @@ from agent.errors import HostError
 from agent.kinds.unit.check import agrees, check
 from agent.kinds.unit.names import OURS, is_template, path_of, stem
 from agent.kinds.unit.spec import UnitSpec
-from agent.kinds.unit.state import UnitState
+from agent.kinds.unit.state import RUNNING, UnitState
 from agent.kinds.unit.systemd import explain
 from agent.model import Content, Remove, Run, Stale, Step, WriteFile
 
@@ -25,6 +25,11 @@ SETTLING: Final = "1"  # seconds
 _FILES: Final = ("systemctl", "--no-ask-password", "--no-reload")
 _UNITS: Final = ("systemctl", "--no-ask-password")
 _ENABLED: Final = frozenset({"enabled", "enabled-runtime"})
+# Why a unit is enabled, by how it is so far; one that is enabled already is so anew.
+_WHY_ENABLE: Final[Mapping[str, str]] = {
+    "enabled": "",
+    "enabled-runtime": "is enabled until the next boot only",
+}
 
 
 def steps(name: str, want: UnitSpec | None, have: UnitState, stale: Stale) -> tuple[Step, ...]:
@@ -118,15 +123,9 @@ def _files(name: str, want: UnitSpec, have: UnitState) -> Iterator[Step]:
         yield Run(argv=(*_FILES, *runtime, "disable", "--"), operands=(name,), why="is enabled")
     if want.enabled and (rewritten or have.enabled != "enabled"):
         # A unit file that changes may say WantedBy= of another target: the links to the one before have to go.
-        again = rewritten and have.enabled == "enabled"
-        why = (
-            ""
-            if again
-            else "is not enabled"
-            if have.enabled != "enabled-runtime"
-            else "is enabled until the next boot only"
-        )
-        yield Run(argv=(*_FILES, "reenable" if again else "enable", "--"), operands=(name,), why=why)
+        verb = "reenable" if have.enabled == "enabled" else "enable"
+        why = _WHY_ENABLE.get(have.enabled, "is not enabled")
+        yield Run(argv=(*_FILES, verb, "--"), operands=(name,), why=why)
     if want.masked and have.enabled != "masked":
         yield Run(argv=(*_FILES, "mask", "--"), operands=(name,), why="is not masked")
 
@@ -151,11 +150,7 @@ def _running(name: str, want: UnitSpec, have: UnitState, stale: Stale, *, rewrit
     elif want.active and not have.runs:
         _check_loaded(name, have, rewritten=rewritten)
         yield from _start(name, have)
-    elif (
-        have.active in {"active", "reloading", "refreshing", "activating"}
-        and want.active is not False
-        and stale
-    ):
+    elif have.active in RUNNING and want.active is not False and stale:
         yield from _renewed(name, have, stale, rewritten=rewritten)
 
 
