@@ -36,6 +36,11 @@ Next: put the folder into the fleet repository, as hosts/<host>, read it through
   git add --all && git commit && git push
 then, on this host: trued plan"""
 
+README = """\
+What trued found on a host on {day}: packages that somebody chose, files of packages that somebody changed,
+units that somebody added, users and groups. `trued plan` on that host is empty for it.
+"""
+
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
     """Write the layer, and say what was taken over, what was not, and whether a plan for it is empty."""
@@ -65,7 +70,7 @@ def _write(
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
             repository = Path(beside)
             (repository / "fleet.yaml").write_text(FLEET)
-            for path, data in {"README.md": _README, **files}.items():
+            for path, data in {"README.md": _readme(), **files}.items():
                 target = repository / "layer" / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
@@ -76,10 +81,8 @@ def _write(
     return left
 
 
-_README = f"""\
-What trued found on a host on {now():%Y-%m-%d}: packages that somebody chose, files of packages that somebody changed,
-units that somebody added, users and groups. `trued plan` on that host is empty for it.
-""".encode()
+def _readme() -> bytes:
+    return README.format(day=f"{now():%Y-%m-%d}").encode()
 
 
 def _planned(repository: Path, known: Mapping[str, AnyKind], host: Local) -> Sequence[Planned]:
