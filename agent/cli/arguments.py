@@ -198,7 +198,9 @@ def _here(verbs: argparse._SubParsersAction[Parser]) -> None:
 
     apply = _verb(verbs, "apply", "one cycle, now: fetch, plan, apply, report", module="apply")
     apply.add_argument(
-        "--allow-removals", action="store_true", help="let through, once, more removals than limits.removals"
+        "--allow-removals",
+        action="store_true",
+        help="let through, once, more removals than limits.removals, and those that nobody asked for",
     )
     apply.add_argument(
         "--allow-rewrite",

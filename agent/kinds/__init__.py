@@ -117,7 +117,7 @@ class Kind(ABC, Generic[S, T]):
 
     def objection(self, name: str, want: S | None, have: T | None, going: Collection[str]) -> str:
         """
-        Return why a person has to say yes to this change first, or nothing.
+        Return why a person has to say yes to this change first, or nothing; how to say yes is added to it.
 
         `going`: names of this kind that are trued's own, and to go in this plan as well.
         """

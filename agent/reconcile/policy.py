@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import Final
 
 from agent.errors import HostError
 from agent.model import Change, DesiredState, Held, Plan, Planned, Verb
 from agent.reconcile.observe import Situation
+
+LET_THROUGH: Final = "to let it through once: trued apply --allow-removals"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,8 @@ def objection(
         return ""
     resource = situation.desired.resources.get(change.id)
     kind = situation.kinds[change.id.kind]
-    return kind.objection(change.id.name, resource.spec if resource else None, have, others)
+    reason = kind.objection(change.id.name, resource.spec if resource else None, have, others)
+    return f"{reason}; {LET_THROUGH}" if reason else ""
 
 
 def _objection(change: Change, plan: Plan, situation: Situation, policy: Policy) -> str:
@@ -78,12 +82,11 @@ def _not_allowed(change: Change, policy: Policy) -> str:
 def _too_many(removals: int, owned: int, desired: DesiredState, policy: Policy) -> str:
     if policy.allow_removals:
         return ""
-    way_out = "to let it through once: trued apply --allow-removals"
     if removals and not desired.resources:
-        return f"the declared state is empty, and would remove all {removals} that trued made; {way_out}"
+        return f"the declared state is empty, and would remove all {removals} that trued made; {LET_THROUGH}"
     if removals > policy.count and removals > policy.share * owned:
         return (
             f"{removals} removals of {owned} owned are more than limits.removals allows"
-            f" ({policy.count} and {policy.share:.0%}); {way_out}"
+            f" ({policy.count} and {policy.share:.0%}); {LET_THROUGH}"
         )
     return ""

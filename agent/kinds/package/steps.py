@@ -87,10 +87,7 @@ def objection(have: State | None, going: Collection[str]) -> str:
     removes = [name for name in have.removes if name not in going] if have else []
     if not removes:
         return ""
-    return (
-        f"this would remove {few(removes)}, which nobody asked for;"
-        " declare what is to go as absent, or let it through once: trued apply --allow-removals"
-    )
+    return f"this would remove {few(removes)}, which nobody asked for; declare what is to go as absent"
 
 
 def leaves(have: State) -> str:
