@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.host.machine.apt import Repository
 from tests.host.machine.host import Host
 from tests.host.machine.machine import End
@@ -77,6 +79,7 @@ def test_a_reboot_that_is_asked_for_is_told_everywhere(managed: Host, packages: 
     assert "reboot required" not in managed.reports()[0] + managed.trued("status")
 
 
+@pytest.mark.slow
 def test_by_default_nothing_is_rebooted(managed: Host, packages: Repository) -> None:
     served(managed, packages)
     settled(managed, managed.declare(STATE))
@@ -86,6 +89,7 @@ def test_by_default_nothing_is_rebooted(managed: Host, packages: Repository) -> 
     assert [ASKED] == managed.status()["reboot"]
 
 
+@pytest.mark.slow
 def test_a_reboot_that_mends_nothing_comes_once_a_day(
     manage: Callable[..., Host], packages: Repository
 ) -> None:
@@ -94,6 +98,7 @@ def test_a_reboot_that_mends_nothing_comes_once_a_day(
     machine = host.machine
     machine.put("/etc/systemd/system/asks.service", ASKS)
     machine.run("systemctl", "enable", "asks.service")
+    machine.run("sync")  # the reboot of a container does not
     commit = host.declare(STATE)
     rebooted(host)
 
@@ -114,6 +119,7 @@ def test_a_reboot_that_mends_nothing_comes_once_a_day(
     assert first < stamp(host)
 
 
+@pytest.mark.slow
 def test_what_is_not_well_is_not_rebooted(managed: Host, packages: Repository) -> None:
     """Something failed, then Git away, then something held; once that is over, it is."""
     served(managed, packages, reboot="when-required", limits={"removals": {"count": 0, "share": "0%"}})
