@@ -36,6 +36,7 @@ def make_resources(
     for entry in entries.values():
         for reference in (*entry.needs, *entry.restarts, *entry.reloads):
             _check_reference(reference, named, findings)
+    _check_rivals(parts, findings)
     if findings:
         return {}
     shared: dict[frozenset[ResourceId], frozenset[ResourceId]] = {}  # a thousand files have few folders
@@ -90,6 +91,17 @@ def _check_reference(reference: Reference, named: Mapping[ResourceId, object], f
         hint = near(str(reference.id), [str(id_) for id_ in named]) if few else ""
         message = f"there is no {str(reference.id)[:100]} among what this host is declared to have{hint}"
         findings.add(reference.place, reference.path, message)
+
+
+def _check_rivals(parts: Mapping[ResourceId, _Part], findings: Findings) -> None:
+    for id_, part in parts.items():
+        if part.weight == 0 or part.entry.kind.absent(part.spec):
+            continue
+        for rival in part.entry.kind.rivals(id_.name, part.spec, parts.keys()):
+            message = (
+                f"{id_} writes what {rival} (at {parts[rival].entry.place}) declares as well; take one away"
+            )
+            findings.add(part.entry.place, part.entry.path, message)
 
 
 def _resource(

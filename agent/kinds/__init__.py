@@ -10,8 +10,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from agent.errors import HostError
@@ -82,6 +83,10 @@ class Kind(ABC, Generic[S, T]):
         """Yield those of `declared` after a change of which this has to restart, by its nature."""
         return ()
 
+    def rivals(self, name: str, want: S, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
+        """Yield those of `declared` that would write the same file: each would undo what the other did."""
+        return ()
+
     @abstractmethod
     def observe(self, probe: Probe, wants: Mapping[str, S | None]) -> Mapping[str, T | HostError | None]:
         """
@@ -145,6 +150,11 @@ class Kind(ABC, Generic[S, T]):
 
 
 AnyKind: TypeAlias = Kind[Any, Any]
+
+
+def files_among(declared: Collection[ResourceId], *paths: PurePosixPath | str) -> Iterator[ResourceId]:
+    """Yield those of these paths that are declared as files."""
+    return (rid for path in paths if (rid := ResourceId("file", str(path))) in declared)
 
 
 def discover() -> Mapping[str, AnyKind]:

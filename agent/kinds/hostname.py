@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import ClassVar, Final
 
 from agent.errors import HostError
 from agent.host import FileType, Probe, entry_at, shown
-from agent.kinds import Found, Kind
-from agent.model import KeepFirst, Run, Stale, Step, Text, WriteFile, quoted
+from agent.kinds import Found, Kind, files_among
+from agent.model import KeepFirst, ResourceId, Run, Stale, Step, Text, WriteFile, quoted
 
 LIVE: Final = PurePosixPath("/proc/sys/kernel/hostname")
 FILE: Final = PurePosixPath("/etc/hostname")
@@ -59,6 +59,11 @@ class Hostname(Kind[HostnameSpec, Names]):
 
     def fingerprint(self, spec: HostnameSpec) -> object:
         return spec.name
+
+    def rivals(
+        self, name: str, want: HostnameSpec, declared: Collection[ResourceId]
+    ) -> Iterable[ResourceId]:
+        return files_among(declared, FILE)
 
     def observe(
         self, probe: Probe, wants: Mapping[str, HostnameSpec | None]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import ClassVar, Final
 
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe, entry_at, shown
-from agent.kinds import Found, Kind
-from agent.model import KeepFirst, MakeLink, Stale, Step, Text, WriteFile, quoted
+from agent.kinds import Found, Kind, files_among
+from agent.model import KeepFirst, MakeLink, ResourceId, Stale, Step, Text, WriteFile, quoted
 
 LINK: Final = PurePosixPath("/etc/localtime")
 TEXT: Final = PurePosixPath("/etc/timezone")
@@ -59,6 +59,11 @@ class Timezone(Kind[TimezoneSpec, Zone]):
 
     def fingerprint(self, spec: TimezoneSpec) -> object:
         return spec.zone
+
+    def rivals(
+        self, name: str, want: TimezoneSpec, declared: Collection[ResourceId]
+    ) -> Iterable[ResourceId]:
+        return files_among(declared, LINK, TEXT)
 
     def observe(
         self, probe: Probe, wants: Mapping[str, TimezoneSpec | None]

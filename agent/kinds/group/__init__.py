@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from agent.errors import HostError
 from agent.host import Accounts, GroupEntry, Probe
-from agent.kinds import Found, Kind
+from agent.kinds import Found, Kind, files_among
 from agent.model import AccountId, AccountName, Remove, ResourceId, Run, Sources, Stale, Step
+
+DATABASES: Final = ("/etc/group", "/etc/gshadow")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,9 @@ class Group(Kind[GroupSpec, GroupState]):
         """Yield the users, where the group is to go: no group goes while a user has it as the primary one."""
         if want.state == "absent":
             yield from sorted(rid for rid in declared if rid.kind == "user")
+
+    def rivals(self, name: str, want: GroupSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
+        return files_among(declared, *DATABASES)
 
     def observe(
         self, probe: Probe, wants: Mapping[str, GroupSpec | None]

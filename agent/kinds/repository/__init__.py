@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from agent.errors import HostError
 from agent.host import Probe
-from agent.kinds import Found, Kind
+from agent.kinds import Found, Kind, files_among
 from agent.kinds.repository import apt
 from agent.kinds.repository.apt import Source
 from agent.kinds.repository.keys import with_key
@@ -46,6 +46,12 @@ class Repository(Kind[RepositorySpec, Source]):
         for rid in declared:
             if rid.kind == "file" and (rid.name == want.signed_by or rid.name.startswith(SETTINGS)):
                 yield rid
+
+    def rivals(
+        self, name: str, want: RepositorySpec, declared: Collection[ResourceId]
+    ) -> Iterable[ResourceId]:
+        keyrings = () if want.key is None else apt.key_paths(name)
+        return files_among(declared, apt.path_of(name), *keyrings)
 
     def observe(
         self, probe: Probe, wants: Mapping[str, RepositorySpec | None]

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from agent.errors import HostError
 from agent.host import FileType, Probe, entry_at, shown
-from agent.kinds import Found, Kind
+from agent.kinds import Found, Kind, files_among
 from agent.kinds.sysctl.files import Assignment, assignments, at_boot
 from agent.kinds.sysctl.words import FOLDER, LONGEST, OURS, checked_name, checked_value, file, live, same
 from agent.model import MakeDirectory, Remove, ResourceId, Run, Stale, Step, Text, WriteFile
@@ -57,6 +57,9 @@ class Sysctl(Kind[SysctlSpec, Setting]):
         """Yield the package that has sysctl(8)."""
         if (procps := ResourceId("package", "procps")) in declared:
             yield procps
+
+    def rivals(self, name: str, want: SysctlSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
+        return files_among(declared, file(name))
 
     def observe(
         self, probe: Probe, wants: Mapping[str, SysctlSpec | None]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from agent.errors import HostError
 from agent.host import FileType, Probe
-from agent.kinds import Found, Kind
+from agent.kinds import Found, Kind, files_among
 from agent.kinds.unit import dropins
 from agent.kinds.unit.expand import expand
 from agent.kinds.unit.names import checked_name, path_of, stem, template_of, unit_of
@@ -64,6 +64,10 @@ class Unit(Kind[UnitSpec, UnitState]):
             yield file
         if template := template_of(name):
             yield from (rid for rid in declared if rid.kind == "unit" and unit_of(rid.name) == template)
+
+    def rivals(self, name: str, want: UnitSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
+        ours = want.data is not None or want.masked
+        return files_among(declared, *((path_of(name),) if ours else ()))
 
     def observe(
         self, probe: Probe, wants: Mapping[str, UnitSpec | None]

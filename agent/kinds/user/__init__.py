@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from agent.errors import HostError
 from agent.host import Probe
-from agent.kinds import Found, Kind
+from agent.kinds import Found, Kind, files_among
 from agent.kinds.user.observe import UserState, observe
 from agent.kinds.user.spec import UserSpec
 from agent.kinds.user.steps import steps
 from agent.kinds.user.survey import survey
 from agent.model import AccountName, KeepFirst, Remove, ResourceId, Sources, Stale, Step
+
+DATABASES: Final = ("/etc/passwd", "/etc/shadow")
 
 
 class User(Kind[UserSpec, UserState]):
@@ -48,6 +50,10 @@ class User(Kind[UserSpec, UserState]):
         if want.password_file is not None:
             ids.append(ResourceId("file", want.password_file))
         yield from (rid for rid in dict.fromkeys(ids) if rid in declared)
+
+    def rivals(self, name: str, want: UserSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
+        keys = (f"{want.home}/.ssh/authorized_keys",) if want.home and want.has_keys else ()
+        return files_among(declared, *DATABASES, *keys)
 
     def observe(
         self, probe: Probe, wants: Mapping[str, UserSpec | None]
