@@ -9,7 +9,7 @@ from agent.errors import HostError
 from agent.kinds import NotYetError
 from agent.kinds.package.manager import Hints, Installed, Offer, Order
 from agent.kinds.package.managers import MANAGERS
-from agent.kinds.package.spec import LATEST, PRESENT, PackageSpec
+from agent.kinds.package.spec import LATEST, PackageSpec
 from agent.kinds.package.state import State
 from agent.model import few
 
@@ -113,38 +113,32 @@ def _marks(want: PackageSpec, one: Installed | None, have: State) -> Decision:
 
 def _target(name: str, want: PackageSpec, one: Installed | None, have: State) -> tuple[str, str]:
     """Return the version to install, and why; no reason: nothing is to be installed."""
-    if (
-        one is not None
-        and not one.whole
-        and not one.reinstall
-        and (not want.is_exact or want.fits(one.version))
-    ):
-        return one.version, f"is {one.trouble}: configure {one.version}"
-    if (
-        one is not None
-        and one.whole
-        and (want.version == PRESENT or (want.is_exact and want.fits(one.version)))
-    ):
-        return "", ""
+    if one is not None and want.fits(one.version):
+        if one.whole and want.version != LATEST:
+            return "", ""
+        if not one.whole and not one.reinstall:
+            return one.version, f"is {one.trouble}: configure {one.version}"
     version = _offered(name, want, have)
-    if not version:
-        return "", "missing, and unknown to the index, which is read anew first" if one is None else (
-            f"{one.version} is installed, {want.version} is wanted: the index is read anew first"
-        )
     if one is None:
-        return version, f"missing: install {version}"
+        unknown = "missing, and unknown to the index, which is read anew first"
+        return version, f"missing: install {version}" if version else unknown
+    if not version:
+        return "", f"{one.version} is installed, {want.version} is wanted: the index is read anew first"
     if not one.whole:
         return version, f"is {one.trouble}: install {version}"
-    if version == one.version:
-        return "", ""
-    if not _is_older(version, one, have.offer):
-        return version, f"{one.version} is installed, wanted {want.version}: upgrade to {version}"
-    if want.version == LATEST:
+    return ("", "") if version == one.version else (version, _move(name, want, one, version, have.offer))
+
+
+def _move(name: str, want: PackageSpec, one: Installed, version: str, offer: Offer | None) -> str:
+    """Return why one version takes the place of another; raises HostError where nobody asked to go back."""
+    older = _is_older(version, one, offer)
+    if older and want.version == LATEST:
         raise HostError(
             f"{name} {one.version} is installed, and {version} is what the host's settings prefer: that is older",
             hint=f'declare version: "{version}" to go back to it',
         )
-    return version, f"{one.version} is installed, wanted {want.version}: downgrade to {version}"
+    verb = "downgrade" if older else "upgrade"
+    return f"{one.version} is installed, wanted {want.version}: {verb} to {version}"
 
 
 def _offered(name: str, want: PackageSpec, have: State) -> str:

@@ -86,9 +86,7 @@ class _Looking:
             return True
         if one is None or not one.whole or want.version == LATEST:
             return True
-        return (
-            (want.is_exact and not want.fits(one.version)) or one.auto or want.hold not in {None, one.held}
-        )
+        return not want.fits(one.version) or one.auto or want.hold not in {None, one.held}
 
     def offered(self, states: Mapping[str, State]) -> States:
         """Return these with what the index has of them."""
@@ -113,7 +111,7 @@ class _Looking:
     def _agrees(self, want: PackageSpec, one: Installed | None) -> bool:
         if one is None or not one.whole or want.version == LATEST:
             return False
-        return not want.is_exact or want.fits(one.version)
+        return want.fits(one.version)
 
     def _going(self, name: str, state: State) -> State:
         """Return one that is to go, with what speaks against that."""

@@ -73,7 +73,9 @@ class PackageSpec:
         return self.is_exact and not _GLOB.isdisjoint(self.version)
 
     def fits(self, version: str) -> bool:
-        """Return whether an installed version is one that is asked for by name."""
+        """Return whether a version is one that is asked for; any is, where none is asked for by name."""
+        if not self.is_exact:
+            return True
         return fnmatchcase(version, self.version) if self.is_glob else version == self.version
 
     def fingerprint(self) -> tuple[object, ...]:
