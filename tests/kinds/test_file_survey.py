@@ -7,7 +7,7 @@ from agent.kinds import Found
 from agent.kinds.file import KIND
 from tests.fakes import FakeHost, Node
 
-ASK = ("dpkg-query", "--show", "--showformat=${Conffiles}\\n")
+ASK = ("dpkg-query", "--show", "--showformat=${db:Status-Status}\\n${Conffiles}\\n")
 # md5sum of "one\n"
 ONE = "5bbf5a52328e7439ae6e719dfe712200"
 
@@ -62,6 +62,15 @@ def test_conffiles_of_packages_that_have_none_any_more_don_t_count() -> None:
     lines = (f"/etc/a {ONE} obsolete", f"/etc/b {ONE} remove-on-upgrade", "/etc/c newconffile", "")
 
     assert [] == surveyed(*lines, a=Node.file(b"two\n"))
+
+
+def test_conffiles_of_packages_that_were_removed_don_t_count() -> None:
+    host = FakeHost({"/usr/bin/dpkg-query": Node.file()})
+    host.answers[ASK] = Answer(
+        0, f"installed\nconfig-files\n /etc/a {ONE}\n /etc/b {ONE}\ninstalled\n /etc/c {ONE}\n", ""
+    )
+
+    assert ["/etc/c"] == [found.name for found in KIND.survey(host.probe())]
 
 
 def test_a_name_with_a_space_is_a_name() -> None:

@@ -13,6 +13,7 @@ from agent.kinds.file.names import checked_name
 
 LARGEST = 1 << 20  # bytes: what is larger is data, and no configuration
 EVERYBODY_READS = 0o004
+LEFT = "config-files"  # the state of a package that was removed, and not purged: dpkg(1)
 NEW = 0o644  # the mode of a file that is declared without one
 OBSOLETE = frozenset({"obsolete", "remove-on-upgrade"})  # of no installed package any more: dpkg-query(1)
 
@@ -25,11 +26,22 @@ def survey(probe: Probe) -> Iterator[Found]:
     """
     if probe.entries(("/usr/bin/dpkg-query",))["/usr/bin/dpkg-query"] is None:
         return
-    said = probe.ask("dpkg-query", "--show", "--showformat=${Conffiles}\\n").out
-    shipped = dict(conffile for line in said.splitlines() if (conffile := _conffile(line)))
+    said = probe.ask("dpkg-query", "--show", "--showformat=${db:Status-Status}\\n${Conffiles}\\n").out
+    shipped = dict(conffile for line in _of_installed(said) if (conffile := _conffile(line)))
     for path, entry in probe.entries(tuple(shipped)).items():
         if one := _changed(path, shipped[path], entry, probe):
             yield one
+
+
+def _of_installed(said: str) -> Iterator[str]:
+    """Yield the lines ` /etc/motd d41d8cd98f…`, but those of packages of which only configuration is left."""
+    left = False
+    for line in said.splitlines():
+        if line.startswith(" "):
+            if not left:
+                yield line
+        elif line:
+            left = line == LEFT
 
 
 def _conffile(line: str) -> tuple[str, str] | None:
