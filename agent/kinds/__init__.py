@@ -92,6 +92,7 @@ class Kind(ABC, Generic[S, T]):
         """
         Return the state of all `wants` in one reading. A want of None: trued made it, and it is to go.
 
+        What cannot be read is answered as its HostError; raises HostError where that is so for all of them.
         May answer more names than were asked: strays, which are removed because a want claims all of a place.
         """
 

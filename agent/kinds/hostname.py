@@ -68,10 +68,7 @@ class Hostname(Kind[HostnameSpec, Names]):
     def observe(
         self, probe: Probe, wants: Mapping[str, HostnameSpec | None]
     ) -> Mapping[str, Names | HostError | None]:
-        try:
-            return dict.fromkeys(wants, _names(probe))
-        except HostError as error:
-            return dict.fromkeys(wants, error)
+        return dict.fromkeys(wants, _names(probe))
 
     def steps(
         self, name: str, want: HostnameSpec | None, have: Names | None, *, stale: Stale

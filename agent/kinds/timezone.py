@@ -68,10 +68,7 @@ class Timezone(Kind[TimezoneSpec, Zone]):
     def observe(
         self, probe: Probe, wants: Mapping[str, TimezoneSpec | None]
     ) -> Mapping[str, Zone | HostError | None]:
-        try:
-            return {name: _observed(probe, want) for name, want in wants.items()}
-        except HostError as error:
-            return dict.fromkeys(wants, error)
+        return {name: _observed(probe, want) for name, want in wants.items()}
 
     def exists(self, have: Zone) -> bool:
         return have.link is not None

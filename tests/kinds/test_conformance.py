@@ -15,6 +15,7 @@ import yaml
 from agent.errors import HostError
 from agent.kinds import AnyKind
 from agent.model import ResourceId, Stale
+from agent.reconcile.observe import look
 from tests.kinds.test_cases import CASES, KINDS, host_of, wants_of
 
 DOCS = Path(__file__).parents[2] / "docs/kinds"
@@ -29,7 +30,7 @@ def wants_and_haves(kind: str) -> tuple[list[tuple[str, Any]], list[Any]]:
         case = yaml.safe_load(path.read_text())
         declared = wants_of(KINDS[kind], case)
         wants += declared.items()
-        haves += KINDS[kind].observe(host_of(case, kind).probe(), declared).values()
+        haves += look(KINDS, kind, host_of(case, kind).probe(), declared).values()
     return wants, [have for have in haves if not isinstance(have, HostError)]
 
 

@@ -58,10 +58,10 @@ def test_the_first_file_is_kept(written: str | None, kept: list[KeepFirst]) -> N
 
 
 def test_a_host_without_proc_is_blocked_with_the_way_out() -> None:
-    have = KIND.observe(FakeHost().probe(), {"system": HostnameSpec(name="a")})["system"]
-    assert isinstance(have, HostError)
+    with pytest.raises(HostError) as caught:
+        KIND.observe(FakeHost().probe(), {"system": HostnameSpec(name="a")})
 
-    assert "/proc/sys/kernel/hostname is not there; mount /proc" == have.reason
+    assert "/proc/sys/kernel/hostname is not there; mount /proc" == caught.value.reason
 
 
 def test_a_survey_finds_the_name() -> None:

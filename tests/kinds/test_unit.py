@@ -307,9 +307,11 @@ def test_an_answer_that_is_no_answer_is_an_error() -> None:
     on.commands["systemctl"] = lambda argv, stdin: (
         Answer(0, "nonsense\n", "") if "list-units" in argv else real(argv, stdin)
     )
-    have = KIND.observe(on.probe(), {"a.service": None})["a.service"]
-    assert isinstance(have, HostError)
-    assert "`systemctl list-units` answered 'nonsense', which is not the state of a unit" == str(have)
+    with pytest.raises(HostError) as caught:
+        KIND.observe(on.probe(), {"a.service": None})
+    assert "`systemctl list-units` answered 'nonsense', which is not the state of a unit" == str(
+        caught.value
+    )
 
 
 class Remembering(FakeProbe):

@@ -6,7 +6,7 @@ import pytest
 
 from agent.model import Blocked, Cause, Change, Drift, Ownership, Plan, ResourceId, Result, Verb
 from agent.reconcile.ledger import Owned
-from tests.reconcile.world import Cycle, PowerCut, World, desired, resource, thing
+from tests.reconcile.world import Cycle, PowerCut, World, desired, resource, service, thing
 
 
 def causes(plan: Plan) -> dict[str, str]:
@@ -152,6 +152,15 @@ def test_unreadable_is_not_absent(cycle: Cycle, world: World) -> None:
     assert ["Blocked", "Blocked", "Change"] == [type(entry).__name__ for entry in cycle.plan(state).entries]
     assert "needs thing:a, which is blocked" == cycle.plan(state).entries[1].reason
     assert {"a": "blocked", "b": "blocked", "c": "changed"} == cycle.results(state)
+
+
+def test_a_kind_that_can_read_nothing_blocks_all_of_its_things(cycle: Cycle, world: World) -> None:
+    """And nothing of another kind."""
+    world.deaf.add("things")
+    world.services["web"] = "stopped"
+
+    want = desired(resource("a"), resource("b"), service("web"))
+    assert {"a": "blocked", "b": "blocked", "web": "changed"} == cycle.results(want)
 
 
 def test_an_unreadable_thing_stays_owned(cycle: Cycle, world: World) -> None:

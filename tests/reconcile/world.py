@@ -42,6 +42,8 @@ class Thing(Kind[ThingSpec, str]):
         return spec.absent
 
     def observe(self, probe, wants: Mapping[str, ThingSpec | None]):
+        if Thing.section in probe.deaf:
+            raise HostError("no thing answers")
         found = {name: probe.value(name) for name in wants}
         if any(want and want.value == "exclusive" for want in wants.values()):
             strays = {name: value for name, value in probe.values.items() if name.startswith("stray")}
@@ -117,7 +119,7 @@ class Service(Kind[ServiceSpec, str]):
 
 class World:
     """
-    The host. `broken` names can't be set, `deaf` ones can't be read, `sticky` ones don't change.
+    The host. `broken` names can't be set, `deaf` ones can't be read (`things`: none of them), `sticky` ones don't change.
 
     A thing that is set `brings` a service along, running.
     """

@@ -78,10 +78,7 @@ class Group(Kind[GroupSpec, GroupState]):
     def observe(
         self, probe: Probe, wants: Mapping[str, GroupSpec | None]
     ) -> Mapping[str, GroupState | HostError | None]:
-        try:
-            accounts = probe.accounts()
-        except HostError as error:
-            return dict.fromkeys(wants, error)
+        accounts = probe.accounts()
         return {name: _state(probe, accounts, name, want) for name, want in wants.items()}
 
     def exists(self, have: GroupState) -> bool:

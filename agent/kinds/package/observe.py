@@ -25,14 +25,7 @@ RETRY: Final = 600.0  # seconds
 
 
 def observe(probe: Probe, wants: Wants) -> Mapping[str, State | HostError | None]:
-    """Return the state of all `wants`."""
-    try:
-        return _observed(probe, wants)
-    except HostError as error:
-        return dict.fromkeys(wants, error)
-
-
-def _observed(probe: Probe, wants: Wants) -> States:
+    """Return the state of all `wants`; raises HostError."""
     manager = of_host(probe)
     looking = _Looking(probe, manager, manager.database(probe), wants)
     states = looking.stated()

@@ -56,10 +56,7 @@ class Repository(Kind[RepositorySpec, Source]):
     def observe(
         self, probe: Probe, wants: Mapping[str, RepositorySpec | None]
     ) -> Mapping[str, Source | HostError | None]:
-        try:
-            return apt.observe(probe, wants)
-        except HostError as error:
-            return dict.fromkeys(wants, error)
+        return apt.observe(probe, wants)
 
     def exists(self, have: Source) -> bool:
         return have.file is not None

@@ -64,10 +64,7 @@ class Sysctl(Kind[SysctlSpec, Setting]):
     def observe(
         self, probe: Probe, wants: Mapping[str, SysctlSpec | None]
     ) -> Mapping[str, Setting | HostError | None]:
-        try:
-            boot = at_boot(probe)
-        except HostError as error:
-            return dict.fromkeys(wants, error)
+        boot = at_boot(probe)
         return {name: _observed(probe, name, want, boot) for name, want in wants.items()}
 
     def exists(self, have: Setting) -> bool:

@@ -25,14 +25,7 @@ MOST_SAID = 400  # characters of it
 
 
 def observe(probe: Probe, wants: Wants) -> Mapping[str, UnitState | HostError | None]:
-    """Return the state of all `wants`; trouble with systemd itself is said of each."""
-    try:
-        return _observe(probe, wants)
-    except HostError as error:
-        return dict.fromkeys(wants, error)
-
-
-def _observe(probe: Probe, wants: Wants) -> Mapping[str, UnitState | HostError | None]:
+    """Return the state of all `wants`; raises HostError for trouble with systemd itself."""
     systemd.check_running(probe)
     paths = {name: path_of(name) for name in wants}
     folders = {path.rpartition("/")[0] for name, path in paths.items() if unit_of(name) != name}

@@ -73,11 +73,8 @@ class UserState:
 def observe(
     probe: Probe, wants: Mapping[str, UserSpec | None]
 ) -> Mapping[str, UserState | HostError | None]:
-    """Return the state of all `wants`."""
-    try:
-        looking = _Looking(probe, probe.accounts())
-    except HostError as error:
-        return dict.fromkeys(wants, error)
+    """Return the state of all `wants`; raises HostError."""
+    looking = _Looking(probe, probe.accounts())
     return {name: looking.at(name, want) for name, want in wants.items()}
 
 
