@@ -10,7 +10,8 @@ from typing import ClassVar, Final, Literal
 from agent.errors import HostError
 from agent.host import Accounts, GroupEntry, Probe
 from agent.kinds import Found, Kind, files_among
-from agent.model import AccountId, AccountName, Remove, ResourceId, Run, Sources, Stale, Step
+from agent.kinds._accounts import from_elsewhere, taken, unlocked
+from agent.model import AccountId, AccountName, ResourceId, Run, Sources, Stale, Step
 
 DATABASES: Final = ("/etc/group", "/etc/gshadow")
 
@@ -87,9 +88,9 @@ class Group(Kind[GroupSpec, GroupState]):
     def prepare(
         self, wants: Mapping[str, GroupSpec | None], haves: Mapping[str, GroupState | HostError | None]
     ) -> Iterable[Step]:
-        """Yield the removal of locks that a power cut has left: with them, nobody could change a group any more."""
-        locks = {lock for have in haves.values() if isinstance(have, GroupState) for lock in have.locks}
-        yield from (Remove(path=lock, why="left by a power cut") for lock in sorted(locks))
+        return unlocked(
+            lock for have in haves.values() if isinstance(have, GroupState) for lock in have.locks
+        )
 
     def steps(
         self, name: str, want: GroupSpec | None, have: GroupState | None, *, stale: Stale
@@ -98,10 +99,7 @@ class Group(Kind[GroupSpec, GroupState]):
         if want is None or want.state == "absent":
             yield from _removal(name, want, line)
         elif have is not None and have.holder:
-            raise HostError(
-                f"gid {want.gid} is taken by {have.holder}",
-                hint="declare another one, or none to get one that is free",
-            )
+            raise taken(f"gid {want.gid}", have.holder)
         elif line is None:
             yield _creation(name, want)
         elif want.gid is not None and want.gid != line.gid:
@@ -124,10 +122,7 @@ def _state(probe: Probe, accounts: Accounts, name: str, want: GroupSpec | None) 
         return accounts.broken_groups[name]
     line = accounts.groups.get(name)
     if line is None and (gid := probe.gid(name)) is not None:
-        return HostError(
-            f"group {name} (gid {gid}) is not in /etc/group: it comes from elsewhere",
-            hint=f"change it there (see nsswitch.conf(5) and `getent group {name}`), or declare another name",
-        )
+        return from_elsewhere("group", f"gid {gid}", "group", name)
     return GroupState(line=line, holder=_holder(probe, accounts, name, want), locks=accounts.locks)
 
 

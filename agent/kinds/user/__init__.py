@@ -9,11 +9,12 @@ from typing import ClassVar, Final
 from agent.errors import HostError
 from agent.host import Probe
 from agent.kinds import Found, Kind, files_among
+from agent.kinds._accounts import unlocked
 from agent.kinds.user.observe import UserState, observe
 from agent.kinds.user.spec import UserSpec
 from agent.kinds.user.steps import steps
 from agent.kinds.user.survey import survey
-from agent.model import AccountName, KeepFirst, Remove, ResourceId, Sources, Stale, Step
+from agent.model import AccountName, KeepFirst, ResourceId, Sources, Stale, Step
 
 DATABASES: Final = ("/etc/passwd", "/etc/shadow")
 
@@ -66,9 +67,9 @@ class User(Kind[UserSpec, UserState]):
     def prepare(
         self, wants: Mapping[str, UserSpec | None], haves: Mapping[str, UserState | HostError | None]
     ) -> Iterable[Step]:
-        """Yield the removal of locks that a power cut has left: with them, nobody could change a user any more."""
-        locks = {lock for have in haves.values() if isinstance(have, UserState) for lock in have.locks}
-        yield from (Remove(path=lock, why="left by a power cut") for lock in sorted(locks))
+        return unlocked(
+            lock for have in haves.values() if isinstance(have, UserState) for lock in have.locks
+        )
 
     def steps(
         self, name: str, want: UserSpec | None, have: UserState | None, *, stale: Stale

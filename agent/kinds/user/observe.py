@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from agent.errors import HostError
 from agent.host import Accounts, Entry, FileType, PasswdEntry, Probe, entry_at, shown
+from agent.kinds._accounts import from_elsewhere
 from agent.kinds.user.spec import UserSpec
 
 DEFAULTS = PurePosixPath("/etc/default/useradd")
@@ -115,10 +116,7 @@ class _Looking:
             raise self.accounts.broken_users[name]
         line = self.accounts.users.get(name)
         if line is None and (uid := self.probe.uid(name)) is not None:
-            raise HostError(
-                f"user {name} (uid {uid}) is not in /etc/passwd: it comes from elsewhere",
-                hint=f"change it there (see nsswitch.conf(5) and `getent passwd {name}`), or declare another name",
-            )
+            raise from_elsewhere("user", f"uid {uid}", "passwd", name)
         return line
 
     def _is_group(self, gid: int) -> bool:

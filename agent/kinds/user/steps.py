@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from agent.errors import HostError
 from agent.host import PasswdEntry
+from agent.kinds._accounts import taken
 from agent.kinds.user.home import home_steps, key_steps, refuse_home
 from agent.kinds.user.observe import UserState
 from agent.kinds.user.password import password_steps, refuse_password
@@ -27,10 +28,7 @@ def steps(
     if want is None or want.state == "absent":
         return tuple(_removal(name, want, have))
     if have.holder:
-        raise HostError(
-            f"uid {want.uid} is taken by {have.holder}",
-            hint="declare another one, or none to get one that is free",
-        )
+        raise taken(f"uid {want.uid}", have.holder)
     if have.line is None:
         return tuple(_creation(name, want, have))
     if want.uid is not None and want.uid != have.line.uid:
