@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,6 +17,7 @@ from agent.reconcile.ledger import Ledger, Memory
 from agent.reconcile.observe import Situation, observe
 from agent.reconcile.order import ordered
 from agent.reconcile.own import begin
+from agent.reconcile.patience import Patience
 from agent.reconcile.plan import make_plan
 from agent.reconcile.policy import Policy, hold_back
 from agent.reconcile.report import Ended, explain, make_report
@@ -68,6 +69,7 @@ class Recall:
     kept: frozenset[str] = frozenset()
     unreachable: SourceError | None = None
     quiet: tuple[Situation, Report] | None = None  # the last look that found nothing to do
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,7 @@ def run_cycle(
     policy = replace(agent.policy, allow_removals=allow_removals)
     plan = hold_back(make_plan(situation), situation, policy)
     begin(plan, situation, agent.memory)
-    outcomes = tuple(carry_out(replace(agent, policy=policy), plan, situation, pulse))
+    outcomes = carry_out(replace(agent, policy=policy), plan, situation, pulse)
     all_well = error is None and all(outcome.result in WELL for outcome in outcomes)
     if all_well and ledger.good != desired.commit:
         agent.memory.judge(desired.commit)
@@ -242,14 +244,18 @@ def remarks(agent: Agent, desired: DesiredState) -> tuple[tuple[str, ...], tuple
     return tuple(notices), agent.reboot()
 
 
-def carry_out(agent: Agent, plan: Plan, situation: Situation, pulse: Pulse) -> Iterator[Outcome]:
+def carry_out(agent: Agent, plan: Plan, situation: Situation, pulse: Pulse) -> tuple[Outcome, ...]:
     hands = Hands(
         host=agent.host,
         memory=agent.memory,
         policy=agent.policy,
         stopping=lambda: pulse.stopping,
         beat=pulse.beat,
+        waiting=agent.recall.patience.waiting(plan),
     )
+    outcomes = []
     for outcome in apply(plan, situation, hands):
         pulse.beat()
-        yield outcome
+        outcomes.append(outcome)
+    agent.recall.patience.learn(plan, outcomes, hands.waiting)
+    return tuple(outcomes)

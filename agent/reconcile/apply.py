@@ -41,6 +41,9 @@ class Hands:
     policy: Policy
     stopping: Callable[[], bool] = lambda: False
     beat: Callable[[], None] = lambda: None
+    waiting: Mapping[ResourceId, Outcome] = field(
+        default_factory=dict
+    )  # what has failed before, and is not tried now
 
 
 def apply(plan: Plan, situation: Situation, hands: Hands) -> Iterator[Outcome]:
@@ -50,13 +53,15 @@ def apply(plan: Plan, situation: Situation, hands: Hands) -> Iterator[Outcome]:
     `own.begin` came before. When asked to stop, the step in hand is finished and the rest is skipped.
     """
     walk = _Walk(plan, situation, hands, hands.memory.load().owned)
+    entries = tuple(entry for entry in plan.entries if entry.id not in hands.waiting)
+    yield from walk.note(hands.waiting.values())
     at = 0
-    while at < len(plan.entries):
+    while at < len(entries):
         if hands.stopping():
-            yield from map(_skipped, plan.entries[at:])
+            yield from map(_skipped, entries[at:])
             return
-        group = mates(plan.entries, at, situation.kinds, walk.broken)
-        yield from walk.note(walk.together(group) if group else (walk.untouched(plan.entries[at]),))
+        group = mates(entries, at, situation.kinds, walk.broken)
+        yield from walk.note(walk.together(group) if group else (walk.untouched(entries[at]),))
         at += max(1, len(group))
 
 

@@ -1,0 +1,104 @@
+"""What fails again and again is tried ever less often, and says the same meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.cycle import Agent, run_cycle
+from agent.reconcile.ledger import Memory
+from tests.cycle.test_cycle import Repository, make_agent
+from tests.reconcile.world import World, resource, thing
+
+
+class Clock:
+    seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture(name="repository")
+def _repository() -> Repository:
+    return Repository()
+
+
+@pytest.fixture(name="world")
+def _world() -> World:
+    world = World()
+    world.broken = {"bad"}
+    return world
+
+
+@pytest.fixture(name="clock")
+def _clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(name="agent")
+def _agent(repository: Repository, world: World, clock: Clock, tmp_path: Path) -> Iterator[Agent]:
+    memory = Memory(tmp_path / "ledger.db")
+    agent = make_agent(repository, world, memory)
+    agent.recall.patience.clock = clock
+    yield agent
+    memory.close()
+
+
+def attempts(agent: Agent, world: World, cycles: int) -> int:
+    """Return in how many of so many cycles the thing that fails is tried."""
+    world.performed.clear()
+    for _ in range(cycles):
+        run_cycle(agent)
+    return world.performed.count(("set", "bad=1"))
+
+
+def test_each_time_it_waits_twice_as_long(
+    agent: Agent, repository: Repository, world: World, clock: Clock
+) -> None:
+    """An hour of cycles, each a minute after the one before."""
+    repository.commit("c1", resource("bad"))
+    tried = []
+    for minute in range(60):
+        tried += [minute] * attempts(agent, world, 1)
+        clock.seconds += 60
+
+    assert [0, 1, 2, 4, 8, 16, 31, 46] == tried
+
+
+def test_meanwhile_it_is_told_as_before_and_holds_up_those_that_need_it(
+    agent: Agent, repository: Repository, world: World
+) -> None:
+    repository.commit("c1", resource("bad"), resource("next", needs=["bad"]))
+    reports = [run_cycle(agent).resources for _ in range(6)]
+
+    assert reports[1] == reports[-1]
+    assert ["failed", "blocked"] == [reports[-1][thing(name)].result for name in ("bad", "next")]
+    assert 0 == attempts(agent, world, 3)
+
+
+def test_once_it_works_it_is_done_at_the_next_attempt(
+    agent: Agent, repository: Repository, world: World, clock: Clock
+) -> None:
+    repository.commit("c1", resource("bad"))
+    attempts(agent, world, 9)
+    world.broken.clear()
+    run_cycle(agent)
+    assert {} == world.values
+    clock.seconds += 121
+    run_cycle(agent)
+
+    assert {"bad": "1"} == world.values
+
+
+def test_a_new_commit_or_another_change_lets_it_be_tried_at_once(
+    agent: Agent, repository: Repository, world: World
+) -> None:
+    """It may be what it lacked."""
+    repository.commit("c1", resource("bad"), resource("good"))
+    assert 3 == attempts(agent, world, 9)
+    world.values.clear()
+    assert 1 == attempts(agent, world, 1)
+    repository.commit("c2", resource("bad"), resource("good"))
+    assert 1 <= attempts(agent, world, 1)
