@@ -20,7 +20,10 @@ from agent.model import Report, Result, Run, Verdict
 log = logging.getLogger(__name__)
 
 DAY = timedelta(days=1)
-REBOOT = Run(argv=("systemctl", "reboot", "--no-wall"), why="the machine asks for it")
+# Without the option systemctl(1) asks nobody where it has no terminal; apt, a backup, a print may be in the middle.
+REBOOT = Run(
+    argv=("systemctl", "reboot", "--no-wall", "--check-inhibitors=yes"), why="the machine asks for it"
+)
 
 
 class Rebooter:

@@ -148,6 +148,22 @@ def test_what_is_not_well_is_not_rebooted(managed: Host, packages: Repository) -
     assert machine.exists(STAMP)
 
 
+@pytest.mark.slow
+def test_what_must_not_be_cut_off_is_not(managed: Host, packages: Repository) -> None:
+    """As apt says it of itself while it works: systemd-inhibit(1)."""
+    lock = ("systemd-inhibit", "--what=shutdown", "--mode=block", "--who=backup", "sleep", "infinity")
+    with managed.machine.popen(*lock) as process:
+        served(managed, packages, reboot="when-required")
+        settled(managed, managed.declare(STATE))
+        looks(managed)
+        process.kill()
+
+    said = [str(entry.get("MESSAGE")) for entry in managed.machine.journal("--unit=trued.service")]
+    (line,) = [text for text in said if text.startswith("not rebooted")]
+    assert ASKED in line
+    assert "backup" in line
+
+
 def test_the_age_of_a_machine_is_its_own(managed: Host) -> None:
     """Not that of the machine that it is a container of."""
     said = managed.machine.run(
