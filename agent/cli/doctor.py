@@ -14,7 +14,7 @@ from agent.doctor import (
     Check,
     Finding,
     Found,
-    Standing,
+    Grade,
     examine,
     exit_code,
     failed,
@@ -32,7 +32,7 @@ from agent.status.text import visible
 WIDE = 11  # columns of the longest name of a check
 SLOW = 75.0  # seconds for what talks to a repository
 
-_STYLES = {Standing.OK: "green", Standing.WARNING: "yellow", Standing.FAILED: "red", Standing.SKIPPED: "dim"}
+_STYLES = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.FAILED: "red", Grade.SKIPPED: "dim"}
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
@@ -163,7 +163,7 @@ def _way_out(source: Access, status: Access, settings: Settings) -> Iterator[Che
 def show(finding: Finding, screen: Screen) -> None:
     """Print a line, and below it the way out."""
     found = finding.found
-    word = screen.paint(_STYLES[found.standing], f"{found.standing:<7}")
+    word = screen.paint(_STYLES[found.grade], f"{found.grade:<7}")
     first, *rest = [visible(line) for line in found.text.splitlines()] or [""]
     screen.line(f"{word}  {finding.name:<{WIDE}}  {first}")
     indent = " " * (len("warning") + WIDE + 4)
@@ -175,8 +175,8 @@ def show(finding: Finding, screen: Screen) -> None:
 
 def summary(findings: Sequence[Finding]) -> str:
     """Return `12 ok, 1 warning, 1 failed`."""
-    numbers = {standing: sum(each.found.standing is standing for each in findings) for standing in Standing}
-    words = (f"{number} {standing}" for standing, number in numbers.items() if number)
+    numbers = {grade: sum(each.found.grade is grade for each in findings) for grade in Grade}
+    words = (f"{number} {grade}" for grade, number in numbers.items() if number)
     return ", ".join(words)
 
 
@@ -184,7 +184,7 @@ def as_data(finding: Finding) -> dict[str, object]:
     """Return one finding as a program reads it."""
     return {
         "name": finding.name,
-        "result": finding.found.standing.value,
+        "result": finding.found.grade.value,
         "found": finding.found.text,
         "mend": finding.found.mend.splitlines(),
     }

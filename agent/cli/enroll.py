@@ -13,7 +13,7 @@ from agent.cli.assemble import config_path, ref_of, source_access
 from agent.cli.doctor import as_data, show, way_in
 from agent.cli.screen import Screen
 from agent.config import HostName, Settings, this_machine
-from agent.doctor import Finding, Standing, examine
+from agent.doctor import Finding, Grade, examine
 from agent.enroll import keys, settings
 from agent.enroll.forges import Guest, guide, published
 from agent.enroll.keys import HostKey
@@ -192,7 +192,7 @@ def told(done: Enrolled) -> Iterator[str]:
 
 
 def _next(findings: Sequence[Finding]) -> Iterator[str]:
-    if all(finding.found.standing in {Standing.OK, Standing.WARNING} for finding in findings):
+    if all(finding.found.grade in {Grade.OK, Grade.WARNING} for finding in findings):
         yield "This host is let in. Next, as root:"
         yield "  trued doctor     checks all the rest, the status branch among it"
         yield "  trued plan       says what would change here; trued apply does it"

@@ -21,7 +21,7 @@ T = TypeVar("T")
 AS_ROOT = "run it as root: sudo trued doctor"
 
 
-class Standing(enum.StrEnum):
+class Grade(enum.StrEnum):
     """How a check went."""
 
     OK = enum.auto()
@@ -34,25 +34,25 @@ class Standing(enum.StrEnum):
 class Found:
     """The answer of one check: what is there in one line, and the way out, a line each."""
 
-    standing: Standing
+    grade: Grade
     text: str
     mend: str = ""
 
 
 def ok(text: str) -> Found:
-    return Found(Standing.OK, text)
+    return Found(Grade.OK, text)
 
 
 def warning(text: str, mend: str) -> Found:
-    return Found(Standing.WARNING, text, mend)
+    return Found(Grade.WARNING, text, mend)
 
 
 def failed(text: str, mend: str = "") -> Found:
-    return Found(Standing.FAILED, text, mend)
+    return Found(Grade.FAILED, text, mend)
 
 
 def skipped(text: str, mend: str = "") -> Found:
-    return Found(Standing.SKIPPED, text, mend)
+    return Found(Grade.SKIPPED, text, mend)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +81,9 @@ def examine(checks: Iterable[Check]) -> Iterator[Finding]:
     for check in checks:
         missing = [name for name in check.needs if name in out]
         found = skipped(f"needs {missing[0]}") if missing else _within(check.limit, check.look)
-        if found.standing in {Standing.FAILED, Standing.SKIPPED}:
+        if found.grade in {Grade.FAILED, Grade.SKIPPED}:
             out.add(check.name)
-        code = check.code if found.standing is Standing.FAILED else 0
+        code = check.code if found.grade is Grade.FAILED else 0
         yield Finding(name=check.name, found=found, code=code)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from agent.doctor import AS_ROOT, Found, Standing, failed, ok, skipped, warning
+from agent.doctor import AS_ROOT, Found, Grade, failed, ok, skipped, warning
 from agent.doctor.holders import holder
 from agent.host import commands
 from agent.model import few
@@ -92,39 +92,39 @@ def clock(skew: float | None, server: str, *, kept: bool | None) -> Found:
 
 def disk(places: Mapping[str, Path]) -> Found:
     """Return how much room there is where trued writes. `places`: what each is for, and where it is or will be."""
-    worst, said = Standing.OK, []
+    worst, said = Grade.OK, []
     seen: set[int] = set()
     for what, path in places.items():
         there = next(each for each in (path, *path.parents) if each.exists())
         if (device := there.stat().st_dev) in seen:
             continue
         seen.add(device)
-        standing, text = _room(os.statvfs(there))
-        worst = max(worst, standing, key=_GRAVITY.index)
+        grade, text = _room(os.statvfs(there))
+        worst = max(worst, grade, key=_GRAVITY.index)
         said.append(f"{what} {path}: {text}")
-    if worst is Standing.OK:
+    if worst is Grade.OK:
         return ok("; ".join(said))
     return Found(
         worst, "; ".join(said), "df -h; df -i; see what fills it, or why it is read-only: dmesg | tail"
     )
 
 
-_GRAVITY: Sequence[Standing] = (Standing.OK, Standing.WARNING, Standing.FAILED)
+_GRAVITY: Sequence[Grade] = (Grade.OK, Grade.WARNING, Grade.FAILED)
 
 
-def _room(found: os.statvfs_result) -> tuple[Standing, str]:
+def _room(found: os.statvfs_result) -> tuple[Grade, str]:
     free, nodes = found.f_bavail * found.f_frsize, found.f_favail
     if found.f_flag & os.ST_RDONLY:
-        return Standing.FAILED, "read-only"
+        return Grade.FAILED, "read-only"
     if free < FULL:
-        return Standing.FAILED, f"full ({free // MIB} MiB free)"
+        return Grade.FAILED, f"full ({free // MIB} MiB free)"
     if found.f_files and nodes < NO_NODES:  # file systems that make inodes as they need them say 0 of 0
-        return Standing.FAILED, f"no room for more files ({nodes} inodes free)"
+        return Grade.FAILED, f"no room for more files ({nodes} inodes free)"
     if free < SCARCE:
-        return Standing.WARNING, f"{free // MIB} MiB free"
+        return Grade.WARNING, f"{free // MIB} MiB free"
     if found.f_files and nodes < FEW_NODES:
-        return Standing.WARNING, f"{nodes} inodes free"
-    return Standing.OK, f"{free // MIB} MiB free"
+        return Grade.WARNING, f"{nodes} inodes free"
+    return Grade.OK, f"{free // MIB} MiB free"
 
 
 # What each is for, and how it says its version.

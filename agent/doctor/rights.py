@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from agent.config import Settings
-from agent.doctor import Found, Standing, ok
+from agent.doctor import Found, Grade, ok
 
 
 def rights(settings: Settings) -> Found:
@@ -27,7 +27,7 @@ def rights(settings: Settings) -> Found:
     ]
     if not found:
         return ok(f"{len(secret)} secret and {len(public) + 1} other files are root's")
-    worst = Standing.FAILED if any(grave for grave, _, _ in found) else Standing.WARNING
+    worst = Grade.FAILED if any(grave for grave, _, _ in found) else Grade.WARNING
     return Found(worst, "; ".join(text for _, text, _ in found), "\n".join(mend for _, _, mend in found))
 
 

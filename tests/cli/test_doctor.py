@@ -16,7 +16,7 @@ import pytest
 
 from agent.cli import doctor
 from agent.cli.screen import Screen
-from agent.doctor import Finding, Found, Standing
+from agent.doctor import Finding, Found, Grade
 from agent.host.lock import daemon_lock
 from tests.cli.fleet import TOP, Box, Said
 
@@ -359,8 +359,8 @@ def test_the_lines_of_the_page_are_what_is_printed(capsys: pytest.CaptureFixture
     block = page.partition("$ trued doctor\n")[2].partition("```")[0]
     lines = re.findall(r"^(\w+) +(\S+) +(.+)\n(?: +mend: (.+)\n)?", block, re.MULTILINE)
 
-    for standing, name, text, mend in lines:
-        doctor.show(Finding(name=name, found=Found(Standing(standing), text, mend)), Screen())
+    for grade, name, text, mend in lines:
+        doctor.show(Finding(name=name, found=Found(Grade(grade), text, mend)), Screen())
 
     assert 3 == len(lines)
     assert block == capsys.readouterr().out

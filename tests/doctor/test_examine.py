@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.doctor import Check, Finding, Found, Standing, examine, exit_code, failed, ok, skipped, warning
+from agent.doctor import Check, Finding, Found, Grade, examine, exit_code, failed, ok, skipped, warning
 from agent.errors import SourceError
 
 SECRET = "hunter2"
@@ -35,27 +35,27 @@ def full() -> Found:
 
 
 @pytest.mark.parametrize(
-    ("look", "standing", "text", "mend"),
+    ("look", "grade", "text", "mend"),
     [
         (
             broken,
-            Standing.FAILED,
+            Grade.FAILED,
             "the check itself broke: KeyError in test_examine.py:",
             "please report it",
         ),
-        (forbidden, Standing.SKIPPED, "/etc/trued/token: is not for this user", "sudo trued doctor"),
-        (away, Standing.FAILED, "https://x/y: connection refused", "is the server up?"),
-        (full, Standing.FAILED, "/var/x: No space left on device", ""),
+        (forbidden, Grade.SKIPPED, "/etc/trued/token: is not for this user", "sudo trued doctor"),
+        (away, Grade.FAILED, "https://x/y: connection refused", "is the server up?"),
+        (full, Grade.FAILED, "/var/x: No space left on device", ""),
     ],
 )
 def test_what_goes_wrong_in_a_check_is_its_finding(
-    look: Callable[[], Found], standing: Standing, text: str, mend: str
+    look: Callable[[], Found], grade: Grade, text: str, mend: str
 ) -> None:
     """And the next check is made; what an exception says of itself is not repeated."""
     first, second = examine((Check(name="a", look=look), Check(name="b", look=lambda: ok("fine"))))
 
-    assert (standing, True, True) == (
-        first.found.standing,
+    assert (grade, True, True) == (
+        first.found.grade,
         first.found.text.startswith(text),
         mend in first.found.mend,
     )
@@ -68,8 +68,8 @@ def test_a_check_that_hangs_fails_when_its_time_is_over() -> None:
         (Check(name="a", look=hanging, limit=0.1), Check(name="b", look=lambda: ok("b")))
     )
 
-    assert (Standing.FAILED, "did not come to an end within 0.1 s") == (
-        first.found.standing,
+    assert (Grade.FAILED, "did not come to an end within 0.1 s") == (
+        first.found.grade,
         first.found.text,
     )
     assert ok("b") == second.found

@@ -10,29 +10,29 @@ from pathlib import Path
 
 import pytest
 
-from agent.doctor import Found, Standing, machine
+from agent.doctor import Found, Grade, machine
 from agent.doctor.holders import holder
 
 
 @pytest.mark.parametrize(
-    ("skew", "kept", "standing", "text"),
+    ("skew", "kept", "grade", "text"),
     [
-        (0.4, True, Standing.OK, "as git.example.com has it, kept by NTP"),
-        (None, True, Standing.OK, "held against no server, kept by NTP"),
-        (None, None, Standing.OK, "held against no server"),
-        (-59.0, False, Standing.WARNING, "as git.example.com has it, but nothing keeps it right (NTP)"),
-        (61.0, True, Standing.WARNING, "61 s ahead of git.example.com"),
-        (-61.0, True, Standing.WARNING, "61 s behind git.example.com"),
-        (-86400.0, True, Standing.FAILED, "86400 s behind git.example.com"),
+        (0.4, True, Grade.OK, "as git.example.com has it, kept by NTP"),
+        (None, True, Grade.OK, "held against no server, kept by NTP"),
+        (None, None, Grade.OK, "held against no server"),
+        (-59.0, False, Grade.WARNING, "as git.example.com has it, but nothing keeps it right (NTP)"),
+        (61.0, True, Grade.WARNING, "61 s ahead of git.example.com"),
+        (-61.0, True, Grade.WARNING, "61 s behind git.example.com"),
+        (-86400.0, True, Grade.FAILED, "86400 s behind git.example.com"),
     ],
 )
 def test_the_clock_is_held_against_the_server(
-    skew: float | None, kept: bool | None, standing: Standing, text: str
+    skew: float | None, kept: bool | None, grade: Grade, text: str
 ) -> None:
     found = machine.clock(skew, "git.example.com", kept=kept)
 
-    assert (standing, text) == (found.standing, found.text)
-    assert (standing is not Standing.OK) == ("timedatectl" in found.mend)
+    assert (grade, text) == (found.grade, found.text)
+    assert (grade is not Grade.OK) == ("timedatectl" in found.mend)
 
 
 @pytest.mark.parametrize("take", [fcntl.flock, fcntl.lockf])
@@ -71,7 +71,7 @@ def test_packages_in_the_hands_of_another_are_let_be(
         fcntl.lockf(file, fcntl.LOCK_EX)
         found = machine.packages()
 
-    assert Standing.WARNING is found.standing
+    assert Grade.WARNING is found.grade
     assert f"another process works with dpkg now (pid {os.getpid()})" == found.text
 
 
@@ -85,15 +85,15 @@ def test_a_tool_is_missed_only_by_what_needs_it(monkeypatch: pytest.MonkeyPatch,
 
     text = "no ssh: a repository cannot be reached over SSH"
     mend = "install what this host needs of: openssh-client"
-    assert Found(Standing.WARNING, text, mend) == need_not
-    assert Found(Standing.FAILED, text, mend) == needs
+    assert Found(Grade.WARNING, text, mend) == need_not
+    assert Found(Grade.FAILED, text, mend) == needs
 
 
 def room(folder: Path, options: str, then: str = "true") -> subprocess.CompletedProcess[str]:
     """Look at a file system of its own, mounted where nobody else sees it."""
     look = (
         "from pathlib import Path; from agent.doctor import machine;"
-        f"found = machine.disk({{'state_dir': Path('{folder}/not/yet')}}); print(found.standing, found.text)"
+        f"found = machine.disk({{'state_dir': Path('{folder}/not/yet')}}); print(found.grade, found.text)"
     )
     script = f'mount -t tmpfs -o {options} none "$0" && {then} && exec "$@"'
     argv = ("unshare", "--mount", "sh", "-c", script, str(folder), sys.executable, "-c", look)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.doctor import Standing, service
+from agent.doctor import Grade, service
 from agent.host import commands
 from agent.host.lock import daemon_lock
 
@@ -41,27 +41,27 @@ def answer(systemd: Path, unit: Mapping[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "standing", "text", "mend"),
+    ("unit", "grade", "text", "mend"),
     [
-        (RUNS, Standing.OK, "active (running), enabled, watchdog 10min", ""),
-        (RUNS | {"ActiveState": "reloading"}, Standing.OK, "reloading (running), enabled, watchdog 10min", ""),
-        (GONE, Standing.WARNING, "there is no trued.service", "docs/install.md"),
-        (RUNS | {"ActiveState": "failed", "SubState": "failed"}, Standing.FAILED, "trued.service is failed (failed)", "journalctl -u trued.service"),
-        (RUNS | {"ActiveState": "activating", "SubState": "auto-restart"}, Standing.FAILED, "trued.service is activating (auto-restart)", "journalctl"),
-        (RUNS | {"ActiveState": "inactive", "UnitFileState": "masked"}, Standing.FAILED, "trued.service is masked", "systemctl unmask trued.service"),
-        (RUNS | {"UnitFileState": "disabled"}, Standing.WARNING, "trued.service is active (running), and not started at boot", "systemctl enable trued.service"),
-        (RUNS | {"WatchdogUSec": "0"}, Standing.WARNING, "trued.service is active (running), without a watchdog", "WatchdogSec=10min"),
-        (RUNS | {"NRestarts": "7"}, Standing.WARNING, "active (running), enabled, watchdog 10min, started anew 7 times", "journalctl"),
+        (RUNS, Grade.OK, "active (running), enabled, watchdog 10min", ""),
+        (RUNS | {"ActiveState": "reloading"}, Grade.OK, "reloading (running), enabled, watchdog 10min", ""),
+        (GONE, Grade.WARNING, "there is no trued.service", "docs/install.md"),
+        (RUNS | {"ActiveState": "failed", "SubState": "failed"}, Grade.FAILED, "trued.service is failed (failed)", "journalctl -u trued.service"),
+        (RUNS | {"ActiveState": "activating", "SubState": "auto-restart"}, Grade.FAILED, "trued.service is activating (auto-restart)", "journalctl"),
+        (RUNS | {"ActiveState": "inactive", "UnitFileState": "masked"}, Grade.FAILED, "trued.service is masked", "systemctl unmask trued.service"),
+        (RUNS | {"UnitFileState": "disabled"}, Grade.WARNING, "trued.service is active (running), and not started at boot", "systemctl enable trued.service"),
+        (RUNS | {"WatchdogUSec": "0"}, Grade.WARNING, "trued.service is active (running), without a watchdog", "WatchdogSec=10min"),
+        (RUNS | {"NRestarts": "7"}, Grade.WARNING, "active (running), enabled, watchdog 10min, started anew 7 times", "journalctl"),
     ],
 )  # fmt: skip
 def test_how_the_service_is(
-    systemd: Path, unit: Mapping[str, str], standing: Standing, text: str, mend: str
+    systemd: Path, unit: Mapping[str, str], grade: Grade, text: str, mend: str
 ) -> None:
     answer(systemd, unit)
 
     found = service.service()
 
-    assert (standing, text) == (found.standing, found.text)
+    assert (grade, text) == (found.grade, found.text)
     assert mend in found.mend
 
 
@@ -70,5 +70,5 @@ def test_a_daemon_that_systemd_did_not_start_is_a_second_one(systemd: Path, tmp_
     with daemon_lock(tmp_path / "state").held():
         found = service.alone(tmp_path / "state")
 
-    assert Standing.WARNING is found.standing
+    assert Grade.WARNING is found.grade
     assert "a daemon runs that is not trued.service" in found.text
