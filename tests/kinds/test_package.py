@@ -12,6 +12,7 @@ import pytest
 from agent.documents.decode import decode
 from agent.documents.parse import parse
 from agent.errors import DocumentError, HostError
+from agent.host import Answer
 from agent.host.stamps import MOST, Recollection
 from agent.kinds import NotYetError
 from agent.kinds.package import KIND
@@ -341,6 +342,16 @@ def test_a_survey_finds_what_somebody_chose() -> None:
 def test_a_host_without_a_known_manager_says_so() -> None:
     with pytest.raises(HostError, match="this host has no package manager that trued knows"):
         KIND.observe(FakeHost().probe(), {"nginx": PRESENT, "git": None})
+
+
+def test_a_database_without_dpkg_is_damaged() -> None:
+    """What a crash has left of it says of most packages that they are not there: nothing is installed for that."""
+    host = debian()
+    rows = host.dpkg_query(("dpkg-query",), b"").out.splitlines(keepends=True)
+    host.host.commands["dpkg-query"] = lambda *_: Answer(0, "".join(rows[1:]), "")
+    seen = look(host, {"bash": PRESENT, "nginx": PRESENT, "old": None})
+
+    assert {"/var/lib/dpkg/status does not name dpkg itself: it is damaged"} == set(map(str, seen.values()))
 
 
 def test_nothing_in_a_state_ages() -> None:
