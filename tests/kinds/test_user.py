@@ -78,6 +78,8 @@ def test_a_name_that_a_tool_could_misread_is_refused(name: str) -> None:
             "{password_file: hash}",
             "expected an absolute path without ':', '..' and control characters for password",
         ),
+        ("{home: //srv}", "expected an absolute path without ':', '..' and control characters for home"),
+        ("{home: //, create_home: true}", "expected an absolute path without ':', '..' and control"),
         ("{home: /, create_home: true}", "the root folder is nobody's own"),
         ('{comment: "a:b"}', "a comment has no ':' and no control characters"),
         ('{comment: "a\\nb:x:0:0::/:/bin/sh"}', "a comment has no ':' and no control characters"),

@@ -144,6 +144,7 @@ class UserSpec:
 def _is_path(text: str) -> bool:
     return (
         text.startswith("/")
+        and not text.startswith("//")
         and str(PurePosixPath(text)) == text
         and ".." not in text.split("/")
         and _fits_a_line(text)
