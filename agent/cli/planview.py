@@ -8,9 +8,19 @@ from dataclasses import dataclass
 from agent.cli.diff import LIMIT, Side, differences
 from agent.errors import HostError, SourceError
 from agent.host import Entry, Probe
-from agent.model import Blocked, Change, Content, DesiredState, Held, Plan, ResourceId, Step, Verb, WriteFile
-
-EVERYBODY_READS = 0o004
+from agent.model import (
+    Blocked,
+    Change,
+    Content,
+    DesiredState,
+    Held,
+    Mode,
+    Plan,
+    ResourceId,
+    Step,
+    Verb,
+    WriteFile,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +82,7 @@ def _diff(step: WriteFile, probe: Probe, *, private: bool) -> Sequence[str]:
     modes = {step.mode} if step.mode is not None else set()
     if isinstance(there, Entry):
         modes.add(there.mode)
-    secluded = [mode for mode in modes if not mode & EVERYBODY_READS]
+    secluded = [mode for mode in modes if not Mode(mode).is_public]
     if secluded and not private:
         return (f"(content not shown, its mode is {min(secluded):04o}; --private shows it)",)
     try:

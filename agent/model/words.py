@@ -60,6 +60,11 @@ class Mode(int):
             )
         return cls(int(text, 8))
 
+    @property
+    def is_public(self) -> bool:
+        """Whether everybody may read what has it."""
+        return bool(self & 0o004)
+
     def __str__(self) -> str:
         return f"{int(self):04o}"
 

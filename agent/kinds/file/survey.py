@@ -10,9 +10,9 @@ from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
 from agent.kinds import Found
 from agent.kinds.file.names import checked_name
+from agent.model import Mode
 
 LARGEST = 1 << 20  # bytes: what is larger is data, and no configuration
-EVERYBODY_READS = 0o004
 LEFT = "config-files"  # the state of a package that was removed, and not purged: dpkg(1)
 NEW = 0o644  # the mode of a file that is declared without one
 OBSOLETE = frozenset({"obsolete", "remove-on-upgrade"})  # of no installed package any more: dpkg-query(1)
@@ -77,7 +77,7 @@ def _edited(path: str, md5: str, entry: Entry, probe: Probe) -> Found | None:
     data = probe.content(PurePosixPath(path), limit=LARGEST + 1)
     if data is None or hashlib.md5(data, usedforsecurity=False).hexdigest() == md5:
         return None
-    if not entry.mode & EVERYBODY_READS:
+    if not Mode(entry.mode).is_public:
         return Found(
             name=path,
             entry=None,

@@ -25,8 +25,8 @@ from agent.kinds.unit.observe import observe
 from agent.kinds.unit.spec import UnitSpec
 from agent.kinds.unit.state import UnitState
 from agent.kinds.unit.text import LARGEST, is_empty, named
+from agent.model import Mode
 
-EVERYBODY_READS: Final = 0o004
 NULL: Final = "/dev/null"
 _DEFAULT: Final = re.compile(r"^DefaultInstance=(.+?)\s*$", re.MULTILINE)
 
@@ -105,7 +105,7 @@ def _gather_drop_ins(probe: Probe, unit: str, folder: PurePosixPath, found: dict
 
 
 def _text(probe: Probe, path: PurePosixPath, entry: Entry, unit: str, *, drop_in: bool = False) -> bytes:
-    if not entry.mode & EVERYBODY_READS:
+    if not Mode(entry.mode).is_public:
         raise _LeftError(
             f"the mode of {path} is {entry.mode:04o}: it may hold a secret, which has no place in Git"
         )
