@@ -36,6 +36,12 @@ BASE = """\
 
 files:
   /etc/motd: {source: files/motd, template: true, mode: "0644"}
+
+# There are sections for packages, repositories, units, users, groups, sysctls, hostname and timezone, too; take the # away:
+# packages:
+#   nginx: present
+# units:
+#   nginx.service: {enabled: true, active: true}
 """
 
 MOTD = """\

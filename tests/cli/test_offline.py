@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -34,6 +35,17 @@ def test_what_init_writes_is_valid(run, tmp_path: Path) -> None:
         said.err,
     )
     assert 0 == run("validate", fleet, "--host", "whatever").code
+
+
+def test_what_init_only_suggests_is_valid_too(run, tmp_path: Path) -> None:
+    """A section that stands in a comment can be had by taking the # away."""
+    fleet = tmp_path / "fleet"
+    run("init", fleet)
+    base = fleet / "base/base.yaml"
+    base.write_text(re.sub(r"^# (?=[a-z]+:$| )", "", base.read_text(), flags=re.MULTILINE))
+
+    assert 0 == run("validate", fleet).code
+    assert '\nunits:\n  "nginx.service"' in run("render", fleet, "--host", "edge-01").out
 
 
 def test_init_for_one_host_refuses_all_others(run, tmp_path: Path) -> None:
