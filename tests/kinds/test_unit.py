@@ -238,6 +238,25 @@ def test_a_unit_is_expanded_to_itself_and_its_drop_ins() -> None:
                 ({"content": SERVICE}, "a unit file"),
             )
         ),
+        *(
+            ("trued.service", {"drop_ins": {"x.conf": text}}, f"drop_ins.x.conf: trued runs in trued.service, and nobody would be left to bring it back: no {said} here")
+            for text, said in (
+                ("[Service]\nExecStart=\nExecStart=/bin/false\n", "ExecStart="),
+                ("[Service]\nExecStartPre=/bin/false\n", "ExecStartPre="),
+                ("[Unit]\nConditionPathExists=/nope\n", "ConditionPathExists="),
+                ("[Unit]\nRequires=nope.service\n", "Requires="),
+                ("[Service]\nUser=nobody\n", "User="),
+                ("[Service]\nRestart=no\n", "Restart="),
+            )
+        ),
+        *(
+            ("k.service", {"content": f"[Unit]\n{text}\n"}, f"content: trued runs in trued.service, and nobody would be left to bring it back: no {said} here")
+            for text, said in (
+                ("Conflicts=a.service trued.service", "Conflicts=trued.service"),
+                ("PropagatesStopTo=trued.service", "PropagatesStopTo=trued.service"),
+                ("[Install]\nAlias=trued.service", "Alias=trued.service"),
+            )
+        ),
     ],
 )  # fmt: skip
 def test_an_entry_that_cannot_be_used_is_refused(name: str, given: dict[str, Any], reason: str) -> None:

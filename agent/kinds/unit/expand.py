@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from agent.host import shown
-from agent.kinds.unit.names import OURS, is_template
+from agent.kinds.unit.names import is_template
+from agent.kinds.unit.ours import check_entry, check_text
 from agent.kinds.unit.spec import Source, UnitSpec
 from agent.kinds.unit.text import LARGEST, is_empty, named
 from agent.model import Content, Sources, Text, TreeLink, TreePath
@@ -15,7 +16,7 @@ from agent.model import Content, Sources, Text, TreeLink, TreePath
 def expand(name: str, spec: UnitSpec, tree: Sources) -> Iterator[tuple[str, UnitSpec]]:
     """Yield the unit, then its drop-ins under the names of their files; raises ValueError."""
     _check_template(name, spec)
-    _check_ours(name, spec)
+    check_entry(name, spec)
     yield name, _unit(name, spec, tree)
     for file, text in spec.drop_ins.items():
         try:
@@ -30,22 +31,6 @@ def _check_template(name: str, spec: UnitSpec) -> None:
         raise ValueError(f"a template is never active, an instance of it is: {stem}x.{suffix}")
 
 
-def _check_ours(name: str, spec: UnitSpec) -> None:
-    """Raise ValueError for what would cut the branch that trued sits on."""
-    if name != OURS:
-        return
-    asked = (
-        "masked: true" if spec.masked
-        else "active: false" if spec.active is False
-        else "enabled: false" if spec.enabled is False
-        else "state: absent" if spec.state == "absent"
-        else "a unit file" if spec.has_text
-        else ""
-    )  # fmt: skip
-    if asked:
-        raise ValueError(f"trued runs in {OURS}, and nobody would be left to bring it back: no {asked} here")
-
-
 def _unit(name: str, spec: UnitSpec, tree: Sources) -> UnitSpec:
     if not spec.has_text:
         return replace(spec, drop_ins={})
@@ -56,6 +41,7 @@ def _unit(name: str, spec: UnitSpec, tree: Sources) -> UnitSpec:
         raise ValueError(f"{key}: an empty unit file masks the unit; to do that, say masked: true")
     try:
         said = named(data, name)
+        check_text(data, name)
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from None
     return replace(spec, content=None, source=None, template=False, drop_ins={}, data=content, named=said)
@@ -63,7 +49,9 @@ def _unit(name: str, spec: UnitSpec, tree: Sources) -> UnitSpec:
 
 def _drop_in(name: str, text: str | Source, tree: Sources) -> UnitSpec:
     content = _text(text) if isinstance(text, str) else _content(text.source, tree, template=text.template)
-    return UnitSpec(drop_in=True, data=content, named=named(_bytes(content), name))
+    data = _bytes(content)
+    check_text(data, name)
+    return UnitSpec(drop_in=True, data=content, named=named(data, name))
 
 
 def _text(text: str | None) -> Content:

@@ -41,7 +41,7 @@ class Named:
 
 def named(data: bytes, unit: str) -> Named:
     """Return what a text for a unit names; raises ValueError with the line that systemd could not read."""
-    lines = tuple(_lines(_decoded(data), unit))
+    lines = tuple(assignments(data, unit))
     last = {(line.section, line.key): line.value for line in lines}
     return Named(
         files=tuple(dict.fromkeys(_files(lines))),
@@ -50,6 +50,11 @@ def named(data: bytes, unit: str) -> Named:
         passing=last.get(("Service", "Type")) == "oneshot"
         and last.get(("Service", "RemainAfterExit"), "no").lower() not in _YES,
     )
+
+
+def assignments(data: bytes, unit: str) -> Iterator[Line]:
+    """Yield what a text for a unit assigns, in order; raises ValueError with the line that systemd could not read."""
+    return _lines(_decoded(data), unit)
 
 
 def is_empty(data: bytes) -> bool:
