@@ -194,7 +194,7 @@ def _renewed(name: str, have: UnitState, stale: Stale, *, rewritten: bool) -> It
     if stale is Stale.RELOAD and have.can_reload:
         yield alone("reload", name, stale, "reloaded")
         return
-    why = "" if rewritten else "restarted" if stale is Stale.RESTART else "restarted, as it cannot reload"
+    why = "" if rewritten else "restarted" if stale is Stale.RESTART else "restarted (it cannot reload)"
     yield from restarted(name, have, why, stale)
     yield from _settle(name)
 

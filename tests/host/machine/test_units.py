@@ -80,7 +80,7 @@ def test_what_can_reload_is_reloaded_and_what_cannot_is_restarted(managed: Host)
 
     assert ["cannot.service", "reload"] == sorted(starts(managed.machine))
     assert "changed: reloaded, file:/etc/x.conf changed" == said["can.service"]
-    assert "changed: restarted, as it cannot reload, file:/etc/x.conf changed" == said["cannot.service"]
+    assert "changed: restarted (it cannot reload), file:/etc/x.conf changed" == said["cannot.service"]
 
 
 def test_a_restart_that_was_cut_short_is_made_good(managed: Host) -> None:
