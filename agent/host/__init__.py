@@ -179,7 +179,11 @@ class Probe(Protocol):
         """
 
     def age(self, path: PurePosixPath) -> float | None:
-        """Return the seconds since something was last modified, None if nothing is there; raises HostError."""
+        """
+        Return the seconds since something was last modified, None if nothing is there; raises HostError.
+
+        Less than 0: that was while the clock was ahead.
+        """
 
     def remembered(self, key: Hashable, paths: Collection[str], read: Callable[[], T]) -> T:
         """

@@ -165,7 +165,7 @@ class LocalProbe:
 
     def age(self, path: PurePosixPath) -> float | None:
         found = stamp(self._root, path)
-        return None if found is None else max(0.0, time.time() - found.modified / 1e9)
+        return None if found is None else time.time() - found.modified / 1e9
 
     def remembered(self, key: Hashable, paths: Collection[str], read: Callable[[], T]) -> T:
         return self._recollection.answer(key, paths, read)

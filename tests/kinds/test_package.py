@@ -223,7 +223,10 @@ def test_the_index_is_read_anew_before_something_unknown_is_decided() -> None:
     assert [] == list(KIND.prepare(wants, look(host, wants)))
 
 
-@pytest.mark.parametrize(("tried", "refreshes"), [(599.0, False), (601.0, True)])
+@pytest.mark.parametrize(
+    ("tried", "refreshes"),
+    [(599.0, False), (601.0, True), (-30.0, False), pytest.param(-1e8, True, id="the clock was ahead")],
+)
 def test_after_an_attempt_the_next_one_waits(tried: float, refreshes: bool) -> None:
     host = debian(index={"curl": ["7.88"]}, tried=tried)
     wants = {"nginx": PRESENT}

@@ -17,6 +17,8 @@ TRIED: Final = f"{LISTS}/partial"
 STAMP: Final = "/var/lib/apt/periodic/update-success-stamp"
 DAILY: Final = "/var/lib/apt/periodic/update-stamp"
 
+SLACK: Final = 60.0  # seconds: a clock that is set by the network goes back a little now and then
+
 SOURCES: Final = ("/etc/apt/sources.list", "/etc/apt/sources.list.d")
 SETTINGS: Final = (
     "/etc/apt/apt.conf",
@@ -29,17 +31,23 @@ SETTINGS: Final = (
 
 def index(probe: Probe) -> Index:
     """Return how old the index is; raises HostError."""
-    tried = probe.age(PurePosixPath(TRIED))
-    read = [age for path in (LISTS, STAMP, DAILY) if (age := probe.age(PurePosixPath(path))) is not None]
+    tried = _age(probe, TRIED)
+    read = [age for path in (LISTS, STAMP, DAILY) if (age := _age(probe, path)) is not None]
     if not _has_lists(probe):
         return Index(age=None, tried=None, outrun=True)
-    sources = (probe.age(PurePosixPath(path)) for path in files(probe, SOURCES))
+    sources = (_age(probe, path) for path in files(probe, SOURCES))
     youngest = min((age for age in sources if age is not None), default=None)
     return Index(
         age=min(read, default=None),
         tried=tried,
         outrun=tried is None or (youngest is not None and youngest < tried),
     )
+
+
+def _age(probe: Probe, path: str) -> float | None:
+    """Return the age of something; None, too, where the clock was ahead when it was made: waiting could take years."""
+    age = probe.age(PurePosixPath(path))
+    return None if age is None or age < -SLACK else age
 
 
 def _has_lists(probe: Probe) -> bool:
