@@ -16,7 +16,9 @@ OTHER = b"Package: b\n"
 
 
 def release(*members: tuple[str, bytes]) -> bytes:
-    lines = "".join(f" {hashlib.sha256(data).hexdigest()} {len(data):>16} {path}\n" for path, data in members)
+    lines = "".join(
+        f" {hashlib.sha256(data).hexdigest()} {len(data):>16} {path}\n" for path, data in members
+    )
     return (
         "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nSuite: stable\nSHA256:\n"
         f"{lines}-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----\n"
