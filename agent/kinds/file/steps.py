@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from agent.errors import HostError
 from agent.host import Entry, FileType, shown
+from agent.kinds._words import ABSENT, UNDECLARED
 from agent.kinds.file.observe import Detailed, where
 from agent.kinds.file.spec import FileSpec
 from agent.model import (
@@ -67,7 +68,7 @@ def _owner_differs(have: Entry) -> bool:
 
 def _gone(have: Entry) -> str:
     is_stray = isinstance(have, Detailed) and have.path is not None
-    return "not declared, in a folder that is purged" if is_stray else "no longer declared"
+    return "not declared, in a folder that is purged" if is_stray else UNDECLARED
 
 
 def _removal(name: str, have: Entry, why: str) -> tuple[Step, ...]:
@@ -76,7 +77,7 @@ def _removal(name: str, have: Entry, why: str) -> tuple[Step, ...]:
 
 def _absence(path: PurePosixPath, have: Entry) -> tuple[Step, ...]:
     _refuse_other(path, have)
-    return (*_emptying(path, have), Remove(path=path, why="is declared absent"))
+    return (*_emptying(path, have), Remove(path=path, why=ABSENT))
 
 
 def _presence(path: PurePosixPath, want: FileSpec, have: Entry | None) -> Iterator[Step]:

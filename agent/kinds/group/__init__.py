@@ -11,6 +11,7 @@ from agent.errors import HostError
 from agent.host import Accounts, GroupEntry, Probe
 from agent.kinds import Found, Kind, files_among
 from agent.kinds._accounts import from_elsewhere, taken, unlocked
+from agent.kinds._words import why_gone
 from agent.model import AccountId, AccountName, ResourceId, Run, Sources, Stale, Step
 
 DATABASES: Final = ("/etc/group", "/etc/gshadow")
@@ -149,7 +150,7 @@ def _removal(name: str, want: GroupSpec | None, line: GroupEntry | None) -> Iter
         argv=("groupdel", name),
         explain=("getent", "group", name),
         hint="it is the primary group of a user: give that user another one (`group`), or let the user go first",
-        why="no longer declared" if want is None else "is declared absent",
+        why=why_gone(want),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from agent.errors import HostError
 from agent.kinds import NotYetError
+from agent.kinds._words import UNDECLARED
 from agent.kinds.package.manager import Hints, Installed, Offer, Order
 from agent.kinds.package.managers import MANAGERS
 from agent.kinds.package.spec import LATEST, PackageSpec
@@ -76,7 +77,7 @@ def _absence(name: str, want: PackageSpec | None, have: State) -> Decision:
         raise HostError(
             f"{name} {one.version} is held on this host", hint=_way_out(have).unhold.format(name)
         )
-    why = "no longer declared" if want is None else f"{one.version} is installed"
+    why = UNDECLARED if want is None else f"{one.version} is installed"
     return Decision(order=Order(name=name, remove=True), purge=purge, release=one.held, why=f"{why}: remove")
 
 

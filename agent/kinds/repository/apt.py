@@ -10,6 +10,7 @@ from typing import Final
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe, entry_at
 from agent.kinds._aptlists import LISTS, torn
+from agent.kinds._words import why_gone
 from agent.kinds.repository.deb822 import Stanza, plain, stanzas, written
 from agent.kinds.repository.others import APT, LARGEST, SOURCES, Place, all_places, places
 from agent.kinds.repository.spec import RepositorySpec
@@ -127,8 +128,7 @@ def list_name(uri: str, suite: str) -> str:
 def steps(name: str, want: RepositorySpec | None, have: Source, stale: Stale) -> Iterator[Step]:
     """Yield what makes a repository as declared: key before source, and then its index."""
     if want is None or want.state == "absent":
-        why = "no longer declared" if want is None else "is declared absent"
-        yield from _removal(name, have, why)
+        yield from _removal(name, have, why_gone(want))
         return
     text = written(_fields(want, _keyring(name, want)))
     _check_others(path_of(name), stanzas(text)[0], have.others)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
+from agent.kinds._words import HEADER
+
 Stanza: TypeAlias = Mapping[str, tuple[str, ...]]
 """The words of each field, by its name in small letters."""
 
@@ -13,7 +15,7 @@ _YES: Final = frozenset(("yes", "true", "with", "on", "enable", "1"))  # as apt 
 
 def written(fields: Iterable[tuple[str, str]]) -> str:
     """Return a file of one stanza; no value has a line end."""
-    return "# From Git, by trued.\n" + "".join(f"{name}: {value}\n" for name, value in fields if value)
+    return HEADER + "".join(f"{name}: {value}\n" for name, value in fields if value)
 
 
 def stanzas(text: str) -> tuple[Stanza, ...]:

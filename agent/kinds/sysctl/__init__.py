@@ -10,6 +10,7 @@ from typing import ClassVar
 from agent.errors import HostError
 from agent.host import FileType, Probe, entry_at, shown
 from agent.kinds import Found, Kind, files_among
+from agent.kinds._words import HEADER, UNDECLARED
 from agent.kinds.sysctl.files import Assignment, assignments, at_boot
 from agent.kinds.sysctl.words import FOLDER, LONGEST, OURS, checked_name, checked_value, file, live, same
 from agent.model import MakeDirectory, Remove, ResourceId, Run, Stale, Step, Text, WriteFile
@@ -134,7 +135,7 @@ def _towards(name: str, value: str, have: Setting) -> Iterator[Step]:
             )
         yield Run(argv=("sysctl", "-q", "-w"), operands=(f"{name}={value}",), timeout=30.0, why=why)
     if not _lasts(value, have) and not _overruled(name, have):
-        content = f"# From Git, by trued.\n{name} = {value}\n"
+        content = f"{HEADER}{name} = {value}\n"
         why = (
             "nothing sets it at boot"
             if have.boot is None
@@ -166,9 +167,7 @@ def _check_boot(name: str, value: str, have: Setting) -> None:
 def _removal(name: str, have: Setting | None) -> tuple[Step, ...]:
     if have is None or have.ours is None:
         return ()
-    return (
-        Remove(path=file(name), why="no longer declared; the kernel keeps the value until the next boot"),
-    )
+    return (Remove(path=file(name), why=f"{UNDECLARED}; the kernel keeps the value until the next boot"),)
 
 
 def _surveyed(probe: Probe, name: str, found: Assignment) -> Found:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from agent.errors import HostError
 from agent.host import FileType
+from agent.kinds._words import UNDECLARED
 from agent.kinds.unit.check import agrees
 from agent.kinds.unit.names import OURS, is_template, path_of, unit_of
 from agent.kinds.unit.spec import UnitSpec
@@ -37,7 +38,7 @@ def _presence(name: str, want: UnitSpec, have: UnitState, stale: Stale) -> Itera
 def _removal(name: str, have: UnitState, stale: Stale) -> Iterator[Step]:
     if have.file is not None:
         path = PurePosixPath(path_of(name))
-        yield Remove(path=path, why="no longer declared")
+        yield Remove(path=path, why=UNDECLARED)
         yield Remove(path=path.parent, why="")
     yield from _applied(name, have, changed=have.file is not None, stale=stale)
 

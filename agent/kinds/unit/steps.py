@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from agent.errors import HostError
+from agent.kinds._words import ABSENT, UNDECLARED
 from agent.kinds.unit.check import agrees, check
 from agent.kinds.unit.names import OURS, is_template, path_of, stem
 from agent.kinds.unit.spec import UnitSpec
@@ -35,7 +36,7 @@ _WHY_ENABLE: Final[Mapping[str, str]] = {
 def steps(name: str, want: UnitSpec | None, have: UnitState, stale: Stale) -> tuple[Step, ...]:
     """Return the steps, none when both agree; raises HostError where no step may lead there."""
     if want is None:
-        return tuple(_removal(name, have, "no longer declared", stale))
+        return tuple(_removal(name, have, UNDECLARED, stale))
     if want.state == "absent":
         return tuple(_absence(name, have))
     check(name, want, have)
@@ -231,7 +232,7 @@ def _absence(name: str, have: UnitState) -> Iterator[Step]:
             f"{path_of(name)} is no regular file, and trued does not remove it", hint="remove it by hand"
         )
     if have.ours or not have.masked:
-        yield from _removal(name, have, "is declared absent", Stale.NO)
+        yield from _removal(name, have, ABSENT, Stale.NO)
 
 
 def _removal(name: str, have: UnitState, why: str, stale: Stale) -> Iterator[Step]:

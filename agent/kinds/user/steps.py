@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from agent.errors import HostError
 from agent.host import PasswdEntry
 from agent.kinds._accounts import taken
+from agent.kinds._words import why_gone
 from agent.kinds.user.home import home_steps, key_steps, refuse_home
 from agent.kinds.user.observe import UserState
 from agent.kinds.user.password import password_steps, refuse_password
@@ -48,9 +49,7 @@ def _removal(name: str, want: UserSpec | None, have: UserState) -> Iterator[Step
         argv=("userdel", *(("-r",) if with_home else ()), name),
         explain=("ps", "-o", "pid=,comm=", "-u", str(have.line.uid)),
         hint=f"if something of this user still runs, end it: loginctl terminate-user {name}, or pkill -u {name}",
-        why="no longer declared"
-        if want is None
-        else f"is declared absent{', with the home' if with_home else ''}",
+        why=f"{why_gone(want)}{', with the home' if with_home else ''}",
     )
 
 
