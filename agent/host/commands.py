@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
@@ -33,6 +34,8 @@ EXCERPT = 500  # characters of stderr in a message,
 ENDING = 8  # of this many lines: dpkg says five more after what a script of a package has said
 LOOK = 60.0  # seconds that a command that only looks may take
 PULSE = 5.0  # seconds between two signs of life while a command is waited for
+GRACE = 10.0  # seconds that a command may take to end, once its time is up,
+TICK = 0.05  # and between two looks whether it has
 LINGER = 0.2  # seconds for output that is still in the pipes when the command has ended
 
 
@@ -100,6 +103,7 @@ def _run(
         try:
             _converse(process, stdin, out, err, time.monotonic() + timeout, beat)
         except subprocess.TimeoutExpired:
+            _interrupt_group(process, out, err)
             _kill_group(process)
             raise TimeUpError(
                 f"`{_pasteable(argv)}` did not end within {timeout:g} s and was killed{excerpt(err.text)}"
@@ -204,6 +208,23 @@ def _feed(ready: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
         return
     ready.unregister(key.fileobj)
     cast("BinaryIO", key.fileobj).close()
+
+
+def _interrupt_group(process: subprocess.Popen[bytes], out: _Tail, err: _Tail) -> None:
+    """
+    Ask a command to end, for a while.
+
+    On SIGINT dpkg(1) and apt-get(8) give up the script of a package, but not themselves: they leave a database that is
+    whole. Killed, they leave one with which nothing can be installed until the same script has been run again.
+    """
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    end = time.monotonic() + GRACE
+    while process.poll() is None and time.monotonic() < end:
+        for stream, tail in ((process.stdout, out), (process.stderr, err)):
+            with suppress(BlockingIOError):
+                tail.add(os.read(cast("BinaryIO", stream).fileno(), 1 << 16))
+        time.sleep(TICK)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

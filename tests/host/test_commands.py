@@ -83,6 +83,27 @@ def test_after_its_time_the_whole_group_is_killed(local: Local, tmp_path: Path) 
     assert not _runs(pid)
 
 
+def test_it_is_asked_to_end_before_it_is_killed(local: Local, tmp_path: Path) -> None:
+    """And may say so at length, as a package manager that puts its database in order."""
+    says = "head -c 300000 /dev/zero"
+    with pytest.raises(HostError, match="did not end within 0.3 s"):
+        run(
+            local,
+            *SH,
+            f"trap '{says}; echo so >{tmp_path}/said; exit 1' INT; while :; do sleep 0.1; done",
+            timeout=0.3,
+        )
+    assert "so\n" == (tmp_path / "said").read_text()
+
+
+def test_what_does_not_listen_is_killed(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "GRACE", 0.2)
+    start = time.monotonic()
+    with pytest.raises(HostError, match="did not end within 0.1 s"):
+        run(local, *SH, "trap '' INT; while :; do sleep 0.1; done", timeout=0.1)
+    assert time.monotonic() - start < 5
+
+
 def test_what_goes_on_by_itself_is_not_waited_for_longer_than_its_time(local: Local) -> None:
     """As a unit that takes long to start: it is judged by a look."""
     local.perform(Run(argv=(*SH, "sleep 60"), timeout=0.3, patient=True, why=""))

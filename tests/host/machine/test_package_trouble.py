@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,8 +20,8 @@ from tests.host.machine.dpkg import (
     wait_for,
 )
 from tests.host.machine.fixtures import Manage
-from tests.host.machine.host import Host
-from tests.host.machine.python import COMMAND
+from tests.host.machine.host import CONFIG, Host
+from tests.host.machine.python import COMMAND, PLACE
 from tests.host.machine.web import Fault
 
 
@@ -239,3 +240,22 @@ def test_marks_that_a_power_cut_has_torn_are_made_anew(supplied: Host) -> None:
     supplied.apply()
 
     assert "hello-tool 2.0" == supplied.machine.run("hello-tool").stdout.strip()
+
+
+@pytest.mark.slow
+def test_a_script_that_hangs_holds_up_no_other_package(supplied: Host) -> None:
+    """Its time ends in good order: a database that is torn would have to be mended by that same script first."""
+    machine = supplied.machine
+    machine.put(SECONDS, "1000")
+    machine.put("/srv/hurried.py", (Path(__file__).parent / "hurried.py").read_bytes())
+    hurried = (f"{PLACE}/bin/python", "/srv/hurried.py", CONFIG, "8")
+    declare(supplied, hello_slow="present")
+    assert 3 == machine.run(*hurried, check=False).code
+    assert "iF" == state(supplied, "hello-slow")[:2]
+    declare(supplied, hello_slow="present", hello_data="present")
+    assert 3 == machine.run(*hurried, check=False).code
+
+    assert "ii 1.0" == state(supplied, "hello-data")
+    machine.put(SECONDS, "0")
+    supplied.apply()
+    assert "ii" == state(supplied, "hello-slow")[:2]
