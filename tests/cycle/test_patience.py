@@ -102,3 +102,67 @@ def test_a_new_commit_or_another_change_lets_it_be_tried_at_once(
     assert 1 == attempts(agent, world, 1)
     repository.commit("c2", resource("bad"), resource("good"))
     assert 1 <= attempts(agent, world, 1)
+
+
+def drift(agent: Agent, world: World, clock: Clock, cycles: int, seconds: float = 60.0) -> list[int]:
+    """Let something be changed by hand before each of so many cycles; return those in which it was put right."""
+    mended = []
+    for cycle in range(cycles):
+        world.values["good"] = "by hand"
+        run_cycle(agent)
+        mended += [cycle] * (world.values["good"] == "1")
+        clock.seconds += seconds
+    return mended
+
+
+def test_what_never_stays_as_it_is_put_is_put_right_ever_less_often_and_told(
+    agent: Agent, repository: Repository, world: World, clock: Clock
+) -> None:
+    """A service that dies after some seconds, or somebody else who wants it otherwise."""
+    repository.commit("c1", resource("good"))
+    run_cycle(agent)
+
+    assert [0, 1, 2, 4, 8, 16] == drift(agent, world, clock, 20)
+    line = run_cycle(agent).resources[thing("good")]
+    assert ("failed", "is by hand; put right 6 times in a row, and it does not stay so") == (
+        line.result,
+        line.reason,
+    )
+
+
+def test_what_drifts_now_and_then_is_put_right_at_once(
+    agent: Agent, repository: Repository, world: World, clock: Clock
+) -> None:
+    repository.commit("c1", resource("good"))
+    run_cycle(agent)
+
+    assert list(range(20)) == drift(agent, world, clock, 20, seconds=601)
+
+
+def test_looks_in_between_that_find_nothing_make_no_difference(
+    agent: Agent, repository: Repository, world: World, clock: Clock
+) -> None:
+    repository.commit("c1", resource("good"))
+    run_cycle(agent)
+    mended = []
+    for _ in range(8):
+        world.values["good"] = "by hand"
+        run_cycle(agent)
+        mended.append(world.values["good"] == "1")
+        world.values["good"] = "1"
+        for _ in range(2):
+            clock.seconds += 5
+            run_cycle(agent)
+
+    assert [True, True, True, False] == mended[:4]
+
+
+def test_what_does_not_stay_ends_the_waiting_of_nothing_else(
+    agent: Agent, repository: Repository, world: World, clock: Clock
+) -> None:
+    repository.commit("c1", resource("bad"), resource("good"))
+    drift(agent, world, clock, 4, seconds=5)
+    world.performed.clear()
+    drift(agent, world, clock, 4, seconds=5)
+
+    assert [] == world.performed
