@@ -8,10 +8,19 @@ from pathlib import PurePosixPath
 from agent.errors import HostError
 from agent.model import Remove, Step
 
+STATIC = 100  # numbers below are given out once for all hosts: Debian Policy 9.2.2, and its like elsewhere
+
 
 def unlocked(locks: Iterable[PurePosixPath]) -> Iterator[Step]:
     """Yield the removal of locks that a power cut has left: with them, nobody could change an account any more."""
     return (Remove(path=lock, why="left by a power cut") for lock in sorted(set(locks)))
+
+
+def of_the_base(account: str, number: int) -> str:
+    """Return why a person has to say yes before an account, as in "group tty", goes; nothing for most of them."""
+    if number >= STATIC:
+        return ""
+    return f"{account} ({number}) belongs to the base of every host of this distribution, and programs count on it"
 
 
 def taken(number: str, holder: str) -> HostError:

@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Literal
 from agent.errors import HostError
 from agent.host import Accounts, GroupEntry, Probe
 from agent.kinds import Found, Kind, files_among
-from agent.kinds._accounts import from_elsewhere, taken, unlocked
+from agent.kinds._accounts import from_elsewhere, of_the_base, taken, unlocked
 from agent.kinds._words import why_gone
 from agent.model import AccountId, AccountName, ResourceId, Run, Sources, Stale, Step
 
@@ -105,6 +105,13 @@ class Group(Kind[GroupSpec, GroupState]):
             yield _creation(name, want)
         elif want.gid is not None and want.gid != line.gid:
             raise _other_gid(name, want.gid, line.gid)
+
+    def objection(
+        self, name: str, want: GroupSpec | None, have: GroupState | None, going: Collection[str]
+    ) -> str:
+        if want is None or not self.absent(want) or have is None or have.line is None:
+            return ""
+        return of_the_base(f"group {name}", have.line.gid)
 
     def survey(self, probe: Probe) -> Iterable[Found]:
         """Yield the groups of people but those that a new user gets by its own name; raises HostError."""

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from agent.errors import HostError
 from agent.host import Probe
 from agent.kinds import Found, Kind, files_among
-from agent.kinds._accounts import unlocked
+from agent.kinds._accounts import of_the_base, unlocked
 from agent.kinds.user.observe import UserState, observe
 from agent.kinds.user.spec import UserSpec
 from agent.kinds.user.steps import steps
@@ -75,6 +75,13 @@ class User(Kind[UserSpec, UserState]):
         self, name: str, want: UserSpec | None, have: UserState | None, *, stale: Stale
     ) -> Iterable[Step]:
         return steps(name, want, have, unfinished=stale is not Stale.NO)
+
+    def objection(
+        self, name: str, want: UserSpec | None, have: UserState | None, going: Collection[str]
+    ) -> str:
+        if want is None or not self.absent(want) or have is None or have.line is None:
+            return ""
+        return of_the_base(f"user {name}", have.line.uid)
 
     def first(self, name: str, have: UserState) -> Iterable[Step]:
         if have.home is not None and have.home.keys is not None:
