@@ -105,7 +105,7 @@ def preview(agent: Agent) -> Preview:
     desired, error = choose(agent, ledger, Quiet())
     if desired is None:
         raise error or SourceError("there is no commit to plan for")
-    situation = look_around(agent, desired, ledger)
+    situation = look_around(agent, desired, ledger, Quiet())
     plan = hold_back(make_plan(situation), situation, agent.policy)
     return Preview(desired=desired, observed=situation.observed, plan=plan, ledger=ledger, error=error)
 
@@ -129,7 +129,7 @@ def run_cycle(
     if desired is None:
         return make_report(agent.identity, ledger, error=error, started=started, finished=agent.now())
     error = keep(agent, desired, ledger) or error
-    situation = look_around(agent, desired, ledger)
+    situation = look_around(agent, desired, ledger, pulse)
     if report := as_before(agent, situation, error):
         return replace(report, started=started, finished=agent.now())
     policy = replace(agent.policy, allow_removals=allow_removals)
@@ -215,8 +215,8 @@ def keep(agent: Agent, desired: DesiredState, ledger: Ledger) -> TruedError | No
     return None
 
 
-def look_around(agent: Agent, desired: DesiredState, ledger: Ledger) -> Situation:
-    observed = observe(desired, ledger.owned, agent.kinds, agent.host.probe())
+def look_around(agent: Agent, desired: DesiredState, ledger: Ledger, pulse: Pulse) -> Situation:
+    observed = observe(desired, ledger.owned, agent.kinds, agent.host.probe(pulse.beat))
     return Situation(desired=desired, observed=observed, ledger=ledger, kinds=agent.kinds)
 
 

@@ -102,7 +102,7 @@ class FakeHost:
         self.kept: dict[PurePosixPath, Node] = {}
         self.performed: list[Step] = []
 
-    def probe(self) -> FakeProbe:
+    def probe(self, beat: Callable[[], None] = lambda: None) -> FakeProbe:
         return FakeProbe(self)
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:

@@ -205,8 +205,12 @@ def entry_at(probe: Probe, path: PurePosixPath | str) -> Entry | None:
 class Host(Protocol):
     """Changes the host, one step at a time."""
 
-    def probe(self) -> Probe:
-        """Return fresh eyes: what was read before may be remembered only where it is proven unchanged."""
+    def probe(self, beat: Callable[[], None] = lambda: None) -> Probe:
+        """
+        Return fresh eyes: what was read before may be remembered only where it is proven unchanged.
+
+        `beat` is called after each command that was asked: a look may take many, and each has its time limit.
+        """
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         """

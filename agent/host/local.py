@@ -55,11 +55,11 @@ class Local:
         self._recollection = Recollection(root)
         self._tidied: set[PurePosixPath] = set()
 
-    def probe(self) -> LocalProbe:
+    def probe(self, beat: Callable[[], None] = lambda: None) -> LocalProbe:
         self._sight.begin()
         own = frozenset(map(str, self._there(self._own)))
         spared = frozenset(self._there(self._spared))
-        return LocalProbe(self._root, self._sight, self._recollection, own, spared)
+        return LocalProbe(self._root, self._sight, self._recollection, own, spared, beat)
 
     def _there(self, places: Mapping[Path, PurePosixPath | None]) -> Iterator[PurePosixPath]:
         for path, place in places.items():
@@ -113,6 +113,7 @@ class LocalProbe:
     _recollection: Recollection
     _own: frozenset[str] = frozenset()
     _spared: frozenset[PurePosixPath] = frozenset()
+    _beat: Callable[[], None] = lambda: None
     _seen: dict[str, Seen] = field(default_factory=dict)
     _numbers: dict[tuple[Callable[[str], int | None], str], int | None] = field(default_factory=dict)
     _mounts: frozenset[PurePosixPath] | None = None
@@ -161,7 +162,9 @@ class LocalProbe:
 
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
         _check_whole(self._root, argv)
-        return commands.ask(argv, stdin=stdin, ok=ok)
+        answer = commands.ask(argv, stdin=stdin, ok=ok)
+        self._beat()
+        return answer
 
     def age(self, path: PurePosixPath) -> float | None:
         found = stamp(self._root, path)

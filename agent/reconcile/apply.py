@@ -245,7 +245,7 @@ class _Walk:
 
     def _look(self, changes: Sequence[Change]) -> Mapping[str, object | HostError | None]:
         kind = changes[0].id.kind
-        return look(self.situation.kinds, kind, self.hands.host.probe(), self._wants(changes))
+        return look(self.situation.kinds, kind, self.hands.host.probe(self.hands.beat), self._wants(changes))
 
     def _left_to_do(self, change: Change, have: object | HostError | None) -> str:
         """Return why the resource still is not as it is to be, or nothing when it has converged."""

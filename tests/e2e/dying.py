@@ -21,8 +21,8 @@ class Dying:
     def __init__(self, host: Host, left: int) -> None:
         self._host, self._left = host, left
 
-    def probe(self) -> Probe:
-        return self._host.probe()
+    def probe(self, beat: Callable[[], None] = lambda: None) -> Probe:
+        return self._host.probe(beat)
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         self._host.perform(step, beat)

@@ -59,8 +59,8 @@ class Mortal:
     def __init__(self, host: Local, left: int) -> None:
         self.host, self.left = host, left
 
-    def probe(self) -> Probe:
-        return self.host.probe()
+    def probe(self, beat: Callable[[], None] = lambda: None) -> Probe:
+        return self.host.probe(beat)
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         if self.left == 0:

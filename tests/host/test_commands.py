@@ -162,6 +162,15 @@ def test_while_a_command_is_waited_for_the_caller_shows_life(
     assert 5 <= len(beats)
 
 
+def test_a_look_of_many_questions_shows_life_after_each(local: Local) -> None:
+    beats: list[float] = []
+    probe = local.probe(lambda: beats.append(time.monotonic()))
+    for _ in range(3):
+        probe.ask("true")
+
+    assert 3 == len(beats)
+
+
 def test_what_explains_a_failure_is_added_to_it(local: Local) -> None:
     step = Run(argv=("false",), explain=("printf", "the last\nlines"), why="")
 

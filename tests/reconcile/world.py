@@ -142,7 +142,7 @@ class World:
             HostError(f"{name} does not answer") if name in self.deaf else self.services.get(name, "missing")
         )
 
-    def probe(self) -> World:
+    def probe(self, beat: Callable[[], None] = lambda: None) -> World:
         return self
 
     def value(self, name: str) -> str | HostError | None:

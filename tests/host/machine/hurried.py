@@ -19,8 +19,8 @@ class Hurried:
     def __init__(self, host: Host, seconds: float) -> None:
         self._host, self._seconds = host, seconds
 
-    def probe(self) -> Probe:
-        return self._host.probe()
+    def probe(self, beat: Callable[[], None] = lambda: None) -> Probe:
+        return self._host.probe(beat)
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         hurried = replace(step, timeout=self._seconds) if isinstance(step, Run) else step
