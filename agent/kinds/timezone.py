@@ -10,12 +10,13 @@ from typing import ClassVar, Final
 
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe, entry_at, shown
-from agent.kinds import Found, Kind, files_among
+from agent.kinds import Found, Kind, NotYetError, files_among
 from agent.model import KeepFirst, MakeLink, ResourceId, Stale, Step, Text, WriteFile, quoted
 
 LINK: Final = PurePosixPath("/etc/localtime")
 TEXT: Final = PurePosixPath("/etc/timezone")
 ZONES: Final = PurePosixPath("/usr/share/zoneinfo")
+TZDATA: Final = (ResourceId("package", "tzdata"), ResourceId("package", "tzdata-legacy"))
 MAGIC: Final = b"TZif"  # RFC 9636, 3.1
 MOST: Final = 4096  # bytes of /etc/timezone that are looked at
 
@@ -56,6 +57,11 @@ class Timezone(Kind[TimezoneSpec, Zone]):
     rank: ClassVar[int] = 3
     shorthand: ClassVar[str] = "zone"
     only: ClassVar[str] = "system"
+    late: ClassVar[bool] = True
+
+    def edges(self, name: str, want: TimezoneSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
+        """Yield the packages that bring the zones."""
+        return [package for package in TZDATA if package in declared]
 
     def fingerprint(self, spec: TimezoneSpec) -> object:
         return spec.zone
@@ -79,7 +85,7 @@ class Timezone(Kind[TimezoneSpec, Zone]):
         if want is None:
             return
         if have is not None and have.lacks:
-            raise HostError(have.lacks, hint="install tzdata, or declare another zone")
+            raise NotYetError(have.lacks, hint="install tzdata, or declare another zone")
         if have is None or have.name != want.zone:
             yield MakeLink(path=LINK, target=str(ZONES / want.zone), why=_why(want, have))
         if have is not None and have.text not in (None, want.zone):

@@ -10,8 +10,12 @@ from agent.errors import HostError
 from agent.host.local import Local
 from agent.kinds import Found
 from agent.kinds.timezone import KIND, LINK, TEXT, TimezoneSpec, Zone
-from agent.model import KeepFirst, Stale
+from agent.model import Blocked, Change, DesiredState, KeepFirst, Resource, ResourceId, Stale
+from agent.reconcile.ledger import Ledger
+from agent.reconcile.observe import Situation
+from agent.reconcile.plan import make_plan
 from tests.fakes import FakeHost, Node
+from tests.reconcile.world import Thing, ThingSpec
 
 BERLIN = "/usr/share/zoneinfo/Europe/Berlin"
 
@@ -125,3 +129,28 @@ def test_real_files_are_read_and_written(tmp_path: Path) -> None:
     assert [] == steps
     assert BERLIN == str((root / "etc/localtime").readlink())
     assert "Europe/Berlin\n" == (root / "etc/timezone").read_text()
+
+
+@pytest.mark.parametrize(("declared", "entry"), [(True, Change), (False, Blocked)])
+def test_a_zone_that_a_package_of_the_same_commit_brings_waits_for_it(declared: bool, entry: type) -> None:
+    package = Resource(
+        id=ResourceId("package", "tzdata"), spec=ThingSpec(value="1"), digest="d", origin="a.yaml:1"
+    )
+    want = TimezoneSpec(zone="Europe/Berlin")
+    needs = frozenset(KIND.edges("system", want, [package.id] if declared else []))
+    zone = Resource(
+        id=ResourceId("timezone", "system"), spec=want, digest="d", origin="a.yaml:2", needs=needs
+    )
+    resources = {one.id: one for one in ([package] if declared else []) + [zone]}
+    have = KIND.observe(host(Node.link(BERLIN)).probe(), {"system": want})["system"]
+    plan = make_plan(
+        Situation(
+            desired=DesiredState(commit="c1", resources=resources),
+            observed={package.id: None, zone.id: have},
+            ledger=Ledger(),
+            kinds={"package": Thing(), "timezone": KIND},
+        )
+    )
+
+    assert entry is type(plan.entries[-1])
+    assert zone.id == plan.entries[-1].id
