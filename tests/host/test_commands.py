@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,14 @@ SH = ("sh", "-c")
 def local(tmp_path: Path) -> Local:
     """The machine itself: commands are about nothing else."""
     return Local(Path("/"), tmp_path / "state")
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Let commands hear SIGINT: where these tests run in the background of a script, they would inherit that it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def run(local: Local, *argv: str, stdin: bytes = b"", timeout: float = 20.0) -> None:

@@ -18,6 +18,7 @@ from tests.host.machine.cache import cached, key
 from tests.host.machine.tools import call, lines
 
 SUITE = "bookworm"
+KEYRING = "debian-archive-keyring"  # what Debian's own sources are signed by
 PACKAGES = (
     "apt", "ca-certificates", "dbus", "iproute2", "libpam-systemd", "openssh-client", "openssh-server",
     "procps", "python3", "python3-venv", "systemd", "systemd-sysv", "tzdata", "udev",
@@ -76,7 +77,9 @@ def _make_tree(new: Path) -> None:
 
 def _sources() -> str:
     """Return the outer machine's Debian sources, for our suite; those of anybody else are left out."""
-    places = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
+    folder = Path("/etc/apt/sources.list.d")
+    others = sorted(path for path in folder.glob("*.sources") if KEYRING in path.read_text())
+    places = (folder / "debian.sources", Path("/etc/apt/sources.list"), *others)
     texts = [path.read_text() for path in places if path.exists()]
     release = Path("/etc/os-release").read_text()
     found = re.search(r"^VERSION_CODENAME=(\w+)$", release, re.MULTILINE)
