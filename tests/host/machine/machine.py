@@ -171,7 +171,7 @@ class Machine:
     def argv(self, *words: str, env: Mapping[str, str] = {}) -> tuple[str, ...]:
         """Return the words that run this inside, as root, with a clean environment."""
         pairs = (f"{key}={value}" for key, value in {**ENVIRONMENT, **env}.items())
-        enter = ("nsenter", f"--target={self.leader}", "--all", "--wdns=/", "setpriv", KEPT_OUT)
+        enter = ("nsenter", f"--target={self.leader}", "--all", "--root", "--wdns=/", "setpriv", KEPT_OUT)
         return (*enter, "env", "-i", *pairs, *words)
 
     def run(
