@@ -1,4 +1,4 @@
-"""One real `trued apply` that waits for no command longer than some seconds: `hurried.py CONFIG SECONDS`."""
+"""One real `trued apply` that waits only some seconds for what goes on without it: `hurried.py CONFIG SECONDS`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agent.model import Run, Step
 
 
 class Hurried:
-    """The real host, with less time for each command."""
+    """The real host, with less time for each patient command; the others may be slow on a busy machine."""
 
     def __init__(self, host: Host, seconds: float) -> None:
         self._host, self._seconds = host, seconds
@@ -23,8 +23,8 @@ class Hurried:
         return self._host.probe(beat)
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
-        hurried = replace(step, timeout=self._seconds) if isinstance(step, Run) else step
-        self._host.perform(hurried, beat)
+        patient = isinstance(step, Run) and step.patient
+        self._host.perform(replace(step, timeout=self._seconds) if patient else step, beat)
 
 
 def main(config: str, seconds: str) -> int:

@@ -84,7 +84,7 @@ def state(packages: Repository, *, greeting: str = "trued", generation: int = 1)
     }
 
 
-def settled(host: Host, commit: str, seconds: float = 90.0) -> Any:
+def settled(host: Host, commit: str, seconds: float = 180.0) -> Any:
     """Wait until the service has looked from now on, and found all as that commit declares; return the status."""
     started, deadline = time.time(), time.monotonic() + seconds
     looked = host.machine.path("/var/lib/trued/status/last.json")
