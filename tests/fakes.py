@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Self, TypeAlias, TypeVar
 
 from agent.errors import HostError
-from agent.host import Accounts, Answer, DetourError, Entry, FileType, accounts
+from agent.host import Accounts, Answer, DetourError, Engine, Entry, FileType, accounts
 from agent.model import (
     Content,
     KeepFirst,
@@ -214,6 +214,9 @@ class FakeProbe:
 
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
         return self.host._answer(argv, stdin, ok=ok)
+
+    def engine(self) -> Engine:
+        raise HostError("no container engine answers on this host")
 
     def age(self, path: PurePosixPath) -> float | None:
         return self.host.ages.get(str(path), 0.0) if path in self.host.nodes else None

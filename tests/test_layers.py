@@ -61,12 +61,13 @@ PRIVATE: Mapping[str, frozenset[str]] = {
         "yaml": "documents",
         "jinja2": "desired",
         "rich": "cli",
+        "docker": "host.*",
     }.items()
 }
 NOWHERE = frozenset(
     {"asyncio", "paramiko", "pydantic", "requests", "httpx", "dulwich.porcelain", "dulwich.client"}
 )
-LATE = ("dulwich", "jinja2", "rich", "urllib3", "yaml")  # not before somebody needs them
+LATE = ("docker", "dulwich", "jinja2", "rich", "urllib3", "yaml")  # not before somebody needs them
 
 MODULES = {
     ".".join(path.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__"): path

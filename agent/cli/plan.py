@@ -11,7 +11,7 @@ from agent.cli.planview import Shown, shown, summary, totals
 from agent.cli.screen import Screen
 from agent.cycle import Preview, preview
 from agent.errors import HostError
-from agent.model import Change, Run, Step
+from agent.model import Change, FileStep, Run, Step, target
 from agent.status.text import aligned, footnoted, visible
 
 FOUND_CHANGES = 2
@@ -110,6 +110,8 @@ def _entry(entry: Shown) -> dict[str, object]:
 def _step(step: Step) -> dict[str, object]:
     """Return what a step does; a command as it would be run, without what it is told on stdin."""
     does: dict[str, object] = (
-        {"run": [*step.argv, *step.operands]} if isinstance(step, Run) else {"path": str(step.path)}
+        {"run": [*step.argv, *step.operands]}
+        if isinstance(step, Run)
+        else {"path" if isinstance(step, FileStep) else "name": target(step)}
     )
     return {"step": type(step).__name__, **does, "why": step.why}

@@ -12,6 +12,7 @@ from typing import Final
 from agent.desired.entries import PLAIN_META, Entry, Reference
 from agent.documents.problems import MOST_SHOWN, Findings, near
 from agent.errors import DocumentError
+from agent.kinds import AnyKind
 from agent.model import Drift, Resource, ResourceId, Sources
 
 MOST_RESOURCES: Final = 100_000
@@ -23,15 +24,16 @@ class _Part:
     """Something that an entry stands for."""
 
     entry: Entry
+    kind: AnyKind
     spec: object
     weight: int  # 2 declared by itself, 1 expanded, 0 only follows from another
 
 
 def make_resources(
-    entries: Mapping[ResourceId, Entry], sources: Sources, findings: Findings
+    entries: Mapping[ResourceId, Entry], kinds: Mapping[str, AnyKind], sources: Sources, findings: Findings
 ) -> dict[ResourceId, Resource]:
     """Return all that the entries stand for; problems go to `findings`. Raises SourceError."""
-    parts, members = _expanded(entries, sources, findings)
+    parts, members = _expanded(entries, kinds, sources, findings)
     named = {**dict.fromkeys(entries), **dict.fromkeys(parts)}
     for entry in entries.values():
         for reference in (*entry.needs, *entry.restarts, *entry.reloads):
@@ -46,13 +48,13 @@ def make_resources(
 
 
 def _expanded(
-    entries: Mapping[ResourceId, Entry], sources: Sources, findings: Findings
+    entries: Mapping[ResourceId, Entry], kinds: Mapping[str, AnyKind], sources: Sources, findings: Findings
 ) -> tuple[dict[ResourceId, _Part], dict[ResourceId, tuple[ResourceId, ...]]]:
     """Return the parts by id, and for each entry the ids that it stands for."""
     parts: dict[ResourceId, _Part] = {}
     members: dict[ResourceId, tuple[ResourceId, ...]] = {}
     for entry in entries.values():
-        own = {} if entry.spec is None else _parts_of(entry, sources, findings)
+        own = {} if entry.spec is None else _parts_of(entry, kinds, sources, findings)
         members[entry.id] = tuple(id_ for id_, part in own.items() if part.weight)
         for id_, part in own.items():
             parts[id_] = _stronger(id_, parts.get(id_), part, findings)
@@ -62,18 +64,25 @@ def _expanded(
     return parts, members
 
 
-def _parts_of(entry: Entry, sources: Sources, findings: Findings) -> dict[ResourceId, _Part]:
+def _parts_of(
+    entry: Entry, kinds: Mapping[str, AnyKind], sources: Sources, findings: Findings
+) -> dict[ResourceId, _Part]:
     parts: dict[ResourceId, _Part] = {}
     try:
         for name, spec in entry.kind.expand(entry.id.name, entry.spec, sources):
-            id_ = entry.id if name == entry.id.name else ResourceId(entry.id.kind, name)
-            weight = 0 if entry.kind.implied(spec) else 2 if id_ == entry.id else 1
-            parts[id_] = _Part(entry, spec, weight)
+            id_ = name if isinstance(name, ResourceId) else _own_id(entry, name)
+            kind = kinds[id_.kind]
+            weight = 0 if kind.implied(spec) else 2 if id_ == entry.id else 1
+            parts[id_] = _Part(entry, kind, spec, weight)
     except ValueError as error:
         findings.add(entry.place, entry.path, str(error))
     except DocumentError as error:
         findings.lines.extend(f"{line} (for {entry.id}, {entry.origin})" for line in str(error).splitlines())
     return parts
+
+
+def _own_id(entry: Entry, name: str) -> ResourceId:
+    return entry.id if name == entry.id.name else ResourceId(entry.id.kind, name)
 
 
 def _stronger(id_: ResourceId, there: _Part | None, new: _Part, findings: Findings) -> _Part:
@@ -95,9 +104,9 @@ def _check_reference(reference: Reference, named: Mapping[ResourceId, object], f
 
 def _check_rivals(parts: Mapping[ResourceId, _Part], findings: Findings) -> None:
     for id_, part in parts.items():
-        if part.weight == 0 or part.entry.kind.absent(part.spec):
+        if part.weight == 0 or part.kind.absent(part.spec):
             continue
-        for rival in part.entry.kind.rivals(id_.name, part.spec, parts.keys()):
+        for rival in part.kind.rivals(id_.name, part.spec, parts.keys()):
             message = (
                 f"{id_} writes what {rival} (at {parts[rival].entry.place}) declares as well; take one away"
             )
@@ -111,8 +120,8 @@ def _resource(
     members: Mapping[ResourceId, tuple[ResourceId, ...]],
     shared: dict[frozenset[ResourceId], frozenset[ResourceId]],
 ) -> Resource:
-    entry, implied = part.entry, part.weight == 0
-    natural = entry.kind.edges(id_.name, part.spec, parts.keys())
+    entry, kind, implied = part.entry, part.kind, part.weight == 0
+    natural = kind.edges(id_.name, part.spec, parts.keys())
     # What a person has ordered the other way round is no habit of ours to contradict.
     needs = frozenset(need for need in natural if not _waits_for(parts[need].entry, id_))
     # What follows from several entries takes nothing from the one that happened to come first.
@@ -121,12 +130,13 @@ def _resource(
     return Resource(
         id=id_,
         spec=part.spec,
-        digest=_digest(entry.kind.fingerprint(part.spec)),
+        digest=_digest(kind.fingerprint(part.spec)),
         origin=entry.origin,
         needs=shared.setdefault(needs, needs),
         restart_on=_listening(entry.restarts, parts, members, implied=implied)
-        | frozenset(entry.kind.listens(id_.name, part.spec, parts.keys())),
-        reload_on=_listening(entry.reloads, parts, members, implied=implied),
+        | frozenset(kind.listens(id_.name, part.spec, parts.keys())),
+        reload_on=_listening(entry.reloads, parts, members, implied=implied)
+        | frozenset(kind.reloads(id_.name, part.spec, parts.keys())),
         keep=not implied and entry.meta.keep,
         drift=PLAIN_META.drift if implied else Drift(entry.meta.drift),
         implied=implied,

@@ -58,4 +58,4 @@ class View:
         """Return what the layers declare; raises SourceError."""
         entries = decode_entries(self.declared, kinds, self.variables, self.findings)
         self.sources.prefetch(frozenset(self.findings.sources))
-        return make_resources(entries, self.sources, self.findings)
+        return make_resources(entries, kinds, self.sources, self.findings)

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Protocol, TypeVar
 
 from agent.errors import HostError
-from agent.model import Step
+from agent.model import Json, Step
 
 T = TypeVar("T")
 
@@ -134,6 +134,39 @@ class Answer:
     err: str
 
 
+class Engine(Protocol):
+    """
+    Looks at the container engine of this host: Docker's, or Podman's by the same API. Each method raises HostError.
+
+    What it answers is what the engine says, as `docker inspect` prints it.
+    """
+
+    def containers(self, names: Collection[str]) -> Mapping[str, Json]:
+        """Return those of these containers that there are, by name (without its slash)."""
+
+    def networks(self) -> Mapping[str, Json]:
+        """Return every network, by name; with the containers that are in it."""
+
+    def volumes(self) -> Mapping[str, Json]:
+        """Return every volume, by name."""
+
+    def image(self, reference: str) -> Json | None:
+        """Return an image of this host by its reference or id, None if there is none."""
+
+    def users(self) -> Mapping[str, str]:
+        """Return the id of the image that each container there is was made from, by the container's name."""
+
+    def digest(self, reference: str, *, age: float) -> str:
+        """
+        Return the digest (sha256:…) that a registry has for a reference now, or nothing where it does not tell.
+
+        An answer is good for `age` seconds. Raises HostError, too, where the registry cannot be reached.
+        """
+
+    def last_words(self, name: str) -> str:
+        """Return the end of a container's log, on one line."""
+
+
 class Probe(Protocol):
     """Reads the host. Equal questions get one answer for the probe's lifetime."""
 
@@ -177,6 +210,9 @@ class Probe(Protocol):
 
         Raises HostError too where the host's files are below another folder than /: commands know nothing of it.
         """
+
+    def engine(self) -> Engine:
+        """Return the container engine of this host; raises HostError where none answers."""
 
     def age(self, path: PurePosixPath) -> float | None:
         """

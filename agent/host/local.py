@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from agent.errors import HostError
-from agent.host import Accounts, Answer, Entry, FileType, accounts, commands, owners, shown
+from agent.host import Accounts, Answer, Engine, Entry, FileType, accounts, commands, owners, shown
 from agent.host.attributes import set_attributes
+from agent.host.engine.door import Door
 from agent.host.files import Seen, Sight, content, look, names
 from agent.host.first import keep_first
 from agent.host.mounts import mounts, of_host
@@ -45,12 +46,14 @@ class Local:
         own: Collection[Path] = (),
         spared: Collection[Path] = (),
         sight: Sight | None = None,
+        engine: Door | None = None,
     ) -> None:
         self._root = root
         self._state_dir = state_dir
         # Where they are is worked out once; whether something is there, at each look.
         self._own = {path: of_host(root, path) for path in (state_dir, *own)}
         self._spared = {**self._own, **{path: of_host(root, path) for path in spared}}
+        self._engine = engine or Door()
         self._sight = Sight() if sight is None else sight
         self._recollection = Recollection(root)
         self._tidied: set[PurePosixPath] = set()
@@ -59,7 +62,7 @@ class Local:
         self._sight.begin()
         own = frozenset(map(str, self._there(self._own)))
         spared = frozenset(self._there(self._spared))
-        return LocalProbe(self._root, self._sight, self._recollection, own, spared, beat)
+        return LocalProbe(self._root, self._sight, self._recollection, self._engine, own, spared, beat)
 
     def _there(self, places: Mapping[Path, PurePosixPath | None]) -> Iterator[PurePosixPath]:
         for path, place in places.items():
@@ -85,6 +88,9 @@ class Local:
                 keep_first(self._root, self._state_dir, step)
             case Run():
                 self._run(step, beat)
+            case _:
+                _check_whole(self._root, ("docker",))
+                self._engine.perform(step, beat)
 
     def _run(self, step: Run, beat: Callable[[], None]) -> None:
         argv = (*step.argv, *step.operands)
@@ -111,6 +117,7 @@ class LocalProbe:
     _root: Path
     _sight: Sight
     _recollection: Recollection
+    _door: Door
     _own: frozenset[str] = frozenset()
     _spared: frozenset[PurePosixPath] = frozenset()
     _beat: Callable[[], None] = lambda: None
@@ -118,6 +125,7 @@ class LocalProbe:
     _numbers: dict[tuple[Callable[[str], int | None], str], int | None] = field(default_factory=dict)
     _mounts: frozenset[PurePosixPath] | None = None
     _accounts: Accounts | None = None
+    _engine: Engine | None = None
 
     def entries(
         self, paths: Collection[str], *, digests: Collection[str] = ()
@@ -165,6 +173,12 @@ class LocalProbe:
         answer = commands.ask(argv, stdin=stdin, ok=ok)
         self._beat()
         return answer
+
+    def engine(self) -> Engine:
+        if self._engine is None:
+            _check_whole(self._root, ("docker",))
+            self._engine = self._door.look()
+        return self._engine
 
     def age(self, path: PurePosixPath) -> float | None:
         found = stamp(self._root, path)

@@ -55,9 +55,9 @@ class Kind(ABC, Generic[S, T]):
         """Return the one way to write this name; raises ValueError for what cannot be one."""
         return written
 
-    def expand(self, name: str, spec: S, tree: Sources) -> Iterable[tuple[str, S]]:
+    def expand(self, name: str, spec: S, tree: Sources) -> Iterable[tuple[str | ResourceId, Any]]:
         """
-        Yield what this entry stands for; by default, itself.
+        Yield what this entry stands for; by default, itself. Things of other kinds are yielded by their whole id.
 
         Raises ValueError or DocumentError. A name that is declared by itself wins over one that is expanded.
         """
@@ -81,6 +81,10 @@ class Kind(ABC, Generic[S, T]):
 
     def listens(self, name: str, want: S, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
         """Yield those of `declared` after a change of which this has to restart, by its nature."""
+        return ()
+
+    def reloads(self, name: str, want: S, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
+        """Yield those of `declared` after a change of which this has to reload, by its nature."""
         return ()
 
     def rivals(self, name: str, want: S, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
@@ -120,6 +124,10 @@ class Kind(ABC, Generic[S, T]):
         can lead there, with the reason; NotYetError where that may be otherwise once what it needs has changed:
         then a `late` kind is asked as if nothing were there, and decides when its turn has come.
         """
+
+    def health(self, name: str, want: S, have: T) -> str:
+        """Return what is wrong with a thing that is as declared, or nothing. Pure."""
+        return ""
 
     def objection(self, name: str, want: S | None, have: T | None, going: Collection[str]) -> str:
         """

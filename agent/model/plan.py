@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from agent.errors import HostError
-from agent.model.steps import Run, Stale, Step
+from agent.model.stale import Stale
+from agent.model.steps import Step, unseen
 from agent.model.words import ResourceId, few
 
 
@@ -94,13 +95,13 @@ class Change:
     @property
     def pending(self) -> Stale:
         """What has to be done until it succeeds, because no look can tell whether it was."""
-        return max(self.stale, *(step.unseen for step in self.steps if isinstance(step, Run)), Stale.NO)
+        return max(self.stale, *map(unseen, self.steps), Stale.NO)
 
     @property
     def why(self) -> str:
         """The reasons of its steps, each once, in order; and what made it restart or reload."""
         reasons = dict.fromkeys(step.why for step in self.steps if step.why)
-        if self.moved and any(isinstance(step, Run) and step.unseen for step in self.steps):
+        if self.moved and any(map(unseen, self.steps)):
             reasons[f"{few(self.moved, 3)} changed"] = None
         return ", ".join(reasons)
 

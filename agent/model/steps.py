@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
+from agent.model.engine import DriveContainer, EngineStep
+from agent.model.stale import Stale
 from agent.model.tree import Content
-
-
-class Stale(enum.IntEnum):
-    """What a thing that is as declared still has to do because something that it listens to has changed."""
-
-    NO = 0
-    RELOAD = 1
-    RESTART = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,4 +95,17 @@ class Run:
     why: str
 
 
-Step: TypeAlias = WriteFile | MakeLink | MakeDirectory | SetAttributes | Remove | KeepFirst | Run
+FileStep: TypeAlias = WriteFile | MakeLink | MakeDirectory | SetAttributes | Remove | KeepFirst
+Step: TypeAlias = FileStep | Run | EngineStep
+
+
+def unseen(step: Step) -> Stale:
+    """Return what has to be done until it succeeds, since a look cannot tell whether it was."""
+    return step.unseen if isinstance(step, Run | DriveContainer) else Stale.NO
+
+
+def target(step: Step) -> str:
+    """Return what a step is about: a path, a command, or the name of what the container engine has."""
+    if isinstance(step, Run):
+        return " ".join((*step.argv, *step.operands))
+    return str(step.path) if isinstance(step, FileStep) else step.name

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from agent.model import Cause, Change, Outcome, Plan, ResourceId, Result, Run
+from agent.model import Cause, Change, Outcome, Plan, ResourceId, Result, target
 
 AT_ONCE = 3  # attempts, before the next one waits
 FIRST = 120.0  # seconds; then twice as long each time,
@@ -99,4 +99,4 @@ def _what(plan: Plan, change: Change) -> Hashable:
 
 def _deeds(change: Change) -> Iterator[Hashable]:
     for step in change.steps:
-        yield (step.argv, step.operands) if isinstance(step, Run) else (type(step).__name__, step.path)
+        yield type(step).__name__, target(step)

@@ -1,0 +1,25 @@
+"""What follows from a container about its image: a thing of its own, pulled before anything is stopped. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+NEVER_AGAIN: Final = -1.0  # seconds: what is here is not asked for once more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSpec:
+    """
+    An image that a container needs, by its reference (the name of the thing); or, in a document, what becomes of the others.
+
+    `age` None: never pulled. Less than 0: pulled when it is missing. Else the registry is asked what the reference stands
+    for once so many seconds have gone by, and what is newer is pulled.
+    """
+
+    prune: bool = field(
+        default=False, metadata={"doc": "whether images that trued pulled, and nothing uses, are removed"}
+    )
+    implied: bool = field(default=False, metadata={"hidden": True})
+    age: float | None = field(default=NEVER_AGAIN, metadata={"hidden": True})
+    platform: str = field(default="", metadata={"hidden": True})
