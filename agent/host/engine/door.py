@@ -1,26 +1,97 @@
-"""The way to the engine: one connection, what is remembered of containers until something happens to them. Acts."""
+"""
+The way to the engine: one connection, opened when it is first needed and anew when it broke; what is remembered of containers.
+
+A step may take minutes: it is done by a thread of its own, while the one that decides shows life. Acts.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
-from agent.errors import HostError
 from agent.host import Engine
+from agent.host.engine.acts import act
+from agent.host.engine.client import Client, the_socket
+from agent.host.engine.events import Listener
+from agent.host.engine.look import EngineView, Remembered
+from agent.host.engine.registry import Registries
 from agent.model import EngineStep
 
+BEAT: Final = 2.0  # seconds between two signs of life
 
+
+def _nobody() -> None:
+    return
+
+
+@dataclass(slots=True)
 class Door:
-    """The engine of this host. Nothing is connected before it is asked."""
+    """The engine of this host. Nothing is connected, and no library loaded, before it is asked."""
 
-    def __init__(self, socket: Path | None = None) -> None:
-        self._socket = socket
+    socket: Path | None = None  # None: wherever one is found
+    registries: Registries = field(default_factory=Registries)
+    _client: Client | None = None
+    _remembered: Remembered = field(default_factory=Remembered)
+    _listener: Listener | None = None
+    _wake: Callable[[], None] | None = None
 
-    def look(self) -> Engine:
+    def look(self, beat: Callable[[], None] = _nobody) -> Engine:
         """Return fresh eyes; raises HostError where no engine answers."""
-        raise HostError("no container engine answers on this host")
+        return EngineView(self._connected(), self._remembered, self.registries, beat)
 
     def perform(self, step: EngineStep, beat: Callable[[], None]) -> None:
         """Do one step; raises HostError."""
-        del step, beat
-        raise HostError("no container engine answers on this host")
+        client = self._connected()
+        self._remembered.forget()  # whatever it does, and to whom: what is asked next is asked anew
+        try:
+            _attended(lambda: act(client, step, self.registries), beat)
+        finally:
+            self._remembered.forget()
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """From the first look on, have `wake` called (by another thread) when something happens to a container."""
+        self._wake = wake
+
+    def drop(self) -> None:
+        """Let go of the connection; the next question opens a new one."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def close(self) -> None:
+        self.drop()
+        if self._listener is not None:
+            self._listener.stop()
+            self._listener = None
+
+    def _connected(self) -> Client:
+        if self._client is not None and self._client.broken:
+            self.drop()  # the engine that comes back may be another version
+        if self._client is None:
+            self._client = Client(the_socket(self.socket))
+        if self._wake is not None and self._listener is None:
+            self._listener = Listener(self._client.socket, self._remembered, self._wake)
+            self._listener.start()
+        return self._client
+
+
+def _attended(work: Callable[[], None], beat: Callable[[], None]) -> None:
+    """Do something that may take long, and show life meanwhile. What it raises is raised here."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - handed on, below
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name="engine", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(BEAT)
+        beat()
+    if raised:
+        raise raised[0]

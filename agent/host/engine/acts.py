@@ -1,0 +1,105 @@
+"""Each step that a container engine is asked for, as calls of its API. Acts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from agent.host.engine import swap, wait
+from agent.host.engine.client import Client, part
+from agent.host.engine.registry import Registries
+from agent.model import (
+    Act,
+    AwaitContainer,
+    DriveContainer,
+    EngineStep,
+    PullImage,
+    PutContainer,
+    PutNetwork,
+    PutVolume,
+    RemoveContainer,
+    RemoveImage,
+    RemoveNetwork,
+    TuneContainer,
+    predecessor,
+    successor,
+)
+
+KEPT: Final = ("Aliases", "IPAMConfig", "Links", "DriverOpts")  # of an endpoint, what somebody has asked for
+
+
+def act(client: Client, step: EngineStep, registries: Registries) -> None:
+    """Do one step; raises HostError."""
+    match step:
+        case PullImage():
+            registries.pull(client, step)
+        case RemoveImage():
+            client.delete(f"/images/{part(step.name)}", wait=swap.SLACK)
+        case PutContainer():
+            swap.put(client, step)
+        case TuneContainer():
+            tune(client, step)
+        case DriveContainer():
+            drive(client, step)
+        case AwaitContainer():
+            wait.until_condition(client, step.name, step.until, patience=step.patience)
+        case RemoveContainer():
+            for name in (successor(step.name), step.name, predecessor(step.name)):
+                swap.remove(client, name)
+        case PutNetwork():
+            put_network(client, step)
+        case RemoveNetwork():
+            _empty(client, step.name)
+            client.delete(f"/networks/{part(step.name)}")
+        case PutVolume():
+            client.post("/volumes/create", {**step.config, "Name": step.name})
+
+
+def drive(client: Client, step: DriveContainer) -> None:
+    path = f"/containers/{part(step.name)}"
+    match step.act:
+        case Act.STOP:
+            swap.stop(client, step.name)
+            return
+        case Act.SIGNAL:
+            client.post(f"{path}/kill", query={"signal": step.signal})
+        case Act.UNPAUSE:
+            client.post(f"{path}/unpause")
+        case Act.START:
+            client.post(f"{path}/start", wait=swap.SLACK)
+        case Act.RESTART:
+            found = wait.inspected(client, step.name)
+            grace = swap.grace_of(found) if found else swap.GRACE
+            client.post(f"{path}/restart", query={"t": grace}, wait=grace + swap.SLACK)
+    wait.until_up(client, step.name, fleeting=step.fleeting)
+
+
+def tune(client: Client, step: TuneContainer) -> None:
+    for network in step.disconnect:
+        client.post(f"/networks/{part(network)}/disconnect", {"Container": step.name, "Force": True})
+    for network, endpoint in step.connect.items():
+        swap.connect(client, network, step.name, endpoint)
+    if step.update:
+        client.post(f"/containers/{part(step.name)}/update", step.update)
+
+
+def put_network(client: Client, step: PutNetwork) -> None:
+    """Make a network. What was in one of this name is in the new one, with the addresses and aliases that it had asked for."""
+    members = _empty(client, step.name)
+    client.delete(f"/networks/{part(step.name)}")
+    client.post("/networks/create", {"CheckDuplicate": True, **step.config, "Name": step.name})
+    for container, endpoint in members.items():
+        swap.connect(client, step.name, container, endpoint)
+
+
+def _empty(client: Client, network: str) -> Mapping[str, Mapping[str, Any]]:
+    """Disconnect every container of a network, running or not; return how each was in it."""
+    members = {}
+    for listed in client.get("/containers/json", {"all": True, "filters": {"network": [network]}}):
+        found = wait.inspected(client, listed["Id"])
+        endpoint = found and found["NetworkSettings"]["Networks"].get(network)
+        if endpoint is None:
+            continue
+        members[str(listed["Id"])] = {key: endpoint[key] for key in KEPT if endpoint.get(key)}
+        client.post(f"/networks/{part(network)}/disconnect", {"Container": listed["Id"], "Force": True})
+    return members

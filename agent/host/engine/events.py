@@ -1,0 +1,86 @@
+"""
+Listens to what happens in the engine, on a thread and a connection of its own: forgets what was known of a container that it
+happens to, and wakes who decides. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from agent.errors import HostError
+from agent.host.engine.client import Client, the_socket
+from agent.host.engine.look import Remembered
+from agent.model import Json
+
+SOON: Final = 1.0  # seconds before the engine is tried again; then twice as long each time,
+LATE: Final = 60.0  # and at most this
+ALIVE: Final = 600.0  # seconds of silence after which the engine is taken to hang, and asked anew
+
+# What may make a difference to somebody who keeps the host true. Not exec_*: each health check is three of these.
+TELLING: Final = {
+    "container": "create start restart die stop destroy remove rename update pause unpause oom health_status",
+    "network": "connect disconnect create destroy remove",
+    "volume": "create destroy remove prune",
+    "image": "delete untag tag remove pull import load",
+}
+
+
+class Listener:
+    """A thread that reads the stream of events until it is stopped; after a break it begins anew."""
+
+    def __init__(self, socket: Path, remembered: Remembered, wake: Callable[[], None]) -> None:
+        self._socket = socket
+        self._remembered = remembered
+        self._wake = wake
+        self._pause = SOON
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end. It is a daemon thread, and may still wait for the engine: nobody waits for it."""
+        self._stopped.set()
+        self._remembered.watched = False
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            with suppress(HostError):  # whoever looks next meets the same trouble, and says it
+                self._listen()
+            self._remembered.watched = False
+            self._stopped.wait(self._pause)
+            self._pause = min(LATE, self._pause * 2)
+
+    def _listen(self) -> None:
+        """Read events as long as they come. Raises HostError."""
+        client = Client(the_socket(self._socket))
+        try:
+            filters = {"type": sorted(TELLING)}
+            with client.lines("GET", "/events", {"filters": filters}, silence=ALIVE) as events:
+                # From here on nothing is missed; what was read before may be old.
+                self._remembered.forget()
+                self._remembered.watched = True
+                self._pause = SOON
+                self._wake()
+                for event in events:
+                    if self._stopped.is_set():
+                        return
+                    self._hear(event)
+        finally:
+            client.close()
+
+    def _hear(self, event: Json) -> None:
+        sort, action = str(event.get("Type")), str(event.get("Action")).partition(":")[0]
+        if action not in TELLING.get(sort, "").split():
+            return
+        actor = event.get("Actor") or {}
+        container = (
+            actor.get("ID") if sort == "container" else (actor.get("Attributes") or {}).get("container")
+        )
+        self._remembered.forget(str(container or ""))
+        self._wake()

@@ -1,0 +1,153 @@
+"""How a container does: whether it runs, whether it is well, and what it said last. Only looks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from agent.errors import HostError
+from agent.host.engine.client import Client, part
+
+SETTLING: Final = 1.0  # seconds in which what ends at once has ended
+PAUSE: Final = 0.1
+LINES: Final = 10
+MOST_SAID: Final = 400  # characters
+HEADER: Final = 8  # bytes before each piece of a log whose streams are kept apart
+
+
+def inspected(client: Client, name: str) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = client.find(f"/containers/{part(name)}/json")
+    return found
+
+
+def health(state: Mapping[str, Any]) -> str:
+    """Return starting, healthy, unhealthy, or nothing for a container without a health check."""
+    said = str((state.get("Health") or state.get("Healthcheck") or {}).get("Status", ""))
+    return "" if said == "none" else said
+
+
+def ended(state: Mapping[str, Any]) -> str:
+    """Return how a container ended, as words."""
+    error = " ".join(str(state.get("Error") or "").split())
+    if error:
+        return f"did not start: {error}"
+    killed = ", killed for lack of memory" if state.get("OOMKilled") else ""
+    return f"ended with exit code {state.get('ExitCode', '?')}{killed}"
+
+
+def until_up(client: Client, name: str, *, fleeting: bool) -> None:
+    """Wait for a moment; raises HostError if the container ends in it, unless it may."""
+    _until(
+        client, name, SETTLING, lambda state: "" if _is_up(state, fleeting=fleeting, final=True) else None
+    )
+
+
+def until_well(client: Client, name: str, *, patience: float, fleeting: bool) -> None:
+    """Wait until a container runs and is healthy; raises HostError if it is not within `patience` seconds."""
+    until_up(client, name, fleeting=fleeting)
+    deadline = time.monotonic() + patience
+    while not _is_well(_state(client, name), fleeting=fleeting):
+        if time.monotonic() > deadline:
+            raise HostError(f"is not healthy within {patience:.0f} s{said(client, name)}")
+        time.sleep(PAUSE)
+
+
+def until_condition(client: Client, name: str, condition: str, *, patience: float) -> None:
+    """Wait until a container is as far as a condition of `depends_on` says; raises HostError if it will not be."""
+    deadline = time.monotonic() + patience
+    while True:
+        state = _state(client, name)
+        if _meets(state, condition, name):
+            return
+        if time.monotonic() > deadline:
+            raise HostError(f"{name} is not {_CONDITIONS[condition]} within {patience:.0f} s")
+        time.sleep(PAUSE)
+
+
+_CONDITIONS: Final = {
+    "service_started": "running",
+    "service_healthy": "healthy",
+    "service_completed_successfully": "done",
+}
+
+
+def _meets(state: Mapping[str, Any], condition: str, name: str) -> bool:
+    over = state.get("Status") in {"exited", "dead"}
+    if condition == "service_completed_successfully":
+        if over and state.get("ExitCode") != 0:
+            raise HostError(f"{name} {ended(state)}")
+        return over
+    if condition == "service_started":
+        return bool(state.get("Running")) or (over and state.get("ExitCode") == 0)
+    if over:
+        raise HostError(f"{name} {ended(state)}")
+    if state.get("Running") and not health(state):
+        raise HostError(f"{name} has no healthcheck, so it is never healthy")
+    return health(state) == "healthy"
+
+
+def _is_up(state: Mapping[str, Any], *, fleeting: bool, final: bool) -> bool:
+    if state.get("Running") and not state.get("Restarting"):
+        return True
+    return fleeting and final and state.get("Status") == "exited" and state.get("ExitCode") == 0
+
+
+def _is_well(state: Mapping[str, Any], *, fleeting: bool) -> bool:
+    if not _is_up(state, fleeting=fleeting, final=True):
+        raise HostError(ended(state))
+    if health(state) == "unhealthy":
+        raise HostError("is unhealthy")
+    return health(state) in {"", "healthy"} or not state.get("Running")
+
+
+def _until(
+    client: Client, name: str, seconds: float, judge: Callable[[Mapping[str, Any]], str | None]
+) -> None:
+    """Look again and again for so long; raises HostError as soon as it is not well."""
+    deadline = time.monotonic() + seconds
+    while True:
+        state = _state(client, name)
+        if judge(state) is None:
+            raise HostError(f"{ended(state)}{said(client, name)}")
+        if time.monotonic() > deadline or not state.get("Running"):
+            return
+        time.sleep(PAUSE)
+
+
+def _state(client: Client, name: str) -> Mapping[str, Any]:
+    found = inspected(client, name)
+    if found is None:
+        raise HostError(f"there is no container {name}")
+    state: Mapping[str, Any] = found["State"]
+    return state
+
+
+def said(client: Client, name: str) -> str:
+    """Return the end of a container's log as a part of a message; nothing where there is none."""
+    words = last_words(client, name)
+    return f": {words}" if words else ""
+
+
+def last_words(client: Client, name: str) -> str:
+    """Return the last lines of a container's log, joined, and not too much of them."""
+    try:
+        raw = client.text(f"/containers/{part(name)}/logs", {"stdout": True, "stderr": True, "tail": LINES})
+    except HostError:
+        return ""  # of a logging driver that cannot be read, or of a container that is gone
+    lines = (_clean(line) for line in _unframed(raw).decode(errors="replace").splitlines())
+    return "; ".join(filter(None, lines))[-MOST_SAID:]
+
+
+def _clean(line: str) -> str:
+    return "".join(char for char in line.strip() if char.isprintable())
+
+
+def _unframed(raw: bytes) -> bytes:
+    """Return a log without the headers that tell its streams apart (API: ContainerAttach, "Stream format")."""
+    pieces, at = [], 0
+    while at + HEADER <= len(raw) and raw[at] in {0, 1, 2} and raw[at + 1 : at + 4] == b"\0\0\0":
+        size = int.from_bytes(raw[at + 4 : at + HEADER], "big")
+        pieces.append(raw[at + HEADER : at + HEADER + size])
+        at += HEADER + size
+    return b"".join((*pieces, raw[at:]))
