@@ -1,4 +1,4 @@
-"""One real `trued apply` that waits only some seconds for what goes on without it: `hurried.py CONFIG SECONDS`."""
+"""One real `trued apply` that waits only some seconds for certain commands: `hurried.py CONFIG SECONDS WORD…`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from agent.model import Run, Step
 
 
 class Hurried:
-    """The real host, with less time for each patient command; the others may be slow on a busy machine."""
+    """The real host, with less time for commands with one of these words; the others may be slow on a busy machine."""
 
-    def __init__(self, host: Host, seconds: float) -> None:
-        self._host, self._seconds = host, seconds
+    def __init__(self, host: Host, seconds: float, words: frozenset[str]) -> None:
+        self._host, self._seconds, self._words = host, seconds, words
 
     def probe(self, beat: Callable[[], None] = lambda: None) -> Probe:
         return self._host.probe(beat)
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
-        patient = isinstance(step, Run) and step.patient
-        self._host.perform(replace(step, timeout=self._seconds) if patient else step, beat)
+        hurried = isinstance(step, Run) and not self._words.isdisjoint(step.argv)
+        self._host.perform(replace(step, timeout=self._seconds) if hurried else step, beat)
 
 
-def main(config: str, seconds: str) -> int:
+def main(config: str, seconds: str, *words: str) -> int:
     with assembled(Path(config)) as parts:
-        return run_cycle(replace(parts.agent, host=Hurried(parts.agent.host, float(seconds)))).exit_code
+        return run_cycle(
+            replace(parts.agent, host=Hurried(parts.agent.host, float(seconds), frozenset(words)))
+        ).exit_code
 
 
 if __name__ == "__main__":

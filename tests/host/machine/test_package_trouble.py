@@ -243,17 +243,18 @@ def test_marks_that_a_power_cut_has_torn_are_made_anew(supplied: Host) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_script_that_hangs_holds_up_no_other_package(supplied: Host) -> None:
     """Its time ends in good order: a database that is torn would have to be mended by that same script first."""
     machine = supplied.machine
     machine.put(SECONDS, "1000")
     machine.put("/srv/hurried.py", (Path(__file__).parent / "hurried.py").read_bytes())
-    hurried = (f"{PLACE}/bin/python", "/srv/hurried.py", CONFIG, "8")
+    hurried = (f"{PLACE}/bin/python", "/srv/hurried.py", CONFIG, "15", "apt-get", "dpkg")
     declare(supplied, hello_slow="present")
-    assert 3 == machine.run(*hurried, check=False).code
+    assert 3 == machine.run(*hurried, check=False, timeout=280).code
     assert "iF" == state(supplied, "hello-slow")[:2]
     declare(supplied, hello_slow="present", hello_data="present")
-    assert 3 == machine.run(*hurried, check=False).code
+    assert 3 == machine.run(*hurried, check=False, timeout=280).code
 
     assert "ii 1.0" == state(supplied, "hello-data")
     machine.put(SECONDS, "0")

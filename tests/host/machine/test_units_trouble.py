@@ -156,7 +156,12 @@ def test_what_takes_longer_than_trued_waits_comes_to_its_end(managed: Host, way:
             {"units": {"long.service": entry}, "files": {"/etc/long.conf": {"content": greeting}}}
         )
         for _ in range(2):
-            assert 0 == machine.run(f"{PLACE}/bin/python", "/srv/hurried.py", CONFIG, "3").code
+            assert (
+                0
+                == machine.run(
+                    f"{PLACE}/bin/python", "/srv/hurried.py", CONFIG, "3", "start", "restart"
+                ).code
+            )
     machine.run("systemctl", "start", "long.service")  # waits for what is on its way
 
     assert 2 == len(starts(machine))
