@@ -126,6 +126,30 @@ class LimitSettings:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """How the container engine is reached."""
+
+    socket: Path | None = field(
+        default=None,
+        metadata={
+            "doc": "where Docker Engine or Podman listens",
+            "default": "/run/docker.sock, else /run/podman/podman.sock",
+        },
+    )
+    docker_config: Path = field(
+        default=Path("/root/.docker/config.json"), metadata={"doc": "what `docker login` has written"}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySettings:
+    """Who this host is at one registry."""
+
+    username: str = field(metadata={"doc": "user name at the registry"})
+    password_file: Path = field(metadata={"doc": "file with the password or token"})
+
+
 class Reboot(enum.StrEnum):
     """Whether trued may reboot the machine."""
 
@@ -164,6 +188,13 @@ class Settings:
     )
     limits: LimitSettings = field(
         default=LimitSettings(), metadata={"doc": "what a plan may do at most, unasked"}
+    )
+    engine: EngineSettings = field(
+        default=EngineSettings(), metadata={"doc": "how the container engine is reached"}
+    )
+    registries: Mapping[str, RegistrySettings] = field(
+        default_factory=dict,
+        metadata={"doc": "who this host is at registries of images, by their host name"},
     )
     allow: Mapping[str, tuple[str, ...]] | None = field(
         default=None,
@@ -208,6 +239,8 @@ def _completed(settings: Settings, folder: Path) -> Settings:
     verify = source.verify and _anchored(source.verify, folder)
     return dataclasses.replace(
         _anchored(settings, folder),
+        engine=_anchored(settings.engine, folder),
+        registries={name: _anchored(one, folder) for name, one in settings.registries.items()},
         host=host,
         source=dataclasses.replace(source, verify=verify),
         status=_status(_anchored(settings.status, folder), source, host),

@@ -67,7 +67,7 @@ class Recall:
     loaded: DesiredState | None = None
     unloadable: tuple[str, TruedError] | None = None  # the newest commit, and why it is not followed
     kept: frozenset[str] = frozenset()
-    unreachable: SourceError | None = None
+    chosen: tuple[DesiredState | None, TruedError | None] | None = None  # by the last look at Git
     quiet: tuple[Situation, Report] | None = None  # the last look that found nothing to do
     patience: Patience = field(default_factory=Patience)
 
@@ -160,17 +160,23 @@ def choose(
 ) -> tuple[DesiredState | None, TruedError | None]:
     """Return the newest desired state; or the one to stay on, and why it is not the newest."""
     recall = agent.recall
+    if poll or recall.chosen is None:
+        recall.chosen = _choose(agent, ledger, pulse, allow_rewrite=allow_rewrite)
+    return recall.chosen
+
+
+def _choose(
+    agent: Agent, ledger: Ledger, pulse: Pulse, *, allow_rewrite: bool
+) -> tuple[DesiredState | None, TruedError | None]:
+    recall = agent.recall
     try:
-        if not poll and recall.unreachable:
-            raise recall.unreachable
         with pulse.interruptible():
             desired = load(agent, agent.source.newest(ledger.held, allow_rewrite=allow_rewrite))
     except (SourceError, RefusedError, DocumentError) as error:
-        recall.unreachable = error if isinstance(error, SourceError) else None
         if ledger.held is None:
             return None, error
         return stay(agent, ledger.held, pulse, error)
-    recall.unreachable = recall.unloadable = None
+    recall.unloadable = None
     return desired, None
 
 

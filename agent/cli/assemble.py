@@ -17,6 +17,8 @@ from agent.desired.load import load
 from agent.errors import ConfigError, LedgerError
 from agent.git.address import Access, Ref
 from agent.git.source import Source
+from agent.host.engine.door import Door
+from agent.host.engine.registry import Login, Registries
 from agent.host.facts import gather
 from agent.host.local import Local
 from agent.host.reboot import reasons
@@ -35,11 +37,13 @@ class Parts:
     settings: Settings
     agent: Agent
     source: Source
+    engine: Door
 
     def close(self) -> None:
         """Let go of files and connections; what is used again opens them again."""
         self.agent.memory.close()
         self.source.close()
+        self.engine.close()
 
 
 def settings_of(config: Path | None) -> Settings:
@@ -66,8 +70,8 @@ def assemble(settings: Settings) -> Parts:
     """Return an agent as agent.yaml describes it; raises ConfigError, or LedgerError for somebody who may not."""
     _admit(settings.state_dir)
     status_access(settings)
-    source = _source(settings)
-    return Parts(settings=settings, agent=_agent(settings, source), source=source)
+    source, engine = _source(settings), _engine(settings)
+    return Parts(settings=settings, agent=_agent(settings, source, engine), source=source, engine=engine)
 
 
 def make_teller(settings: Settings) -> Teller:
@@ -114,18 +118,35 @@ def loader(identity: Identity) -> Callable[[VerifiedCommit], DesiredState]:
     return load_commit
 
 
-def _agent(settings: Settings, source: Source) -> Agent:
+def _agent(settings: Settings, source: Source, engine: Door) -> Agent:
     identity = identity_of(settings)
     return Agent(
         identity=identity,
         source=source,
         load=loader(identity),
         kinds=kinds.discover(),
-        host=Local(settings.root, settings.state_dir, own=(settings.file,), spared=_credentials(settings)),
+        host=Local(
+            settings.root,
+            settings.state_dir,
+            own=(settings.file,),
+            spared=_credentials(settings),
+            engine=engine,
+        ),
         memory=Memory(settings.state_dir / "ledger.db", root=os.path.realpath(settings.root)),
         policy=policy(settings),
         now=now,
         reboot=lambda: reasons(settings.root),
+    )
+
+
+def _engine(settings: Settings) -> Door:
+    logins = {
+        registry: Login(username=one.username, password_file=one.password_file)
+        for registry, one in settings.registries.items()
+    }
+    return Door(
+        socket=settings.engine.socket,
+        registries=Registries(logins=logins, docker_config=settings.engine.docker_config),
     )
 
 
@@ -134,7 +155,8 @@ def _credentials(settings: Settings) -> Collection[Path]:
     source, status = settings.source, settings.status
     ways = ((way.token_file, way.ssh_key, way.known_hosts, way.ca_file) for way in (source, status))
     signers = source.verify.allowed_signers if source.verify else None
-    return tuple(path for way in (*ways, (signers,)) for path in way if path is not None)
+    passwords = (login.password_file for login in settings.registries.values())
+    return tuple(path for way in (*ways, (signers,), passwords) for path in way if path is not None)
 
 
 def policy(settings: Settings) -> Policy:

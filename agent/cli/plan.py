@@ -42,7 +42,7 @@ def exit_code(found: Preview) -> int:
     """Return what the plan says in one number; why the newest commit is not the one planned for comes first."""
     if found.error:
         return found.error.exit_code
-    if any(not isinstance(entry, Change) for entry in found.plan.entries):
+    if found.plan.ailing or any(not isinstance(entry, Change) for entry in found.plan.entries):
         return HostError.exit_code
     return FOUND_CHANGES if found.plan.entries else 0
 

@@ -28,8 +28,8 @@ class Shown:
     """One entry of a plan as it is shown. `diff` holds unified diff lines, or one line in brackets."""
 
     id: ResourceId
-    mark: str  # + ~ - for what will be done, ! blocked, = held, . released
-    what: str  # the verb, or blocked, held, released
+    mark: str  # + ~ - for what will be done, ! blocked or not well, = held, . released
+    what: str  # the verb, or blocked, held, not well, released
     cause: str = ""
     why: str = ""
     origin: str = ""
@@ -41,7 +41,7 @@ _MARKS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.REMOVE: "-"}
 
 
 def shown(plan: Plan, probe: Probe, origins: dict[ResourceId, str], *, private: bool) -> Iterator[Shown]:
-    """Yield the entries of a plan in its order, then what is let go."""
+    """Yield the entries of a plan in its order, then what is not well, then what is let go."""
     for entry in plan.entries:
         origin = origins.get(entry.id, "")
         match entry:
@@ -59,6 +59,8 @@ def shown(plan: Plan, probe: Probe, origins: dict[ResourceId, str], *, private: 
                     why=entry.reason,
                     origin=origin,
                 )
+    for rid, reason in plan.ailing.items():
+        yield Shown(id=rid, mark="!", what="not well", why=reason, origin=origins.get(rid, ""))
     for rid, reason in plan.released.items():
         yield Shown(id=rid, mark=".", what="released", why=reason)
 
@@ -116,6 +118,7 @@ def summary(plan: Plan, desired: DesiredState) -> str:
             ("remove", "to remove"),
             ("blocked", "blocked"),
             ("held", "held"),
+            ("ailing", "not well"),
             ("released", "released"),
         )
         if numbers[key]
@@ -131,6 +134,7 @@ def totals(plan: Plan, desired: DesiredState) -> dict[str, int]:
         **{verb.value: verbs.count(verb) for verb in Verb},
         "blocked": sum(isinstance(entry, Blocked) for entry in plan.entries),
         "held": sum(isinstance(entry, Held) for entry in plan.entries),
+        "ailing": len(plan.ailing),
         "released": len(plan.released),
-        "settled": sum(not desired.resources[rid].implied for rid in plan.settled),
+        "settled": sum(not desired.resources[rid].implied for rid in plan.settled - plan.ailing.keys()),
     }

@@ -7,11 +7,12 @@ Acts on signals, and speaks to the service manager and the log; what a cycle doe
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 LONGEST = 1800.0  # seconds between two polls of a repository that cannot be reached
 ENOUGH = 5  # cycles in a row that end in a bug, before systemd is asked for a fresh process
+SOONEST = 0.2  # seconds between something that happens on the host and a look at it
 PATIENCE = 60.0  # seconds to wait for another process's cycle
 
 
@@ -48,6 +50,9 @@ class Work:
     cycle: Cycle
     tell: Callable[[Report, Pulse], None]  # spools and pushes; a failing push is its own business
     reboot: Callable[[Report], None]  # considers whether now is the time for one
+    listen: Callable[
+        [Callable[[], None]], None
+    ]  # has what it is given called when something happens on the host
     interval: float  # seconds between two looks at the host
     state_dir: Path
     alone: Lock  # held by one daemon for as long as it runs
@@ -74,6 +79,24 @@ def run(
         return code
 
 
+@dataclass(slots=True)
+class Alarm:
+    """How soon what happens on the host may end a sleep: at once, and ever later while it goes on and on."""
+
+    spacing: float = SOONEST  # seconds between two looks
+    last: float = -math.inf  # monotonic seconds
+
+    def after(self, now: float, interval: float) -> float:
+        """Return from when on a sleep may be ended. A moment in any case: what happens comes in bursts."""
+        calm = now - self.last > interval
+        return now + SOONEST if calm else max(now + SOONEST, self.last + self.spacing)
+
+    def rang(self, now: float, interval: float) -> None:
+        calm = now - self.last > interval
+        self.spacing = SOONEST if calm else min(interval, self.spacing * 2)
+        self.last = now
+
+
 @dataclass(slots=True, kw_only=True)
 class Loop:
     """What one look leaves behind for the next one."""
@@ -87,9 +110,11 @@ class Loop:
     broken: int = 0  # cycles in a row that ended in a bug
     unreached: int = 0  # polls in a row that did not reach the repository
     poll_at: float = 0.0  # monotonic seconds
+    alarm: Alarm = field(default_factory=Alarm)
 
     def until_stopped(self) -> tuple[int, str]:
         """Return the exit code and the last words."""
+        self.work.listen(self.heart.rouse)
         try:
             with suppress(Interrupted):
                 if gave_up := self._go_round():
@@ -102,18 +127,24 @@ class Loop:
 
     def _go_round(self) -> str:
         """Return why to give up, or nothing when asked to stop. Raises Interrupted and LedgerError."""
-        asked = True
+        asked, roused, due = True, False, 0.0
         while not self.heart.stopping:
-            said = self._look(poll=asked or time.monotonic() >= self.poll_at)
+            # What happens on the host is no reason to ask Git, and none to ask it later than usual.
+            said = self._look(poll=asked or (not roused and time.monotonic() >= self.poll_at))
             if self.broken >= ENOUGH:
                 log.error(
                     "%d cycles in a row ended in an unexpected error: making room for a new process", ENOUGH
                 )
                 return said
-            wait = delay(self.work.interval, self.broken, self.chance)
+            if not roused:
+                due = time.monotonic() + delay(self.work.interval, self.broken, self.chance)
             # READY=1 ends a reload, and a first one that was lost is made good.
-            self.notifier.send("READY=1", f"STATUS={said}, next look in {wait:.0f} s")
-            self.heart.sleep(time.monotonic() + wait)
+            self.notifier.send(
+                "READY=1", f"STATUS={said}, next look in {max(0.0, due - time.monotonic()):.0f} s"
+            )
+            roused = self.heart.sleep(due, soundly=self.alarm.after(time.monotonic(), self.work.interval))
+            if roused:
+                self.alarm.rang(time.monotonic(), self.work.interval)
             if asked := self.heart.asked():
                 self._reload()
         return ""
@@ -165,6 +196,7 @@ class Loop:
             log.error("the settings stay as they were: state_dir is another one now, which takes a restart")
             return
         self.work = work
+        self.work.listen(self.heart.rouse)
         log.info("reloaded, looks every %.0f s", work.interval)
 
 

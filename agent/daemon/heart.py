@@ -12,7 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Protocol, Self
 
@@ -45,6 +45,7 @@ class Heart:
         self._extended = -math.inf
         self._stopping = False
         self._asked = False
+        self._roused = False
         self._open = False
         self._ear, self._bell = socket.socketpair()
 
@@ -84,6 +85,12 @@ class Heart:
         asked, self._asked = self._asked, False
         return asked
 
+    def rouse(self) -> None:
+        """Have the next sleep end early: something has happened on the host. Another thread may call it."""
+        self._roused = True
+        with suppress(OSError):  # full: it has been rung already; closed: nobody sleeps any more
+            self._bell.send(b"\0")
+
     @contextmanager
     def interruptible(self) -> Iterator[None]:
         """See `Pulse`. First open, then test: a signal in between is seen by one or by the other."""
@@ -104,16 +111,26 @@ class Heart:
             self._notifier.send(f"EXTEND_TIMEOUT_USEC={EXTENSION * 1_000_000:.0f}")
             self._extended = now
 
-    def sleep(self, until: float) -> None:
-        """Return at `until` (monotonic seconds), or as soon as a signal asks for something."""
+    def sleep(self, until: float, *, soundly: float = math.inf) -> bool:
+        """
+        Return at `until` (monotonic seconds), or as soon as a signal asks for something, or when roused: then True.
+
+        Until `soundly` nothing but a signal ends it; what rouses it before does so then.
+        """
         while not (self._stopping or self._asked):
             now = time.monotonic()
+            if self._roused and now >= soundly:
+                self._roused = False
+                return True
             if now >= until:
-                return
+                break
             self._show_life(now, early=False)
             wake = min(until, self._beaten + self._period) if self._period else until
+            wake = min(wake, soundly) if self._roused else wake
             if select.select([self._ear], [], [], max(0.0, wake - now))[0]:
                 self._ear.recv(4096)
+        self._roused = False  # the look that follows sees all that has happened until now
+        return False
 
     def _show_life(self, now: float, *, early: bool) -> None:
         """Send at most one sign of life a period, or two while a cycle is at work: it may not come by again soon."""

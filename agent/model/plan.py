@@ -138,6 +138,7 @@ class Plan:
     released: Mapping[ResourceId, str] = field(
         default_factory=dict
     )  # of the gone, those left in place, and why
+    ailing: Mapping[ResourceId, str] = field(default_factory=dict)  # of the settled, those not well, and why
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -48,7 +48,7 @@ class Hands:
 
 def apply(plan: Plan, situation: Situation, hands: Hands) -> Iterator[Outcome]:
     """
-    Yield one outcome for each entry, in order. Raises LedgerError.
+    Yield one outcome for each entry, in order, then one for each that is as declared and not well. Raises LedgerError.
 
     `own.begin` came before. When asked to stop, the step in hand is finished and the rest is skipped.
     """
@@ -63,6 +63,8 @@ def apply(plan: Plan, situation: Situation, hands: Hands) -> Iterator[Outcome]:
         group = mates(entries, at, situation.kinds, walk.broken)
         yield from walk.note(walk.together(group) if group else (walk.untouched(entries[at]),))
         at += max(1, len(group))
+    # Last: what is not well holds up nobody, and may be well again once the others have their way.
+    yield from (Outcome(id=rid, result=Result.FAILED, reason=reason) for rid, reason in plan.ailing.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from agent.errors import HostError
-from agent.kinds import AnyKind, NotYetError
+from agent.kinds import AnyKind, Kind, NotYetError
 from agent.model import (
     Blocked,
     Cause,
@@ -46,6 +46,7 @@ def make_plan(situation: Situation) -> Plan:
         settled=frozenset(rid for rid in desired.resources if rid not in entries),
         gone=frozenset(rid for rid in ledger.owned if rid not in desired.resources and rid not in entries),
         released=released,
+        ailing=dict(planner.ailing(rid for rid in desired.resources if rid not in entries)),
     )
 
 
@@ -116,6 +117,16 @@ class _Planner:
             stale=reason.stale,
             moved=reason.moved,
         )
+
+    def ailing(self, settled: Iterable[ResourceId]) -> Iterator[tuple[ResourceId, str]]:
+        """Yield what is as declared and yet not well, and why."""
+        knowing = {name for name, kind in self.kinds.items() if type(kind).health is not Kind.health}
+        for rid in settled:
+            have = self.observed[rid] if rid.kind in knowing else None
+            if have is None or isinstance(have, HostError):
+                continue
+            if reason := self.kinds[rid.kind].health(rid.name, self.desired.resources[rid].spec, have):
+                yield rid, reason
 
     def undeclared(self) -> Iterator[ResourceId]:
         """Yield what is to go, in the reverse of the order in which it came."""

@@ -98,7 +98,7 @@ def _standings(ended: Ended, ledger: Ledger) -> Iterator[tuple[ResourceId, Stand
     for rid, reason in ended.plan.released.items():
         yield rid, Standing(result=RELEASED, reason=reason)
     for rid, resource in resources.items():
-        if rid in ended.plan.settled and not resource.implied:
+        if rid in ended.plan.settled and rid not in ended.plan.ailing and not resource.implied:
             owned = ledger.owned.get(rid)
             yield (
                 rid,

@@ -293,6 +293,33 @@ def test_a_cycle_may_leave_git_alone(agent: Agent, repository: Repository, world
     assert {"a": "1"} == world.values
 
 
+def test_between_two_polls_the_commit_stays_the_same(agent: Agent, repository: Repository) -> None:
+    """A look that leaves Git alone follows nothing new, however much there is."""
+    repository.commit("c1", resource("a"))
+    run_cycle(agent)
+    repository.commit("c2", resource("b"))
+    polls = repository.polls
+
+    assert "c1" == run_cycle(agent, poll=False).commit
+    assert polls == repository.polls
+    assert "c2" == run_cycle(agent).commit
+
+
+def test_what_is_as_declared_and_not_well_has_failed(
+    agent: Agent, repository: Repository, world: World
+) -> None:
+    """Nothing is done about it, nobody has to wait for it, and the commit is not good until it is well."""
+    repository.commit("c1", resource("a", "sick"), resource("b", needs=frozenset({thing("a")})))
+    world.values["a"] = "sick"
+    report = run_cycle(agent)
+    standings = {rid.name: (one.result, one.reason) for rid, one in report.resources.items()}
+
+    assert {"a": ("failed", "is sick"), "b": ("changed", "missing")} == standings
+    assert 3 == report.exit_code
+    assert report.good is None
+    assert {thing("a"): "is sick"} == preview(agent).plan.ailing
+
+
 def test_a_host_that_can_follow_no_commit_says_why_of_both(
     repository: Repository, world: World, tmp_path: Path
 ) -> None:

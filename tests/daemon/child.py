@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from agent.cycle import Pulse
@@ -104,9 +105,16 @@ def unreadable(pulse: Pulse, *, poll: bool) -> Report:
     raise LedgerError("/var/lib/trued/ledger.json: not JSON", hint="move it away")
 
 
+def rousing(pulse: Pulse, *, poll: bool) -> Report:
+    """Something happens on the host all the time, also while it is looked at."""
+    WAKE[0]()
+    return quiet(pulse, poll=poll)
+
+
+WAKE: list[Callable[[], None]] = [lambda: None]
 CYCLES: Mapping[str, Callable[..., Report]] = {
     made.__name__: made
-    for made in (quiet, unreachable, steps, waiting, swallowing, hanging, broken, flaky, unreadable)
+    for made in (quiet, unreachable, steps, waiting, swallowing, hanging, broken, flaky, unreadable, rousing)
 }
 
 
@@ -128,6 +136,7 @@ def assemble(cycle: str, folder: Path) -> Work:
         cycle=CYCLES[cycle],
         reboot=lambda _: None,
         tell=tell,
+        listen=partial(WAKE.__setitem__, 0),
         interval=float(written),
         state_dir=state,
         alone=daemon_lock(state),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.daemon import LONGEST, delay
+from agent.daemon import LONGEST, SOONEST, Alarm, delay
 from agent.host.lock import cycle_lock
 from tests.daemon.process import Child, address, told
 
@@ -42,6 +42,20 @@ def test_a_long_interval_is_not_cut_by_the_limit() -> None:
     assert 7200.0 == pytest.approx(delay(7200.0, 9, lambda: 0.5))
 
 
+def test_an_alarm_that_goes_on_and_on_is_heard_ever_less_often() -> None:
+    """At once after a calm interval, then twice as late each time, and never later than the interval."""
+    alarm, now, waits = Alarm(), 1000.0, []
+    for _ in range(12):
+        waits.append(alarm.after(now, 60.0) - now)
+        now = alarm.after(now, 60.0)
+        alarm.rang(now, 60.0)
+
+    assert [SOONEST] == pytest.approx(waits[:1])
+    assert sorted(waits) == waits
+    assert 60.0 == pytest.approx(waits[-1])
+    assert SOONEST == pytest.approx(alarm.after(now + 61, 60.0) - now - 61)
+
+
 def test_the_first_cycle_comes_at_once_and_the_next_by_the_interval(start: Callable[..., Child]) -> None:
     """A start does not wait an interval; after it there is one cycle an interval, each with a poll."""
     child = start("quiet", interval="0.25")
@@ -65,6 +79,21 @@ def test_hangup_asks_for_a_cycle_now(start: Callable[..., Child], manager: socke
     assert "RELOADING=1" == begins
     assert before <= int(stamp.removeprefix("MONOTONIC_USEC=")) <= after
     assert "READY=1\nSTATUS=converged at 1a2b3c4, next look in 60 s" == ready
+
+
+def test_what_happens_on_the_host_is_looked_at_without_asking_git(start: Callable[..., Child]) -> None:
+    """An event is no reason to poll; and one that follows each look wakes the loop ever less often."""
+    child = start("rousing", interval="60")
+    child.hears("cycle poll=True")
+    looks = child.hear_for(3.2).count("cycle poll=False")
+
+    assert 2 <= looks <= 5  # after 0.2 s, then 0.4, 0.8 and 1.6 s apart: never as fast as it goes
+
+
+def test_events_without_end_do_not_keep_git_from_being_asked(start: Callable[..., Child]) -> None:
+    """The interval goes on while the host is looked at in between."""
+    child = start("rousing", interval="0.5")
+    child.hears("cycle poll=True", times=4)
 
 
 def test_a_hangup_during_a_cycle_is_kept_for_after_it(start: Callable[..., Child]) -> None:

@@ -68,6 +68,9 @@ class Thing(Kind[ThingSpec, str]):
     def leaves(self, name: str, have: str) -> str:
         return "it holds data" if have == "data" else ""
 
+    def health(self, name: str, want: ThingSpec, have: str) -> str:
+        return "is sick" if have == "sick" else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSpec:
