@@ -11,6 +11,7 @@ from agent.errors import HostError
 from agent.host import Accounts, Answer, DetourError, Engine, Entry, FileType, accounts
 from agent.model import (
     Content,
+    EngineStep,
     KeepFirst,
     MakeDirectory,
     MakeLink,
@@ -25,6 +26,7 @@ from agent.model import (
     WriteFile,
     blob_id,
 )
+from tests.fake_engine import FakeEngine
 
 T = TypeVar("T")
 Command: TypeAlias = Callable[[tuple[str, ...], bytes], Answer]
@@ -77,7 +79,8 @@ class FakeHost:
     """
     A host in memory: `nodes` by path, `users` and `groups` by name, `answers` by argv, `unreadable` paths.
 
-    `commands` are those that do something to it: by name, what is called with the whole argv and stdin.
+    `commands` are those that do something to it: by name, what is called with the whole argv and stdin. `engine` is
+    its container engine, if it has one.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class FakeHost:
         self.groups = {"root": 0}
         self.answers = dict(answers or {})
         self.commands: dict[str, Command] = {}
+        self.engine: FakeEngine | None = None
         self.ages: dict[str, float] = {}
         self.unreadable = {PurePosixPath(path): words for path, words in (unreadable or {}).items()}
         self.mounted: frozenset[PurePosixPath] = frozenset()
@@ -129,6 +133,15 @@ class FakeHost:
                 self.kept.setdefault(step.path, self.nodes[step.path])
             case Run():
                 self._answer((*step.argv, *step.operands), step.stdin, ok=(0,))
+            case _:
+                assert isinstance(step, EngineStep)
+                self.answering().perform(step)
+
+    def answering(self) -> FakeEngine:
+        """Return the container engine; raises HostError where there is none."""
+        if self.engine is None:
+            raise HostError("no container engine answers on this host")
+        return self.engine
 
     def below(self, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
         return tuple(sorted(path for path in self.nodes if path.parent == folder and path != folder))
@@ -216,7 +229,7 @@ class FakeProbe:
         return self.host._answer(argv, stdin, ok=ok)
 
     def engine(self) -> Engine:
-        raise HostError("no container engine answers on this host")
+        return self.host.answering()
 
     def age(self, path: PurePosixPath) -> float | None:
         return self.host.ages.get(str(path), 0.0) if path in self.host.nodes else None

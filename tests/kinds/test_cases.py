@@ -3,7 +3,8 @@ Runs tests/cases/<kind>/*.yaml: what is declared, what the host is, and which st
 
 A case has `name`, `entry` (as in a document; null: owned and no longer declared), `host` (what stands there before,
 by path), perhaps `files` (of the repository), `others` (further entries) and `resource` (what is asked about, if it
-is only a part of the entry), `stale` (no, reload, restart), and one of `steps` and `error` (in which {today} is a date). What else a kind finds on
+is only a part of the entry), `implied` (what follows from entries of other kinds: the fields of its spec, by name),
+`stale` (no, reload, restart), and one of `steps` and `error` (in which {today} is a date). What else a kind finds on
 a host, and the commands that change it, come from tests/kinds/hosts/<kind>.py, whose `furnish(host, case)` reads keys
 of its own. Every case with steps is also carried out on a host that keeps state: a second look must find nothing to do.
 """
@@ -27,6 +28,7 @@ from agent.documents.parse import parse
 from agent.errors import HostError
 from agent.host import FileType
 from agent.kinds import AnyKind, discover
+from agent.kinds._engine.names import DECLARED
 from agent.model import Mode, Stale
 from tests.fakes import FakeHost, FakeTree, Node
 
@@ -78,7 +80,8 @@ def _steps(
 
 
 def wants_of(kind: AnyKind, case: Mapping[str, Any]) -> Mapping[str, Any]:
-    entries = {case["name"]: case["entry"], **case.get("others", {})}
+    asked = {case["name"]: case["entry"]} if "entry" in case else {}
+    entries = {**asked, **case.get("others", {})}
     files = {path: text.encode() for path, text in case.get("files", {}).items()}
     wants: dict[str, Any] = {}
     for name, entry in entries.items():
@@ -86,8 +89,10 @@ def wants_of(kind: AnyKind, case: Mapping[str, Any]) -> Mapping[str, Any]:
             wants[name] = None
             continue
         expanded = kind.expand(kind.name(name), _spec(kind, entry), FakeTree(files))
-        wants |= {part: spec for part, spec in expanded if not (kind.implied(spec) and part in entries)}
-    return wants
+        # What has a whole id is of another kind, and its cases are elsewhere.
+        own = {part: spec for part, spec in expanded if isinstance(part, str)}
+        wants |= {part: spec for part, spec in own.items() if not (kind.implied(spec) and part in entries)}
+    return wants | {part: kind.spec(implied=True, **said) for part, said in case.get("implied", {}).items()}
 
 
 def _spec(kind: AnyKind, entry: Mapping[str, Any] | str) -> Any:
@@ -127,7 +132,7 @@ def _told(step: Any) -> Mapping[str, Any]:
         value = getattr(step, field.name)
         if field.name == "content":
             told["content"] = b"".join(value.chunks()).decode()
-        elif value not in (None, (), "", field.default):
+        elif value not in (None, (), "", {}, field.default):
             told[field.name] = _plain(value)
     return told
 
@@ -137,4 +142,15 @@ def _plain(value: Any) -> Any:
         return value.decode()
     if isinstance(value, Stale):
         return value.name.lower()
+    if isinstance(value, Mapping):
+        return {key: _inside(key, value[key]) for key in value}
     return list(value) if isinstance(value, tuple) else str(value)
+
+
+def _inside(key: str, value: Any) -> Any:
+    """Return a part of a request; of the label that says what was declared, only which keys have their digest in it."""
+    if key == DECLARED:
+        return sorted(json.loads(value))
+    if isinstance(value, Mapping):
+        return {below: _inside(below, value[below]) for below in value}
+    return [_inside("", item) for item in value] if isinstance(value, list | tuple) else value
