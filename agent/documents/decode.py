@@ -4,7 +4,8 @@ Nodes into the dataclasses that describe them; every problem is gathered, with i
 What a field may be: str, int, bool, float, object, T | None and other unions, Literal, StrEnum, tuple[T, ...],
 frozenset[T], Mapping[str, T], a dataclass, a path, a node as it is, or any class with `parse(text)` or
 `beside(document, text)`. A field's metadata: `doc` describes it, `hidden` keeps it out of documents, `secret`
-keeps its value out of messages. A trailing underscore (`from_`) is no part of a key.
+keeps its value out of messages. A trailing underscore (`from_`) is no part of a key. A dataclass may have `REFUSED`: keys
+that people will look for there, each with why it is none, and what to do instead.
 """
 
 from __future__ import annotations
@@ -107,6 +108,9 @@ class Record:
         return BAD if len(findings.problems) > before else self._made(values, node, path, findings)
 
     def _unknown(self, node: Map, key: str, path: str, findings: Findings) -> None:
+        if refused := getattr(self.shape, "REFUSED", {}).get(key):
+            findings.add(node.keys[key], f"{path}.{key}", f"not supported: {refused}")
+            return
         known = tuple(self.readers)
         hint = near(key, known) or (f"; expected one of {', '.join(known)}" if len(known) < 20 else "")
         findings.add(node.keys[key], f"{path}.{key}", f"unknown key{hint}")

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -176,6 +176,34 @@ def test_a_secret_that_cannot_be_parsed_is_not_told() -> None:
     assert ["dir/f.yaml:2:6: key: expected something else (the value is secret)"] == problems(
         "name: x\nkey: hunter2"
     )
+
+
+def test_a_key_that_is_refused_says_why_and_what_to_do() -> None:
+    """It is told in place of the nearest name, where the key stands; the keys beside it are read on."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Small:
+        image: str = ""
+
+        REFUSED: ClassVar[Mapping[str, str]] = {"images": "say image"}
+
+    with pytest.raises(DocumentError) as caught:
+        decode(node_of("{images: [x], imag: y}"), Small)
+
+    assert [
+        "dir/f.yaml:1:2: images: not supported: say image",
+        "dir/f.yaml:1:15: imag: unknown key; did you mean 'image'?",
+    ] == str(caught.value).split("\n")
+
+
+def test_what_is_refused_is_no_key_of_the_schema() -> None:
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Small:
+        image: str = ""
+
+        REFUSED: ClassVar[Mapping[str, str]] = {"images": "say image"}
+
+    assert ["image"] == list(schema(Small)["$defs"][Small.__qualname__]["properties"])
 
 
 def test_many_problems_are_cut_off() -> None:

@@ -1,0 +1,1 @@
+"""What an entry with the keys of a Compose service says, and what a container engine is asked for then. Pure."""
