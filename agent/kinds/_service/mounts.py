@@ -94,6 +94,9 @@ class Mount:
             if kind != self.type and getattr(self, kind) is not None:
                 raise ValueError(f"a mount of type {self.type} has no {kind!r}")
 
+        if self.about.selinux and not (self.about.create_host_path and self.about.recursive == "enabled"):
+            raise ValueError("a bind with selinux has create_host_path, and what is mounted below it")
+
     @property
     def about(self) -> BindOptions:
         """More about a bind, as declared or by default."""
