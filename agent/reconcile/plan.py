@@ -99,11 +99,7 @@ class _Planner:
         if isinstance(have, HostError):
             return Blocked(id=rid, reason=have.reason)
         try:
-            steps = tuple(kind.steps(rid.name, resource.spec, have, stale=reason.stale))
-        except NotYetError as error:
-            if not (ahead and kind.late):
-                return Blocked(id=rid, reason=error.reason)
-            steps = tuple(kind.steps(rid.name, resource.spec, None, stale=reason.stale))
+            steps = self._steps(resource, have, reason.stale, ahead=ahead and kind.late)
         except HostError as error:
             return Blocked(id=rid, reason=error.reason)
         if not steps or (reason.cause is Cause.DRIFT and resource.drift is Drift.IGNORE):
@@ -127,6 +123,21 @@ class _Planner:
                 continue
             if reason := self.kinds[rid.kind].health(rid.name, self.desired.resources[rid].spec, have):
                 yield rid, reason
+
+    def _steps(
+        self, resource: Resource, have: object | None, stale: Stale, *, ahead: bool
+    ) -> tuple[Step, ...]:
+        """Return what a kind answers; raises HostError. `ahead`: what it cannot do yet, it may be able to then."""
+        rid, kind = resource.id, self.kinds[resource.id.kind]
+        try:
+            return tuple(kind.steps(rid.name, resource.spec, have, stale=stale))
+        except NotYetError as error:
+            if not ahead:
+                raise
+            try:
+                return tuple(kind.steps(rid.name, resource.spec, None, stale=stale))
+            except HostError:
+                raise error from None
 
     def undeclared(self) -> Iterator[ResourceId]:
         """Yield what is to go, in the reverse of the order in which it came."""
