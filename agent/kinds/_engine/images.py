@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from agent.host import Engine
+
 NEVER_AGAIN: Final = -1.0  # seconds: what is here is not asked for once more
 
 
@@ -23,3 +25,17 @@ class ImageSpec:
     implied: bool = field(default=False, metadata={"hidden": True})
     age: float | None = field(default=NEVER_AGAIN, metadata={"hidden": True})
     platform: str = field(default="", metadata={"hidden": True})
+
+
+def newer(engine: Engine, reference: str, age: float | None) -> str:
+    """
+    Return the digest that a registry has for a reference, if the image that is here is another one; or nothing.
+
+    Raises HostError where the registry does not answer. Of what is not here, or is not to be asked for again: nothing.
+    """
+    image = engine.image(reference)
+    if image is None or age is None or age < 0:
+        return ""
+    digest = engine.digest(reference, age=age)
+    here = {one.partition("@")[2] for one in image.get("RepoDigests") or ()}
+    return "" if digest in here else digest

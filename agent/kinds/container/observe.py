@@ -1,0 +1,71 @@
+"""What the engine says of containers, their images and networks, and what stands in the files they are made from. Only looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Final, TypeAlias
+
+from agent.errors import HostError
+from agent.host import Engine, Probe
+from agent.kinds._engine.images import newer
+from agent.kinds._service.asks import env_file_paths, image_of, pull_age
+from agent.kinds._service.spec import ContainerSpec
+from agent.kinds.container.state import ContainerState, state_of
+from agent.model import predecessor, successor
+
+Wants: TypeAlias = Mapping[str, ContainerSpec | None]
+LARGEST: Final = 1 << 20  # bytes of a file with variables
+
+
+def observe(probe: Probe, wants: Wants) -> Mapping[str, ContainerState | HostError | None]:
+    """Return the state of all `wants`; raises HostError where the engine does not answer."""
+    return dict(_observed(probe, probe.engine(), wants))
+
+
+def _observed(
+    probe: Probe, engine: Engine, wants: Wants
+) -> Iterator[tuple[str, ContainerState | HostError | None]]:
+    names = [one for name in wants for one in (name, successor(name), predecessor(name))]
+    found, networks = engine.containers(names), engine.networks()
+    for name, want in wants.items():
+        state = state_of(found[name], networks) if name in found else ContainerState()
+        state = replace(state, leftovers=successor(name) in found or predecessor(name) in found)
+        if want is None or want.state == "absent":
+            yield name, state if state.there or state.leftovers else None
+            continue
+        try:
+            yield name, _with_surroundings(probe, engine, name, want, state)
+        except HostError as error:
+            yield name, error
+
+
+def _with_surroundings(
+    probe: Probe, engine: Engine, name: str, want: ContainerSpec, state: ContainerState
+) -> ContainerState:
+    image = engine.image(image_of(want))
+    texts = {path: text for path in env_file_paths(want) if (text := _text(probe, path)) is not None}
+    ill = state.there and not (state.status == "running" and state.health != "unhealthy")
+    return replace(
+        state,
+        current=str(image["Id"]) if image else "",
+        newer=_newer(engine, want),
+        texts=texts,
+        said=state.said or (engine.last_words(name) if ill and not state.done else ""),
+    )
+
+
+def _newer(engine: Engine, want: ContainerSpec) -> str:
+    try:
+        return newer(engine, image_of(want), pull_age(want))
+    except HostError:
+        return ""  # what runs keeps running; the image says that its registry does not answer
+
+
+def _text(probe: Probe, path: str) -> str | None:
+    data = probe.content(PurePosixPath(path), limit=LARGEST)
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError as error:
+        raise HostError(f"{path}: expected UTF-8 text, found other bytes") from error

@@ -1,0 +1,114 @@
+"""What there is of a container, as far as it matters to what is declared. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agent.kinds._engine.names import DECLARED
+from agent.kinds._service.resources import NOT_LIMITED
+from agent.model import Json
+
+ENDED: Final = frozenset({"exited", "dead"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """How a container is in one network; what nobody asked for is left out."""
+
+    aliases: frozenset[str] = frozenset()
+    ipv4: str = ""
+    ipv6: str = ""
+    lost: bool = False  # the network has been made anew, and the container does not know
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerState:
+    """
+    A container at one moment, and what else of the host decides what becomes of it.
+
+    `status` is State.Status of `docker inspect`; nothing means that there is none of this name.
+    """
+
+    status: str = ""
+    exit_code: int = 0
+    error: str = ""  # why it could not be started
+    health: str = ""  # starting, healthy, unhealthy; nothing: nobody asks
+    said: str = ""  # why it is not well: what its health check printed, or the end of its log
+    label: str | None = None  # what was declared when trued made it; None: trued did not
+    reference: str = ""  # what it was made from, as it was written then
+    image: str = ""  # id of the image that it was made from
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tuned: Json = field(default_factory=dict)  # what can be changed in it: the keys of `NOT_LIMITED`
+    networks: Mapping[str, Link] = field(default_factory=dict)
+    leftovers: bool = False  # a recreation was cut short
+    current: str = ""  # id of the image that its reference stands for on this host now; nothing: not here
+    newer: str = ""  # what the registry has for its reference, if that is not here yet
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)  # files of the host, by path
+
+    @property
+    def there(self) -> bool:
+        return bool(self.status)
+
+    @property
+    def runs(self) -> bool:
+        return self.status in {"running", "paused"}
+
+    @property
+    def done(self) -> bool:
+        """Whether it has come to a good end."""
+        return self.status == "exited" and self.exit_code == 0 and not self.error
+
+
+def state_of(inspected: Json, networks: Mapping[str, Json]) -> ContainerState:
+    """Return what matters of a container as `docker inspect` prints it."""
+    state, config, host = inspected["State"], inspected["Config"], inspected["HostConfig"]
+    health = state.get("Health") or state.get("Healthcheck") or {}
+    labels: Mapping[str, str] = config.get("Labels") or {}
+    return ContainerState(
+        status=str(state["Status"]),
+        exit_code=int(state.get("ExitCode") or 0),
+        error=" ".join(str(state.get("Error") or "").split()),
+        health={"none": ""}.get(health.get("Status", ""), health.get("Status", "")),
+        said=_last(health) if health.get("Status") == "unhealthy" else "",
+        label=labels.get(DECLARED),
+        reference=str(config.get("Image", "")),
+        image=str(inspected["Image"]),
+        environment=dict(one.partition("=")[::2] for one in config.get("Env") or ()),
+        tuned={key: _tuned(key, host.get(key)) for key in NOT_LIMITED},
+        networks={
+            name: _link(inspected, endpoint or {}, networks.get(name))
+            for name, endpoint in (inspected["NetworkSettings"].get("Networks") or {}).items()
+        },
+    )
+
+
+def _last(health: Mapping[str, Any]) -> str:
+    log = health.get("Log") or ()
+    return " ".join(str(log[-1].get("Output") or "").split())[:200] if log else ""
+
+
+def _tuned(key: str, value: Any) -> object:
+    """Return a setting as `tunable` would ask for it: what is not limited has one spelling there."""
+    if key == "RestartPolicy":
+        policy = value or {}
+        return {
+            "Name": policy.get("Name") or "no",
+            "MaximumRetryCount": int(policy.get("MaximumRetryCount") or 0),
+        }
+    if key == "PidsLimit":
+        return max(0, int(value or 0))
+    return value or NOT_LIMITED[key]
+
+
+def _link(inspected: Json, endpoint: Mapping[str, Any], network: Json | None) -> Link:
+    asked: Mapping[str, Any] = endpoint.get("IPAMConfig") or {}
+    own = {str(inspected["Id"])[:12], str(inspected["Config"].get("Hostname", ""))}
+    known = endpoint.get("NetworkID")
+    return Link(
+        aliases=frozenset(endpoint.get("Aliases") or ()) - own,
+        ipv4=str(asked.get("IPv4Address") or ""),
+        ipv6=str(asked.get("IPv6Address") or ""),
+        lost=bool(known) and network is not None and network.get("Id") != known,
+    )
