@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from agent.desired.section import Section
 from agent.desired.variables import Variables
 from agent.documents.decode import BAD, reader
 from agent.documents.nodes import Map, Node, Place, Scalar, Seq
@@ -74,7 +75,7 @@ def decode_entries(
     return entries
 
 
-def entry_path(kind: AnyKind, name: str) -> str:
+def entry_path(kind: Section, name: str) -> str:
     """Return where an entry stands in a document."""
     return f".{kind.section}" if kind.only else f".{kind.section}.{name}"
 
@@ -87,7 +88,7 @@ def replaced(kind: AnyKind, node: Node, path: str, variables: Variables, finding
 
 
 def entry_name(
-    kind: AnyKind, written: str, place: Place, variables: Variables, findings: Findings
+    kind: Section, written: str, place: Place, variables: Variables, findings: Findings
 ) -> str | None:
     """Return the one way to write an entry's name; None, with a problem, for what cannot be one."""
     if "$" not in written:

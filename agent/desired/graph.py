@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from agent.desired.entries import PLAIN_META, Entry, Reference
@@ -30,14 +31,23 @@ class _Part:
 
 
 def make_resources(
-    entries: Mapping[ResourceId, Entry], kinds: Mapping[str, AnyKind], sources: Sources, findings: Findings
+    entries: Mapping[ResourceId, Entry],
+    kinds: Mapping[str, AnyKind],
+    sources: Sources,
+    findings: Findings,
+    groups: Mapping[ResourceId, tuple[ResourceId, ...]] = MappingProxyType({}),
 ) -> dict[ResourceId, Resource]:
-    """Return all that the entries stand for; problems go to `findings`. Raises SourceError."""
+    """
+    Return all that the entries stand for; problems go to `findings`. Raises SourceError.
+
+    `groups`: ids that others may name, and that stand for several entries.
+    """
     parts, members = _expanded(entries, kinds, sources, findings)
-    named = {**dict.fromkeys(entries), **dict.fromkeys(parts)}
-    for entry in entries.values():
-        for reference in (*entry.needs, *entry.restarts, *entry.reloads):
-            _check_reference(reference, named, findings)
+    named = {**dict.fromkeys(entries), **dict.fromkeys(parts), **dict.fromkeys(groups)}
+    for reference in _references(entries.values()):
+        _check_reference(reference, named, findings)
+    for group, ids in groups.items():
+        members[group] = tuple(id_ for one in ids for id_ in members.get(one, ()))
     _check_rivals(parts, findings)
     if findings:
         return {}
@@ -79,6 +89,12 @@ def _parts_of(
     except DocumentError as error:
         findings.lines.extend(f"{line} (for {entry.id}, {entry.origin})" for line in str(error).splitlines())
     return parts
+
+
+def _references(entries: Iterable[Entry]) -> Iterable[Reference]:
+    """Return what entries name, once where what one Compose file gives has it from one place."""
+    every = (one for entry in entries for one in (*entry.needs, *entry.restarts, *entry.reloads))
+    return {(one.id, one.place): one for one in every}.values()
 
 
 def _own_id(entry: Entry, name: str) -> ResourceId:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from agent.desired.entries import entry_path
 from agent.desired.fleet import FILE, Fleet, Layer, check_vars, read_fleet
 from agent.desired.merge import is_null, merge
+from agent.desired.section import COMPOSE, Section
 from agent.desired.sources import read_bounded
-from agent.documents.nodes import Map, Node, Place, empty_map
+from agent.documents.nodes import Map, Node, Place, Scalar, empty_map
 from agent.documents.parse import MAX_BYTES, parse_into
 from agent.documents.problems import Findings, near
 from agent.documents.problems import found as words
@@ -19,6 +21,10 @@ from agent.model import Tree, TreeLink, TreePath, quoted
 
 MOST_DOCUMENTS: Final = 1000  # in one layer
 VARIABLES: Final = "vars.yaml"
+
+_HINTS: Final = {
+    "services": "; a Compose file is no state document: name it as the source of an entry under compose"
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ def fetch_fleet(tree: Tree, findings: Findings) -> Fleet | None:
     """Return what fleet.yaml says, None with a problem if it cannot be had; raises SourceError."""
     tree.prefetch(frozenset({FILE}))
     before = len(findings.problems)
-    node = _document(tree, FILE, findings)
+    node = document(tree, FILE, findings)
     if len(findings.problems) > before:
         return None
     if node is None and tree.entry(FILE) is None:
@@ -49,7 +55,7 @@ class Reading:
 
     def __init__(self, tree: Tree, kinds: Mapping[str, AnyKind], findings: Findings) -> None:
         self._tree = tree
-        self._sections = {kind.section: kind for kind in kinds.values()}
+        self._sections: Mapping[str, Section] = {kind.section: kind for kind in (*kinds.values(), COMPOSE)}
         self._findings = findings
         self._documents: dict[TreePath, Map | None] = {}
         self._layers: dict[TreePath, Layered | None] = {}
@@ -93,12 +99,14 @@ class Reading:
         read = {path: self._mapping(path) for path in paths}
         variables = next((node for path, node in read.items() if path.name == VARIABLES and node), None)
         check_vars(variables, "", self._findings)
-        documents = [node for path, node in read.items() if path.name != VARIABLES and node]
+        others = {path: node for path, node in read.items() if path.name != VARIABLES and node}
+        compose = {source for path, node in others.items() for source in _compose_files(path, node)}
+        documents = [node for path, node in others.items() if path not in compose]
         return Layered(self._together(documents, place), variables or empty_map(place))
 
     def _mapping(self, path: TreePath) -> Map | None:
         if path not in self._documents:
-            node = _document(self._tree, path, self._findings)
+            node = document(self._tree, path, self._findings)
             if node is not None and not isinstance(node, Map) and not is_null(node):
                 wanted = "names and values" if path.name == VARIABLES else "sections"
                 self._findings.add(node.place, "", f"expected a mapping of {wanted}, found {words(node)}")
@@ -123,7 +131,8 @@ class Reading:
     def _known_sections(self, document: Map) -> Iterator[tuple[str, Map]]:
         for section, node in document.entries.items():
             if section not in self._sections:
-                hint = near(section, self._sections) or f"; expected one of {', '.join(self._sections)}"
+                hint = _HINTS.get(section) or near(section, self._sections)
+                hint = hint or f"; expected one of {', '.join(self._sections)}"
                 self._findings.add(document.keys[section], f".{section}", f"unknown section{hint}")
             elif only := self._sections[section].only:
                 yield section, Map(node.place, {only: node}, {only: document.keys[section]})
@@ -163,7 +172,18 @@ def _map(node: Node) -> Map:
     return node if isinstance(node, Map) else empty_map(node.place)
 
 
-def _document(tree: Tree, path: TreePath, findings: Findings) -> Node | None:
+def _compose_files(path: TreePath, node: Map) -> Iterator[TreePath]:
+    """Yield the files that a document names as Compose files: where they lie in the layer, they are no documents."""
+    section = node.entries.get(COMPOSE.section)
+    for entry in section.entries.values() if isinstance(section, Map) else ():
+        source = entry.entries.get(COMPOSE.shorthand) if isinstance(entry, Map) else entry
+        if isinstance(source, Scalar):
+            with suppress(ValueError):  # is told where the entry is read
+                yield TreePath.beside(str(path), source.text)
+
+
+def document(tree: Tree, path: TreePath, findings: Findings) -> Node | None:
+    """Return what a document says, None if it says nothing or, with a problem, cannot be read; raises SourceError."""
     entry = tree.entry(path)
     if entry is None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agent.desired.compose import Shelf, expand
 from agent.desired.entries import decode_entries
 from agent.desired.fleet import Fleet
 from agent.desired.graph import make_resources
@@ -48,14 +49,25 @@ def known_fleet(tree: Tree, findings: Findings) -> Fleet:
 class View:
     """The layers of one host, seen with its variables; problems go to `findings`."""
 
-    def __init__(self, tree: Tree, layered: Layered, identity: Identity, findings: Findings) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        layered: Layered,
+        identity: Identity,
+        findings: Findings,
+        shelf: Shelf | None = None,
+    ) -> None:
+        """`shelf`: what is read already, where several hosts are looked at."""
         self.declared = layered.declared
         self.findings = findings
         self.variables = Variables(layered.variables, identity, findings)
         self.sources = CommitSources(tree, self.variables)
+        self._shelf = shelf or Shelf(tree)
 
     def resources(self, kinds: Mapping[str, AnyKind]) -> Mapping[ResourceId, Resource]:
         """Return what the layers declare; raises SourceError."""
+        whole = expand(self.declared, kinds, self.variables, self._shelf, self.findings)
+        self.declared = whole.declared
         entries = decode_entries(self.declared, kinds, self.variables, self.findings)
         self.sources.prefetch(frozenset(self.findings.sources))
-        return make_resources(entries, kinds, self.sources, self.findings)
+        return make_resources(entries, kinds, self.sources, self.findings, whole.groups)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
+from agent.desired.compose import Shelf
 from agent.desired.entries import entry_name, entry_path, replaced
 from agent.desired.fleet import Fleet, Layer
 from agent.desired.layers import Reading
@@ -83,14 +84,14 @@ def check_all(
     shared = Findings()
     fleet = known_fleet(tree, shared)
     hosts = named_hosts(tree, fleet)
-    reading = Reading(tree, kinds, shared)
+    reading, shelf = Reading(tree, kinds, shared), Shelf(tree)
     identities = [Identity(host=host, labels=labels, facts=facts) for host in hosts]
     looks = [(one.host, one, fleet.layers_of(one)) for one in identities]
     looks += _of_nobody(fleet, [layer for _, _, layers in looks for layer in layers], identities)
     wrong: dict[str, list[str]] = {}
     for name, identity, layers in looks:
         own = Findings()
-        View(tree, reading.layered(fleet, layers, identity.host), identity, own).resources(kinds)
+        View(tree, reading.layered(fleet, layers, identity.host), identity, own, shelf).resources(kinds)
         for line in own.told():
             wrong.setdefault(line, []).append(name)
     shared.lines += [_on(line, places, len(looks)) for line, places in wrong.items()]

@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.desired.entries import META, Meta
 from agent.desired.fleet import FleetFile, LayerEntry
+from agent.desired.section import COMPOSE, Section
 from agent.documents.fields import fields
 from agent.documents.schema import DIALECT, NULL, TEXT, VARIABLE, Definitions, Json, either, schema
 from agent.kinds import AnyKind
@@ -20,7 +21,7 @@ def document_schema(kinds: Mapping[str, AnyKind]) -> Json:
     As a layer may say it: what another layer gives may be missing, null takes away, a variable stands anywhere.
     """
     definitions = Definitions(layered=True)
-    sections = {kind.section: _section(kind, definitions) for kind in kinds.values()}
+    sections = {kind.section: _section(kind, definitions) for kind in (*kinds.values(), COMPOSE)}
     return {
         "$schema": DIALECT,
         "title": "trued: a state document",
@@ -31,7 +32,7 @@ def document_schema(kinds: Mapping[str, AnyKind]) -> Json:
     }
 
 
-def _section(kind: AnyKind, definitions: Definitions) -> Json:
+def _section(kind: Section, definitions: Definitions) -> Json:
     name = f"entry-of-{kind.section}"
     definitions.made[name] = _entry(kind, definitions)
     shapes: list[Json] = [{"$ref": f"#/$defs/{name}"}, NULL]
@@ -43,14 +44,14 @@ def _section(kind: AnyKind, definitions: Definitions) -> Json:
     return one if kind.only else {"type": ["object", "null"], "additionalProperties": one}
 
 
-def _entry(kind: AnyKind, definitions: Definitions) -> Json:
+def _entry(kind: Section, definitions: Definitions) -> Json:
     own, meta = definitions.record(_spec(kind)), definitions.record(Meta)
     listening = definitions.of(tuple[ResourceId, ...])
     triggers = {key: {"description": "what it listens to", **listening} for key in kind.triggers}
     return own | {"properties": own["properties"] | meta["properties"] | triggers}
 
 
-def _spec(kind: AnyKind) -> Any:
+def _spec(kind: Section) -> Any:
     spec: Any = kind.spec
     clash = META & fields(spec).keys()
     if clash:

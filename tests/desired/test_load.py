@@ -89,7 +89,7 @@ def test_an_entry_twice_by_a_variable_names_both_places() -> None:
     ("text", "line"),
     [
         ("thigns: {}", "base/x.yaml:1:1: thigns: unknown section; did you mean 'things'?"),
-        ("cars: {}", "base/x.yaml:1:1: cars: unknown section; expected one of things, scripts"),
+        ("cars: {}", "base/x.yaml:1:1: cars: unknown section; expected one of things, scripts, compose"),
         ("[a]", "base/x.yaml:1:1: expected a mapping of sections, found a list"),
         ("things: [a]", "base/x.yaml:1:9: things: expected a mapping of entries, found a list"),
         ("things: {a b: present}", "base/x.yaml:1:10: things.a b: expected a name of letters, dashes and slashes"),

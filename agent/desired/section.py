@@ -1,0 +1,43 @@
+"""What a section of a document is, whether its entries are of one kind or stand for entries of several. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final, Protocol
+
+from agent.compose.entry import SECTION, ComposeSpec, project_name
+
+
+class Section(Protocol):
+    """What `Kind` says of the section that its entries are in."""
+
+    @property
+    def section(self) -> str: ...
+    @property
+    def spec(self) -> type[Any]: ...
+    @property
+    def shorthand(self) -> str: ...
+    @property
+    def only(self) -> str: ...
+    @property
+    def triggers(self) -> tuple[str, ...]: ...
+    @property
+    def verbatim(self) -> bool: ...
+
+    def name(self, written: str) -> str: ...
+
+
+class _Compose:
+    """Compose files: nothing of it is on the host by itself."""
+
+    section: ClassVar[str] = SECTION
+    spec: ClassVar[type[Any]] = ComposeSpec
+    shorthand: ClassVar[str] = "source"
+    only: ClassVar[str] = ""
+    triggers: ClassVar[tuple[str, ...]] = ()
+    verbatim: ClassVar[bool] = False
+
+    def name(self, written: str) -> str:
+        return project_name(written)
+
+
+COMPOSE: Final[Section] = _Compose()
