@@ -98,7 +98,11 @@ def test_an_unknown_layer_is_a_usage_error() -> None:
     assert "no layer unti; there are check, unit," in answer.stderr
 
 
-def test_who_asks_for_a_machine_is_in_its_layer() -> None:
+@pytest.mark.parametrize(
+    ("marker", "path"),
+    [("machine", "tests/host/machine/test_machine.py"), ("engine", "tests/engine/test_lab.py")],
+)
+def test_who_asks_for_a_machine_or_an_engine_is_in_its_layer(marker: str, path: str) -> None:
     """Nobody has to remember the marker."""
     argv = (
         sys.executable,
@@ -109,11 +113,10 @@ def test_who_asks_for_a_machine_is_in_its_layer() -> None:
         "-p",
         "no:cacheprovider",
         "-m",
-        "not machine",
+        f"not {marker}",
+        path,
     )
-    answer = subprocess.run(
-        (*argv, "tests/host/machine/test_machine.py"), cwd=TOP, check=False, capture_output=True
-    )
+    answer = subprocess.run(argv, cwd=TOP, check=False, capture_output=True)
 
     assert layers.NOTHING_COLLECTED == answer.returncode
 

@@ -56,6 +56,10 @@ MACHINES = (
     "ip",
     *SERVERS,
 )
+ENGINES = (
+    "dockerd", "containerd", "runc", "podman", "docker-registry", "docker-compose", "iptables", "ip", "busybox",
+    "htpasswd", "openssl", "git",
+)  # fmt: skip
 # The first marker wins; run in the opposite order, so that the quick ones speak first.
 LAYERS = (
     Layer(name="demo", marker="demo", at_once=1, tools=("git",)),
@@ -68,6 +72,7 @@ LAYERS = (
         prepare="tests.host.machine",
         alone=True,
     ),
+    Layer(name="engine", marker="engine", at_once=2, root=True, tools=ENGINES, alone=True),
     Layer(name="slow", marker="slow", at_once=1),
     Layer(name="e2e", marker="e2e", at_once=2),
     Layer(name="root", marker="root", at_once=1, root=True),
