@@ -179,6 +179,8 @@ class FakeEngine:
             raise HostError(f"{step.name}: there is no image {step.config['Image']}")
         if missing := [net for net in step.endpoints if net not in self.nets]:
             raise HostError(f"{step.name}: there is no network {missing[0]}")
+        for left in (successor(step.name), predecessor(step.name)):
+            self.has.pop(left, None)
         before = self.has.get(step.name)
         new = container(step.name, step.config, made_from=made_from)
         for net, settings in step.endpoints.items():

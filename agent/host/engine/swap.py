@@ -129,14 +129,25 @@ def _carried(client: Client, old: Mapping[str, Any] | None, config: Json) -> Jso
     """Return the HostConfig that takes over the anonymous volumes of the one before, as Compose does."""
     if old is None:
         return {}
+    volumes = {
+        mount["Destination"]: str(mount["Name"])
+        for mount in old.get("Mounts") or ()
+        if mount.get("Type") == "volume" and _ANONYMOUS.fullmatch(str(mount.get("Name")))
+    }
     image = client.find(f"/images/{part(str(config['Image']))}/json") or {}
-    wanted = {*(config.get("Volumes") or {}), *((image.get("Config") or {}).get("Volumes") or {})}
-    host = dict(config.get("HostConfig") or {})
+    of_image = (image.get("Config") or {}).get("Volumes") or {}
+    host = config.get("HostConfig") or {}
     binds, mounts = list(host.get("Binds") or ()), list(host.get("Mounts") or ())
     taken = {bind.split(":")[1] for bind in binds} | {mount["Target"] for mount in mounts}
-    for mount in old.get("Mounts") or ():
-        anonymous = mount.get("Type") == "volume" and _ANONYMOUS.fullmatch(str(mount.get("Name")))
-        target = mount["Destination"]
-        if anonymous and target in wanted and target not in taken:
-            binds.append(f"{mount['Name']}:{target}")
-    return {"HostConfig": {**host, "Binds": binds}} if binds else {}
+    mounts = [_named(mount, volumes) for mount in mounts]
+    binds += [
+        f"{name}:{target}" for target, name in volumes.items() if target in of_image and target not in taken
+    ]
+    return {"HostConfig": {**host, "Binds": binds, "Mounts": mounts}}
+
+
+def _named(mount: Json, volumes: Mapping[str, str]) -> Json:
+    """Return a mount of a volume without a name with the name that the one before had for it."""
+    nameless = mount.get("Type") == "volume" and not mount.get("Source")
+    known = volumes.get(mount["Target"])
+    return {**mount, "Source": known} if nameless and known else mount

@@ -78,7 +78,7 @@ def state_of(inspected: Json, networks: Mapping[str, Json]) -> ContainerState:
         environment=dict(one.partition("=")[::2] for one in config.get("Env") or ()),
         tuned={key: _tuned(key, host.get(key)) for key in NOT_LIMITED},
         networks={
-            name: _link(inspected, endpoint or {}, networks.get(name))
+            name: _link(name, inspected, endpoint or {}, networks.get(name))
             for name, endpoint in (inspected["NetworkSettings"].get("Networks") or {}).items()
         },
     )
@@ -102,13 +102,13 @@ def _tuned(key: str, value: Any) -> object:
     return value or NOT_LIMITED[key]
 
 
-def _link(inspected: Json, endpoint: Mapping[str, Any], network: Json | None) -> Link:
+def _link(name: str, inspected: Json, endpoint: Mapping[str, Any], network: Json | None) -> Link:
     asked: Mapping[str, Any] = endpoint.get("IPAMConfig") or {}
     own = {str(inspected["Id"])[:12], str(inspected["Config"].get("Hostname", ""))}
-    known = endpoint.get("NetworkID")
+    known = str(endpoint.get("NetworkID") or name)  # Podman gives the name there
     return Link(
         aliases=frozenset(endpoint.get("Aliases") or ()) - own,
         ipv4=str(asked.get("IPv4Address") or ""),
         ipv6=str(asked.get("IPv6Address") or ""),
-        lost=bool(known) and network is not None and network.get("Id") != known,
+        lost=network is not None and known not in {name, network.get("Id")},
     )
