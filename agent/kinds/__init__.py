@@ -145,6 +145,14 @@ class Kind(ABC, Generic[S, T]):
         """Return why something of ours that Git stopped declaring has to stay, or nothing."""
         return ""
 
+    def clings(self, name: str, have: T) -> str:
+        """
+        Return why something of ours that is to go has to stay after all, or nothing: something still uses it.
+
+        Asked of a `late` kind only, right before it would go: what was to leave it alone has done so by then.
+        """
+        return ""
+
     def claimed(self, have: T) -> bool:
         """Return whether this is a stray: a want claims the place, so it goes, whoever put it there."""
         return False

@@ -26,7 +26,7 @@ from agent.model import (
 from agent.reconcile.joined import in_one, mates
 from agent.reconcile.ledger import Memory, Owned
 from agent.reconcile.observe import Situation, look
-from agent.reconcile.plan import decide_again
+from agent.reconcile.plan import decide_again, stays_after_all
 from agent.reconcile.policy import Policy, going, objection
 
 WELL = frozenset({Result.CHANGED, Result.UNCHANGED})
@@ -126,7 +126,12 @@ class _Walk:
         planned = {change.id: change for change in changes}
         decided: list[Change] = []
         for change in changes:
-            entry = self._decided(change, ready.haves[change.id.name])
+            have = ready.haves[change.id.name]
+            reason, for_now = stays_after_all(change, have, self.situation)
+            if reason:
+                yield self._stays(change, reason, for_now=for_now)
+                continue
+            entry = self._decided(change, have)
             if isinstance(entry, Change):
                 decided.append(entry)
             else:
@@ -168,6 +173,15 @@ class _Walk:
         if trouble and isinstance(entry, Blocked):
             return replace(outcome, reason=f"{outcome.reason}; before that: {trouble}")
         return outcome
+
+    def _stays(self, change: Change, reason: str, *, for_now: bool) -> Outcome:
+        """Let go of what cannot go; but where something went wrong, that may be why: then it is tried again."""
+        if for_now and self.broken:
+            return _outcome(change, Result.BLOCKED, reason)
+        self._finish(change.id)
+        return Outcome(
+            id=change.id, result=Result.UNCHANGED, reason=f"no longer declared, left in place: {reason}"
+        )
 
     def _came_by_itself(self, change: Change) -> Outcome:
         self._finish(change.id)
@@ -264,10 +278,11 @@ class _Walk:
         return f"done, and it is still not so: {why}" if left else ""
 
     def _wants(self, changes: Sequence[Change]) -> Mapping[str, object | None]:
-        declared = self.situation.desired.resources
-        return {
-            change.id.name: declared[change.id].spec if change.id in declared else None for change in changes
-        }
+        """Return what is declared of these, and what a section says as a whole: that holds for all of its kind."""
+        declared, kind = self.situation.desired.resources, changes[0].id.kind
+        whole = ResourceId(kind, self.situation.kinds[kind].only)
+        ids = (*(change.id for change in changes), *((whole,) if whole in declared else ()))
+        return {rid.name: declared[rid].spec if rid in declared else None for rid in ids}
 
     def _kind(self, change: Change) -> AnyKind:
         return self.situation.kinds[change.id.kind]

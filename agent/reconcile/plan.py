@@ -55,8 +55,20 @@ def decide_again(change: Change, have: object | HostError | None, situation: Sit
     planner = _Planner(situation)
     resource = situation.desired.resources.get(change.id)
     if resource is None:
-        return None if planner.leaves(change.id, have) else planner.removing(change.id, have)
+        return planner.removing(change.id, have)
     return planner.change(resource, have, change)
+
+
+def stays_after_all(
+    change: Change, have: object | HostError | None, situation: Situation
+) -> tuple[str, bool]:
+    """Return why what was to go does not, or nothing; and whether that may only be so for now."""
+    if change.id in situation.desired.resources:
+        return "", False
+    planner = _Planner(situation)
+    if reason := planner.leaves(change.id, have):
+        return reason, False
+    return planner.clings(change.id, have), True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +172,10 @@ class _Planner:
     def leaves(self, rid: ResourceId, have: object | HostError | None) -> str:
         kind = self.kinds[rid.kind]
         return kind.leaves(rid.name, have) if there(kind, have) else ""
+
+    def clings(self, rid: ResourceId, have: object | HostError | None) -> str:
+        kind = self.kinds[rid.kind]
+        return kind.clings(rid.name, have) if there(kind, have) else ""
 
     def removal(self, rid: ResourceId) -> Change | Blocked | None:
         return self.removing(rid, self.observed[rid])

@@ -34,6 +34,68 @@ def test_what_cannot_be_decided_yet_is_decided_when_what_it_needs_has_changed(
     assert "nobody has heard of db" == outcomes["db"].reason
 
 
+def test_what_cannot_be_made_in_any_case_is_blocked_for_the_first_reason(cycle: Cycle, world: World) -> None:
+    """Though what it needs changes: as if nothing were there, no step leads there either."""
+    world.services = {"foreign": "unheard of"}
+    outcomes = cycle.run(desired(resource("package"), service("foreign", needs=[thing("package")])))
+
+    assert ("blocked", "nobody has heard of foreign") == (
+        str(outcomes["foreign"].result),
+        outcomes["foreign"].reason,
+    )
+
+
+def made(cycle: Cycle, world: World) -> None:
+    """Have a service that trued made, beside a configuration."""
+    world.brings["package"] = "web"
+    cycle.run(desired(resource("package"), service("web")))
+    world.performed.clear()
+
+
+def test_what_is_still_used_when_its_turn_comes_is_left_and_let_go(cycle: Cycle, world: World) -> None:
+    made(cycle, world)
+    world.services["web"] = "used"
+    outcome = cycle.run(desired(resource("package"), commit="c2"))["web"]
+
+    assert ("unchanged", "no longer declared, left in place: somebody uses it") == (
+        str(outcome.result),
+        outcome.reason,
+    )
+    assert [] == world.performed
+    assert WEB not in cycle.memory.load().owned
+
+
+def test_what_is_used_no_longer_when_its_turn_comes_goes(cycle: Cycle, world: World) -> None:
+    made(cycle, world)
+    world.services["web"] = "used"
+    perform = world.perform
+
+    def freeing(step: Step, beat=lambda: None) -> None:
+        world.services["web"] = "running"
+        perform(step)
+
+    world.perform = freeing  # type: ignore[method-assign]
+
+    assert {"package": "changed", "web": "changed"} == cycle.results(
+        desired(resource("package", "2"), commit="c2")
+    )
+    assert {} == world.services
+
+
+def test_what_is_still_used_because_something_failed_is_tried_again(cycle: Cycle, world: World) -> None:
+    made(cycle, world)
+    world.services["web"] = "used"
+    world.broken = {"package"}
+    state = desired(resource("package", "2"), commit="c2")
+    outcomes = cycle.run(state)
+
+    assert ("blocked", "somebody uses it") == (str(outcomes["web"].result), outcomes["web"].reason)
+    world.broken = set()
+    world.services["web"] = "running"
+    assert {"package": "changed", "web": "changed"} == cycle.results(state)
+    assert {} == world.services
+
+
 def test_what_came_along_before_its_configuration_rereads_that(cycle: Cycle, world: World) -> None:
     world.brings["package"] = "web"
     cycle.run(

@@ -78,7 +78,7 @@ class ServiceSpec:
 
 
 class Service(Kind[ServiceSpec, str]):
-    """A service: running, outdated, stopped, locked, busy, or precious. What is not there yet is `missing`."""
+    """A service: running, used, outdated, stopped, locked, busy, or precious. What is not there yet is `missing`."""
 
     section = "services"
     spec = ServiceSpec
@@ -109,12 +109,17 @@ class Service(Kind[ServiceSpec, str]):
         elif have != "running":
             if have == "unheard of":
                 raise NotYetError(f"nobody has heard of {name}")
+            if have is None and name == "foreign":
+                raise HostError(f"{name} is for others to make")
             if have == "busy":
                 yield Run(argv=("wait",), common=True, why="somebody is at work")
             yield Run(argv=("reread",), why="")
             yield Run(argv=("start",), operands=(name,), why=f"is {have}")
         elif stale:
             yield Run(argv=(str(stale.name).lower(), name), unseen=stale, why="what it reads has changed")
+
+    def clings(self, name: str, have: str) -> str:
+        return "somebody uses it" if have == "used" else ""
 
     def objection(self, name: str, want: ServiceSpec | None, have: str | None, going) -> str:
         return f"{name} is precious" if have == "precious" and "reprieve" not in going else ""
