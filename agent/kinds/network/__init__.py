@@ -12,6 +12,7 @@ from agent.kinds._engine.declared import changed, digests
 from agent.kinds._engine.ground import Silent, asked, ground_among
 from agent.kinds._engine.names import DECLARED, DEFAULT_NETWORK, checked_name
 from agent.kinds._engine.networks import NetworkSpec
+from agent.kinds._engine.users import containers, strangers_among, used_by_strangers
 from agent.kinds._words import why_gone
 from agent.kinds.network.live import NetworkState, differences, state_of
 from agent.model import Json, PutNetwork, RemoveNetwork, ResourceId, Stale, Step, few
@@ -80,14 +81,19 @@ class Network(Kind[NetworkSpec, Have]):
     ) -> str:
         if want is None or not self.absent(want) or not isinstance(have, NetworkState) or not have.strangers:
             return ""
-        return f"network {name} is {_used_by(have.strangers)}"
+        return f"network {name} is {used_by_strangers(have.strangers)}"
 
     def leaves(self, name: str, have: Have) -> str:
         if not isinstance(have, NetworkState):
             return ""
         if have.label is None:
             return "trued did not make it"
-        return _used_by(have.strangers) if have.strangers else ""
+        return used_by_strangers(have.strangers)
+
+    def clings(self, name: str, have: Have) -> str:
+        """Return who of trued's own is in it still: one that could not be changed, or was declared to be kept."""
+        guests = have.guests if isinstance(have, NetworkState) else ()
+        return f"used by {containers(guests)}" if guests else ""
 
 
 def _observed(
@@ -100,23 +106,8 @@ def _observed(
             yield name, None
         else:
             goes = want is None or want.state == "absent"
-            yield name, state_of(there, _strangers(engine, there) if goes else ())
-
-
-def _strangers(engine: Engine, inspected: Json) -> tuple[str, ...]:
-    """Return the containers in a network that trued did not make: its own are changed, or go, before networks do."""
-    guests = (inspected.get("Containers") or {}).values()
-    found = engine.containers([guest["Name"] for guest in guests])
-    return tuple(sorted(name for name, container in found.items() if DECLARED not in _labels(container)))
-
-
-def _labels(container: Json) -> Mapping[str, str]:
-    labels: Mapping[str, str] = container["Config"].get("Labels") or {}
-    return labels
-
-
-def _used_by(strangers: tuple[str, ...]) -> str:
-    return f"used by {'container' if len(strangers) == 1 else 'containers'} {few(strangers)}, which trued did not make"
+            guests = [guest["Name"] for guest in (there.get("Containers") or {}).values()] if goes else []
+            yield name, state_of(there, guests, strangers_among(engine, guests))
 
 
 def _corrections(name: str, want: NetworkSpec, have: NetworkState) -> Iterator[Step]:

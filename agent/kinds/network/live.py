@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from agent.kinds._engine.names import DECLARED
 from agent.kinds._engine.networks import NetworkSpec
-from agent.model import Json, quoted
+from agent.model import Json
+
+OPTIONAL: Final = ("driver_opts.", "ipam.options.", "labels.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +21,11 @@ class NetworkState:
     values: Mapping[str, str]  # by the key that declares it
     pools: tuple[Json, ...]  # IPAMConfig
     label: str | None  # what was declared when trued made it; None: it did not
-    strangers: tuple[str, ...] = ()  # containers in it that trued did not make, if it is to go
+    guests: tuple[str, ...] = ()  # containers that run in it; only looked at if it is to go
+    strangers: tuple[str, ...] = ()  # those of them that trued did not make
 
 
-def state_of(inspected: Json, strangers: tuple[str, ...] = ()) -> NetworkState:
+def state_of(inspected: Json, guests: Iterable[str] = (), strangers: Iterable[str] = ()) -> NetworkState:
     """Return what matters of a network as `docker network inspect` prints it."""
     ipam: Mapping[str, Any] = inspected.get("IPAM") or {}
     labels: Mapping[str, str] = inspected.get("Labels") or {}
@@ -33,18 +36,15 @@ def state_of(inspected: Json, strangers: tuple[str, ...] = ()) -> NetworkState:
         "internal": _truth(inspected.get("Internal")),
         "ipam.driver": str(ipam.get("Driver") or "default"),
     }
-    pairs = {
-        "driver_opts": inspected.get("Options") or {},
-        "ipam.options": ipam.get("Options") or {},
-        "labels": labels,
-    }
+    pairs = {"driver_opts": inspected.get("Options"), "ipam.options": ipam.get("Options"), "labels": labels}
     for key, found in pairs.items():
-        values |= {f"{key}.{name}": str(value) for name, value in found.items()}
+        values |= {f"{key}.{name}": str(value) for name, value in (found or {}).items()}
     return NetworkState(
         values=values,
         pools=tuple(ipam.get("Config") or ()),
         label=labels.get(DECLARED),
-        strangers=strangers,
+        guests=tuple(sorted(guests)),
+        strangers=tuple(sorted(strangers)),
     )
 
 
@@ -63,22 +63,21 @@ def differences(want: NetworkSpec, have: NetworkState) -> Iterator[str]:
     for key, wanted in {**always, **declared}.items():
         found = have.values.get(key)
         if key != "ipam.config" and found != wanted:
-            yield (
-                f"{key} is not set, wanted {quoted(wanted)}"
-                if found is None
-                else f"{key} is {_word(found)}, wanted {_word(wanted)}"
-            )
+            yield _difference(key, wanted, found)
     for pool in want.ipam.config:
         if not any(_is_like(found, pool.request) for found in have.pools):
             yield f"it has no subnet {pool.subnet} as declared"
 
 
+def _difference(key: str, wanted: str, found: str | None) -> str:
+    """Tell of one key; never a value of an option or a label: it may be a secret."""
+    if found is None:
+        return f"{key} is not set"
+    return f"{key} is another one" if key.startswith(OPTIONAL) else f"{key} is {found}, wanted {wanted}"
+
+
 def _truth(value: object) -> str:
     return "true" if value else "false"
-
-
-def _word(value: str) -> str:
-    return value if value.isalnum() else quoted(value)
 
 
 def _is_like(found: Json, wanted: Json) -> bool:
