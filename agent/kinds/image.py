@@ -1,0 +1,203 @@
+"""Images of containers: pulled before anything is stopped, and gone when nothing uses them. Decides; reads through a `Probe` only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final, TypeAlias
+
+from agent.errors import HostError
+from agent.host import Engine, Probe
+from agent.kinds import Kind, files_among
+from agent.kinds._engine.ground import Silent, asked, ground_among
+from agent.kinds._engine.images import ImageSpec
+from agent.kinds._engine.references import REST, pinned, registry, repository, short
+from agent.kinds._engine.users import containers, strangers_among, used_by_strangers
+from agent.kinds._words import UNDECLARED
+from agent.model import Json, PullImage, RemoveImage, ResourceId, Stale, Step
+
+SOON: Final = 60.0  # seconds: how long it is known what would be pulled, while it is missing
+
+# Where engines look for who may pull, and from where.
+LOGINS: Final = ("/root/.docker/config.json", "/etc/containers/registries.conf")
+_MACHINES: Final[Mapping[str, str]] = {"x86_64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageState:
+    """What is known of an image."""
+
+    id: str = ""  # nothing: it is not here
+    digests: frozenset[str] = frozenset()  # by which its repository knows it
+    platform: str = ""  # os/arch
+    offered: str = ""  # the digest that the registry has for the reference now, if it was asked and tells
+    trouble: str = ""  # why the registry could not be asked
+    users: tuple[str, ...] = ()  # containers made from it; only looked at if it is to go
+    strangers: tuple[str, ...] = ()  # those of them that trued did not make
+    prune: bool = False  # whether what nothing uses is to go
+
+
+Have: TypeAlias = ImageState | Silent
+
+
+class Image(Kind[ImageSpec, Have]):
+    """An image that a container is made from."""
+
+    section: ClassVar[str] = "images"
+    spec = ImageSpec
+    rank: ClassVar[int] = 52
+    only: ClassVar[str] = REST
+    late: ClassVar[bool] = True  # the engine may come with this plan; and what uses an image may go with it
+
+    def implied(self, spec: ImageSpec) -> bool:
+        return spec.implied
+
+    def absent(self, spec: ImageSpec) -> bool:
+        """Return whether this is the entry of the section: it is about images that shall not be."""
+        return not spec.implied
+
+    def fingerprint(self, spec: ImageSpec) -> object:
+        return (spec.prune, spec.implied, spec.age, spec.platform)
+
+    def edges(self, name: str, want: ImageSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
+        if want.implied:
+            yield from ground_among(declared)
+            yield from files_among(declared, *LOGINS, f"/etc/docker/certs.d/{registry(name)}/ca.crt")
+
+    def observe(
+        self, probe: Probe, wants: Mapping[str, ImageSpec | None]
+    ) -> Mapping[str, Have | HostError | None]:
+        own = {name: want for name, want in wants.items() if name != REST}
+        rest: dict[str, Have | None] = dict.fromkeys(wants.keys() - own.keys())
+        if not own:
+            return rest
+        rule = wants.get(REST)
+        found = asked(
+            probe, lambda engine: dict(_observed(engine, own, prune=rule is not None and rule.prune))
+        )
+        return rest | (dict.fromkeys(own, found) if isinstance(found, Silent) else found)
+
+    def exists(self, have: Have) -> bool:
+        return isinstance(have, ImageState) and bool(have.id)
+
+    def steps(self, name: str, want: ImageSpec | None, have: Have | None, *, stale: Stale) -> Iterable[Step]:
+        if want is not None and not want.implied:
+            return
+        if isinstance(have, Silent):
+            raise have.error
+        here = have if have and have.id else None
+        if want is None:
+            if here:
+                yield RemoveImage(name=name, why=UNDECLARED)
+        elif why := _outdated(name, want, here) if here else _missing(name, want, have):
+            yield PullImage(name=name, platform=want.platform, why=why)
+
+    def health(self, name: str, want: ImageSpec, have: Have) -> str:
+        trouble = have.trouble if isinstance(have, ImageState) else ""
+        return f"the registry cannot be asked for a newer one: {trouble}" if trouble else ""
+
+    def leaves(self, name: str, have: Have) -> str:
+        if not isinstance(have, ImageState):
+            return ""
+        return used_by_strangers(have.strangers) or (
+            "" if have.prune else "images go only with `images: {prune: true}`"
+        )
+
+    def clings(self, name: str, have: Have) -> str:
+        """Return who of trued's own uses it still: one that could not be changed, or was declared to be kept."""
+        users = have.users if isinstance(have, ImageState) else ()
+        return f"used by {containers(users)}" if users else ""
+
+
+def _observed(
+    engine: Engine, wants: Mapping[str, ImageSpec | None], *, prune: bool
+) -> Iterator[tuple[str, ImageState | None]]:
+    for name, want in wants.items():
+        found = engine.image(name)
+        if want is None:
+            yield name, _going(engine, found, prune=prune) if found else None
+        else:
+            yield name, _state(engine, name, want, found)
+
+
+def _going(engine: Engine, found: Json, *, prune: bool) -> ImageState:
+    users = [name for name, id_ in engine.users().items() if id_ == found["Id"]]
+    strangers = strangers_among(engine, users)
+    return ImageState(
+        id=found["Id"], users=tuple(sorted(users)), strangers=tuple(sorted(strangers)), prune=prune
+    )
+
+
+def _state(engine: Engine, name: str, want: ImageSpec, found: Json | None) -> ImageState:
+    if found is None:
+        return ImageState(offered=_offered(engine, name, want))
+    place = repository(name)
+    known = (digest.partition("@") for digest in found.get("RepoDigests") or ())
+    here = frozenset(digest for where, _, digest in known if repository(where) == place)
+    try:
+        offered, trouble = _newest(engine, name, want, here), ""
+    except HostError as error:
+        offered, trouble = "", error.reason
+    parts = (found.get("Os"), found.get("Architecture"))
+    return ImageState(
+        id=found["Id"],
+        digests=here,
+        platform="/".join(part for part in parts if part),
+        offered=offered,
+        trouble=trouble,
+    )
+
+
+def _newest(engine: Engine, name: str, want: ImageSpec, here: frozenset[str]) -> str:
+    """Return what the registry has; nothing where that is not of interest, or it does not tell. Raises HostError."""
+    if want.age is None or want.age < 0 or pinned(name):
+        return ""
+    offered = engine.digest(name, age=want.age)
+    # What is here may have been pulled by hand since: only a fresh answer is a reason to pull.
+    return engine.digest(name, age=min(want.age, SOON)) if offered and offered not in here else offered
+
+
+def _offered(engine: Engine, name: str, want: ImageSpec) -> str:
+    """Return what would be pulled, or nothing where that cannot be told: then the pull will tell."""
+    if want.age is None or pinned(name):
+        return ""
+    try:
+        return engine.digest(name, age=SOON)
+    except HostError:
+        return ""
+
+
+def _missing(name: str, want: ImageSpec, have: ImageState | None) -> str:
+    if want.age is None:
+        raise HostError(
+            f"image {name} is not here, and is declared never to be pulled",
+            hint=f"bring it here (docker load, docker pull {name}), or declare another pull_policy",
+        )
+    return f"is not here, {short(have.offered)}" if have and have.offered else "is not here"
+
+
+def _outdated(name: str, want: ImageSpec, have: ImageState) -> str:
+    """Return why what is here is not what is wanted, or nothing; raises HostError where it may not be pulled."""
+    if have.offered and have.offered not in have.digests:
+        return f"the registry has {short(have.offered)} now"
+    if _other_platform(have.platform, want.platform):
+        why = f"is for {have.platform}, wanted {want.platform}"
+        if want.age is None:
+            raise HostError(
+                f"image {name} {why}, and is declared never to be pulled", hint="bring the other one here"
+            )
+        return why
+    return ""
+
+
+def _other_platform(found: str, wanted: str) -> bool:
+    """Return whether an image is for another machine. Of its variant, the engine takes the best that there is."""
+    if "/" not in wanted or not found:
+        return False
+    return any(
+        _MACHINES.get(one, one) != _MACHINES.get(other, other)
+        for one, other in zip(found.split("/"), wanted.lower().split("/"), strict=False)
+    )
+
+
+KIND = Image()
