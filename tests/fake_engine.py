@@ -201,7 +201,7 @@ class FakeEngine:
         """Start a container; raises HostError where it does not do well."""
         state = found["State"]
         state |= {"Status": "running", "Running": True, "Paused": False, "ExitCode": 0, "Pid": 4711}
-        if (found["Config"]["Healthcheck"] or {}).get("Test", ["NONE"]) != ["NONE"]:
+        if (found["Config"].get("Healthcheck") or {}).get("Test", ["NONE"]) != ["NONE"]:
             state["Health"] = {"Status": "unhealthy" if name in self.sick else "healthy", "FailingStreak": 0}
         if name in self.ends:
             self._halt(found, self.ends[name])

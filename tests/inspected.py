@@ -14,7 +14,7 @@ Body: TypeAlias = dict[str, Any]
 NOON: Final = "2026-01-31T12:00:00Z"
 NEVER: Final = "0001-01-01T00:00:00Z"
 
-# As Docker Engine 20.10 and newer print them, where nothing was asked for.
+# As Docker Engine 20.10 prints them where nothing was asked for; what is missing here, it leaves out then.
 CONFIG: Final[Body] = {
     "Hostname": "",
     "Domainname": "",
@@ -24,22 +24,18 @@ CONFIG: Final[Body] = {
     "OpenStdin": False,
     "Env": [],
     "Cmd": None,
-    "Healthcheck": None,
     "Image": "",
     "Volumes": None,
     "WorkingDir": "",
     "Entrypoint": None,
     "Labels": {},
-    "ExposedPorts": None,
-    "StopSignal": None,
-    "StopTimeout": None,
 }
 HOST_CONFIG: Final[Body] = {
     "Binds": None,
     "ContainerIDFile": "",
     "LogConfig": {"Type": "json-file", "Config": {}},
     "NetworkMode": "default",
-    "PortBindings": {},
+    "PortBindings": None,
     "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
     "AutoRemove": False,
     "VolumeDriver": "",
@@ -47,9 +43,9 @@ HOST_CONFIG: Final[Body] = {
     "CapAdd": None,
     "CapDrop": None,
     "CgroupnsMode": "private",
-    "Dns": [],
-    "DnsOptions": [],
-    "DnsSearch": [],
+    "Dns": None,
+    "DnsOptions": None,
+    "DnsSearch": None,
     "ExtraHosts": None,
     "GroupAdd": None,
     "IpcMode": "private",
@@ -74,19 +70,15 @@ HOST_CONFIG: Final[Body] = {
     "CpuQuota": 0,
     "CpusetCpus": "",
     "CpusetMems": "",
-    "Devices": [],
+    "Devices": None,
     "DeviceCgroupRules": None,
     "DeviceRequests": None,
     "MemoryReservation": 0,
     "MemorySwap": 0,
     "MemorySwappiness": None,
-    "OomKillDisable": None,
+    "OomKillDisable": False,
     "PidsLimit": None,
     "Ulimits": None,
-    "Mounts": None,
-    "Tmpfs": None,
-    "Sysctls": None,
-    "Init": None,
 }
 FROM_THE_IMAGE: Final = ("Cmd", "Entrypoint", "User", "WorkingDir", "Healthcheck", "StopSignal")
 
@@ -116,7 +108,7 @@ def container(name: str, config: Json, *, made_from: Json) -> Body:
     whole = copy.deepcopy(CONFIG) | {"Hostname": id_[:12]} | asked
     for key in FROM_THE_IMAGE:
         # A new entry point takes the image's command away: it was meant for the other one.
-        if not whole[key] and not (key == "Cmd" and asked.get("Entrypoint")):
+        if there.get(key) and not whole.get(key) and not (key == "Cmd" and asked.get("Entrypoint")):
             whole[key] = copy.deepcopy(there[key])
     given = {pair.partition("=")[0] for pair in whole["Env"] or ()}
     whole["Env"] = [
@@ -125,7 +117,8 @@ def container(name: str, config: Json, *, made_from: Json) -> Body:
     ]
     whole["Labels"] = {**there["Labels"], **(whole["Labels"] or {})}
     for key in ("ExposedPorts", "Volumes"):
-        whole[key] = {**(there[key] or {}), **(whole[key] or {})} or None
+        if both := {**(there.get(key) or {}), **(whole.get(key) or {})}:
+            whole[key] = both
     return {
         "Id": id_,
         "Name": f"/{name}",
@@ -146,10 +139,17 @@ def container(name: str, config: Json, *, made_from: Json) -> Body:
             "FinishedAt": NEVER,
         },
         "Config": whole,
-        "HostConfig": copy.deepcopy(HOST_CONFIG) | dict(copy.deepcopy(config.get("HostConfig", {}))),
+        "HostConfig": host_config(config.get("HostConfig") or {}),
         "NetworkSettings": {"Networks": {}},
-        "Mounts": mounts(config.get("HostConfig", {})),
+        "Mounts": mounts(config.get("HostConfig") or {}),
     }
+
+
+def host_config(asked: Json) -> Body:
+    """Return what a container may do of its host."""
+    whole = copy.deepcopy(HOST_CONFIG) | copy.deepcopy(dict(asked))
+    whole["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0} | (asked.get("RestartPolicy") or {})
+    return whole
 
 
 def mounts(config: Json) -> list[Body]:
@@ -214,7 +214,7 @@ def network(name: str, *, driver: str = "bridge", **config: Any) -> Body:
         "EnableIPv6": config.get("EnableIPv6", False),
         "IPAM": {
             "Driver": asked.get("Driver", "default"),
-            "Options": asked.get("Options") or {},
+            "Options": asked.get("Options"),
             "Config": pools,
         },
         "Internal": config.get("Internal", False),

@@ -60,9 +60,11 @@ def differences(want: NetworkSpec, have: NetworkState) -> Iterator[str]:
         "enable_ipv6": _truth(want.enable_ipv6),
         "internal": _truth(want.internal),
     }
+    # Podman keeps no `attachable`, and without swarm nothing follows from it.
+    beside = {"ipam.config"} if want.driver == "overlay" else {"ipam.config", "attachable"}
     for key, wanted in {**always, **declared}.items():
         found = have.values.get(key)
-        if key != "ipam.config" and found != wanted:
+        if key not in beside and found != wanted:
             yield _difference(key, wanted, found)
     for pool in want.ipam.config:
         if not any(_is_like(found, pool.request) for found in have.pools):
