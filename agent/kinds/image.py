@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import ClassVar, Final, TypeAlias
 
 from agent.errors import HostError
@@ -19,7 +20,7 @@ from agent.model import Json, PullImage, RemoveImage, ResourceId, Stale, Step
 SOON: Final = 60.0  # seconds: how long it is known what would be pulled, while it is missing
 
 # Where engines look for who may pull, and from where.
-LOGINS: Final = ("/root/.docker/config.json", "/etc/containers/registries.conf")
+LOGINS: Final = (PurePosixPath("/root", ".docker", "config.json"), "/etc/containers/registries.conf")
 _MACHINES: Final[Mapping[str, str]] = {"x86_64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386"}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import HostError
 from agent.kinds._engine.images import ImageSpec
-from agent.kinds.image import KIND, ImageState
+from agent.kinds.image import KIND, LOGINS, ImageState
 from agent.model import PullImage, ResourceId, Stale, Step
 from tests.fake_engine import FakeEngine
 from tests.fakes import FakeHost
@@ -133,7 +133,7 @@ def test_the_rule_for_the_others_needs_no_engine() -> None:
 def test_what_a_registry_asks_for_comes_before_what_it_has() -> None:
     files = {
         ResourceId("file", path)
-        for path in ("/root/.docker/config.json", "/etc/docker/certs.d/registry.example.com:5000/ca.crt")
+        for path in (str(LOGINS[0]), "/etc/docker/certs.d/registry.example.com:5000/ca.crt")
     }
     declared = {*files, ResourceId("file", "/etc/docker/certs.d/docker.io/ca.crt")}
     want = ImageSpec(implied=True)
