@@ -28,16 +28,22 @@ _LIFTED_LIVE: Final = frozenset(("RestartPolicy", "PidsLimit"))
 
 
 def tunable(spec: ServiceKeys) -> Json:
-    """Return the body of `POST /containers/{id}/update`, every key in it; 0 or nothing: not limited."""
+    """
+    Return the body of `POST /containers/{id}/update`, every key in it; 0 or nothing: not limited.
+
+    Memory and swap together are twice the memory where nothing is said, as the engine has it by itself for a new
+    container; but not for one that is there, which would refuse the memory alone.
+    """
     limits = spec.deploy.resources.limits if spec.deploy else Limits()
     reserved = spec.deploy.resources.reservations if spec.deploy else Reservations()
     pids = first(spec.pids_limit, limits.pids)
+    memory = first(spec.mem_limit, limits.memory)
     return {
         **NOT_LIMITED,
         "RestartPolicy": (spec.restart or Restart("no")).policy,
-        "Memory": first(spec.mem_limit, limits.memory),
+        "Memory": memory,
         "MemoryReservation": first(spec.mem_reservation, reserved.memory),
-        "MemorySwap": first(spec.memswap_limit),
+        "MemorySwap": first(spec.memswap_limit) or 2 * memory,
         "NanoCpus": first(spec.cpus, limits.cpus),
         "CpuShares": first(spec.cpu_shares),
         "CpuPeriod": first(spec.cpu_period),
@@ -45,6 +51,20 @@ def tunable(spec: ServiceKeys) -> Json:
         "CpusetCpus": spec.cpuset,
         "PidsLimit": max(pids, 0),
         "BlkioWeight": first(spec.blkio_config.weight if spec.blkio_config else None),
+    }
+
+
+def tuned(host_config: Json) -> Json:
+    """Return what a container has of `tunable`, from its `HostConfig` as the engine tells it."""
+    policy = host_config.get("RestartPolicy") or {}
+    found = {key: host_config.get(key) or nothing for key, nothing in NOT_LIMITED.items()}
+    return {
+        **found,
+        "RestartPolicy": {
+            "Name": policy.get("Name") or "no",
+            "MaximumRetryCount": policy.get("MaximumRetryCount") or 0,
+        },
+        "PidsLimit": max(found["PidsLimit"], 0),
     }
 
 
