@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from agent.errors import HostError
-from tests.kinds.services import ONE_OF_EACH, made
+from agent.kinds._service.payload import effective
+from tests.kinds.services import ONE_OF_EACH, made, read
 
 NOT_PART_OF_IT = {"adopt", "reload_signal", "pull_policy", "container_name", "depends_on", "service"}
 """What says something about a container, but is no part of what the engine makes."""
@@ -157,8 +158,13 @@ def test_a_file_with_variables_that_is_not_there_is_told() -> None:
         ("command: serve --port 80", set()),
         ("logging: {driver: splunk, options: {splunk-token: x}}", {"logging.options.splunk-token"}),
         ("healthcheck: {test: 'curl http://u:p@localhost/'}", {"healthcheck"}),
-        ("volumes: ['/etc/keys:/keys']", set()),
+        ("volumes: ['/etc/keys:/keys:z']", set()),
+        ("container_name: keycloak", set()),
     ],
 )
 def test_what_looks_like_a_secret_is_not_to_be_shown(text: str, secret: set[str]) -> None:
     assert secret == made(text).secret
+
+
+def test_an_image_is_shown_whatever_its_name() -> None:
+    assert frozenset() == effective("web", read("image: quay.io/keycloak/keycloak:22"), {}).secret

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 import yaml
@@ -19,6 +21,8 @@ from agent.kinds._service.networks import attachments, hosts
 from agent.kinds._service.spec import ContainerSpec
 from agent.kinds._service.values import listed, mapped
 from tests.kinds.services import ONE_OF_EACH, read, web
+
+PAGE = Path(__file__).parents[2] / "docs/kinds/container.md"
 
 
 def problem(text: str) -> str:
@@ -233,6 +237,37 @@ def test_what_compose_has_and_trued_has_not_is_told_for_all_of_it() -> None:
     assert not set(ContainerSpec.REFUSED) & set(fields(ContainerSpec))
     for key in ContainerSpec.REFUSED:
         assert web_problem(f"{key}: x").startswith(f"f.yaml:2:1: {key}: not supported: ")
+
+
+COMPOSE = """
+annotations attach blkio_config build cap_add cap_drop cgroup cgroup_parent command configs container_name cpu_count cpu_percent
+cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpus cpuset credential_spec depends_on deploy develop
+device_cgroup_rules devices dns dns_opt dns_search domainname entrypoint env_file environment expose extends external_links
+extra_hosts gpus group_add healthcheck hostname image init ipc isolation label_file labels links logging mac_address mem_limit
+mem_reservation mem_swappiness memswap_limit models network_mode networks oom_kill_disable oom_score_adj pid pids_limit platform
+ports post_start pre_start pre_stop privileged profiles provider pull_policy pull_refresh_after read_only restart runtime scale
+secrets security_opt shm_size stdin_open stop_grace_period stop_signal storage_opt sysctls tmpfs tty ulimits use_api_socket user
+userns_mode uts volumes volumes_from working_dir
+"""
+
+
+def test_every_key_of_compose_is_known_or_refused_and_on_the_page() -> None:
+    """As schema/compose-spec.json of the Compose specification lists them, and pre_start of compose-go."""
+    ours = {"state", "adopt", "reload_signal"}
+    page = PAGE.read_text("utf-8")
+
+    assert set(COMPOSE.split()) <= set(fields(ContainerSpec)) | set(ContainerSpec.REFUSED)
+    assert set(fields(ContainerSpec)) == set(COMPOSE.split()) - set(ContainerSpec.REFUSED) | ours
+    assert [] == [key for key in (*COMPOSE.split(), *ours) if f"`{key}`" not in page]
+
+
+def test_the_page_says_no_of_just_what_is_refused() -> None:
+    rows = [line.split(" | ", 1) for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| `")]
+    refused = {
+        key for keys, says in rows if says.startswith("no: ") for key in re.findall("`([a-z_]+)`", keys)
+    }
+
+    assert refused == set(ContainerSpec.REFUSED) & set(COMPOSE.split())
 
 
 def test_what_is_absent_is_just_so() -> None:

@@ -80,6 +80,5 @@ def api_needed(spec: ServiceKeys) -> Mapping[str, str]:
         "volumes.volume.subpath": "1.45"
         if any(one.volume and one.volume.subpath for one in spec.volumes)
         else "",
-        "devices": "1.44" if any(one.cdi for one in spec.devices) else "",
     }
     return {key: version for key, version in needed.items() if version}

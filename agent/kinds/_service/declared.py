@@ -24,12 +24,13 @@ from agent.kinds._service.values import listed, texts
 
 UNSET: Final = "(unset)"  # of a variable that the image may have, and the container shall not
 SECRET_NAME: Final = re.compile(
-    "pass|pwd|secret|token|key|credential|auth|private|cookie|salt|session|dsn|cert", re.IGNORECASE
+    "pass|pwd|secret|token|key|credential|auth|private|cookie|salt|session|dsn", re.IGNORECASE
 )
+SECRET_ADDRESS: Final = re.compile(r"://[^/\s@]*:[^/\s@]+@")  # user:password@host
 SECRET_TEXT: Final = re.compile(
-    r"://[^/\s@]*:[^/\s@]+@|(?:pass|pwd|secret|token|key|credential|auth)[\w-]*[=: \"',]+\S|bearer\s|PRIVATE KEY",
-    re.IGNORECASE,
+    r"(?:pass|pwd|secret|token|key|credential|auth)[\w-]*[=: \"',]+\S|bearer\s|private key", re.IGNORECASE
 )
+_WRITTEN_FREELY: Final = ("command", "entrypoint", "healthcheck", "environment.", "labels.")
 _NAMED: Final = ("environment.", "labels.", "annotations.", "logging.options.", "storage_opt.", "sysctls.")
 _AS_IT_IS: Final = (
     "working_dir",
@@ -82,7 +83,8 @@ def hidden(found: Mapping[str, str], from_files: frozenset[str]) -> frozenset[st
         for key, text in found.items()
         if key.removeprefix("environment.") in from_files
         or (key.startswith(_NAMED) and SECRET_NAME.search(key.split(".", 1)[1]))
-        or SECRET_TEXT.search(text)
+        or (key.startswith(_WRITTEN_FREELY) and SECRET_TEXT.search(text))
+        or SECRET_ADDRESS.search(text)
     )
 
 
