@@ -6,6 +6,7 @@ but for asking the tree what there is.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Final
 
 from agent.compose.entry import Project
@@ -43,7 +44,18 @@ class Files:
 
     def entries(self) -> dict[str, tuple[Node, Place]]:
         """Return the entries of `files`, each with the place that it comes from."""
-        return {path: (_entry(wanted), wanted.place) for path, wanted in self._wanted.items()}
+        return {
+            path: (_entry(wanted), wanted.place)
+            for path, wanted in self._wanted.items()
+            if not self._comes_with_another(path, wanted)
+        }
+
+    def _comes_with_another(self, path: str, wanted: _Wanted) -> bool:
+        """Return whether it is a part of a folder that is brought whole, and nothing more is said of it."""
+        if "source" not in wanted.entries or wanted.usual:
+            return False
+        above = (self._wanted.get(str(folder)) for folder in PurePosixPath(path).parents)
+        return any(one is not None and "source" in one.entries for one in above)
 
     def bound(self, written: str, place: Place, path: str, *, make: bool) -> str | None:
         """Return where something that is mounted is on the host; None, with a problem, if that cannot be."""

@@ -101,7 +101,7 @@ class Reading:
         check_vars(variables, "", self._findings)
         others = {path: node for path, node in read.items() if path.name != VARIABLES and node}
         compose = {source for path, node in others.items() for source in _compose_files(path, node)}
-        documents = [node for path, node in others.items() if path not in compose]
+        documents = [node for path, node in others.items() if path not in compose or not _has_services(node)]
         return Layered(self._together(documents, place), variables or empty_map(place))
 
     def _mapping(self, path: TreePath) -> Map | None:
@@ -180,6 +180,11 @@ def _compose_files(path: TreePath, node: Map) -> Iterator[TreePath]:
         if isinstance(source, Scalar):
             with suppress(ValueError):  # is told where the entry is read
                 yield TreePath.beside(str(path), source.text)
+
+
+def _has_services(node: Map) -> bool:
+    """Return whether it can only be a Compose file: nothing that could be a document is ever left out."""
+    return "services" in node.entries
 
 
 def document(tree: Tree, path: TreePath, findings: Findings) -> Node | None:
