@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from agent.compose.context import Context
 from agent.compose.nodes import Draft, is_true, items_of, text_of
 from agent.documents.nodes import Map, Node, Scalar, Seq, text_scalar
 
-ENV_MODE = "0600"  # what is in an environment is often a password
+ENV_MODE: Final = "0600"  # what is in an environment is often a password
+PROFILE_MODE: Final = "0644"
+
+_PROFILE: Final = re.compile("(seccomp)[=:](?!unconfined$|builtin$)(.+)")
 
 
 def volumes(context: Context, draft: Draft, path: str) -> None:
@@ -76,3 +82,33 @@ def _env_file(context: Context, item: Node, path: str) -> Node | None:
     if not isinstance(item, Map):
         return text_scalar(item.place, real)
     return item._replace(entries={**item.entries, "path": text_scalar(source.place, real)})
+
+
+def security_opt(context: Context, draft: Draft, path: str) -> None:
+    """Put a profile of seccomp(2) in place that lies beside the file, as Compose reads it from there."""
+    node = draft.get("security_opt")
+    if not isinstance(node, Seq):
+        return
+    items = list(node.items)
+    for at, (item, where) in enumerate(items_of(node, path, context.findings)):
+        if not (said := _PROFILE.fullmatch(text_of(item) or "")):
+            continue
+        real = context.files.read(said[2], item.place, where, usual=PROFILE_MODE)
+        if real is not None:
+            items[at] = text_scalar(item.place, f"{said[1]}={real}")
+    draft.put("security_opt", Seq(node.place, tuple(items)))
+
+
+def volume_device(context: Context, volume: Draft, path: str) -> None:
+    """Let a volume that is a folder beside the file be one of the host, as loader/paths.go of compose-go does."""
+    options = volume.get("driver_opts")
+    if text_of(volume.get("driver")) != "local" or not isinstance(options, Map):
+        return
+    device = options.entries.get("device")
+    written = text_of(device)
+    if device is None or not written or text_of(options.entries.get("o")) != "bind":
+        return
+    real = context.files.bound(written, device.place, f"{path}.driver_opts.device", make=True)
+    if real is not None:
+        changed = {**options.entries, "device": text_scalar(device.place, real)}
+        volume.put("driver_opts", options._replace(entries=changed))

@@ -174,6 +174,7 @@ _REWRITES: Final[Mapping[str, Callable[[Context, Draft, str], None]]] = {
     "volumes_from": volumes_from,
     "volumes": mounts.volumes,
     "env_file": mounts.env_file,
+    "security_opt": mounts.security_opt,
     "environment": _environment,
     "secrets": grants.secrets,
     "configs": grants.configs,

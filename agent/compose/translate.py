@@ -18,6 +18,7 @@ from agent.compose.context import (
 from agent.compose.entry import Project
 from agent.compose.files import Files
 from agent.compose.interpolate import Interpolation
+from agent.compose.mounts import volume_device
 from agent.compose.nodes import Draft, expected, is_nothing, map_of, pairs_of, without_extensions
 from agent.compose.service import container
 from agent.documents.nodes import Map, Node, Place, empty_map, text_scalar
@@ -86,7 +87,7 @@ def _filled(filled: Interpolation, key: str, whole: Map, findings: Findings) -> 
 def references(document: Document) -> frozenset[TreePath]:
     """Return what of the repository a file refers to, there or not."""
     files = Files(document.project, None, Findings())
-    _containers(_context(document, files, Findings()), document)
+    _made(_context(document, files, Findings()), document)
     return frozenset(files.asked)
 
 
@@ -98,15 +99,18 @@ def sections(document: Document, tree: Tree, findings: Findings) -> Map:
     """
     files = Files(document.project, tree, findings)
     context = _context(document, files, findings)
-    made = {
-        "containers": _containers(context, document),
-        "networks": _resources(context, "networks", "network", document.sections["networks"]),
-        "volumes": _resources(context, "volumes", "volume", document.sections["volumes"]),
-        "files": files.entries(),
-    }
+    made = {**_made(context, document), "files": files.entries()}
     place = document.project.place
     every = {section: _section(entries, place) for section, entries in made.items() if entries}
     return Map(place, every, dict.fromkeys(every, place))
+
+
+def _made(context: Context, document: Document) -> dict[str, dict[str, tuple[Node, Place]]]:
+    return {
+        "containers": _containers(context, document),
+        "networks": _resources(context, "networks", "network", document.sections["networks"]),
+        "volumes": _resources(context, "volumes", "volume", document.sections["volumes"]),
+    }
 
 
 def _section(entries: Mapping[str, tuple[Node, Place]], place: Place) -> Map:
@@ -173,6 +177,8 @@ def _check_external(context: Context, node: Node, path: str) -> None:
 def _resource(context: Context, word: str, key: str, node: Node, place: Place, path: str) -> Node:
     draft = Draft.of(map_of(node, "a mapping", path, context.findings, place))
     draft.drop("name", "external")
+    if word == "volume":
+        volume_device(context, draft, path)
     if (labels := pairs_of(draft.get("labels"), f"{path}.labels", context.findings)) is not None:
         labels.place = labels.place if labels.entries else place
         labels.put(f"{LABEL}.project", text_scalar(place, context.project.name))

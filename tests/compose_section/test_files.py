@@ -132,6 +132,33 @@ def test_a_file_of_an_environment_is_for_nobody_else_to_read() -> None:
     assert {f"{OPT}/web.env": {"source": "web.env", "mode": "0600"}} == entries(commit, "files")
 
 
+@pytest.mark.parametrize("written", ["seccomp:./profile.json", "seccomp=profile.json"])
+def test_a_profile_beside_the_file_is_put_in_place(written: str) -> None:
+    commit = tree(
+        f"services: {{web: {{image: i, security_opt: ['no-new-privileges:true', '{written}', seccomp=unconfined]}}}}",
+        files={"shop/profile.json": "{}"},
+    )
+
+    assert ["no-new-privileges:true", f"seccomp={OPT}/profile.json", "seccomp=unconfined"] == (
+        entries(commit, "containers")["shop-web"]["security_opt"]
+    )
+    assert {f"{OPT}/profile.json": {"source": "profile.json", "mode": "0644"}} == entries(commit, "files")
+
+
+def test_a_volume_may_be_a_folder_beside_the_file() -> None:
+    commit = tree("""\
+        services: {web: {image: i, volumes: ['a:/a', 'b:/b']}}
+        volumes:
+          a: {driver: local, driver_opts: {type: none, o: bind, device: ./data}}
+          b: {driver_opts: {type: nfs, o: addr=10.0.0.1, device: ":/x"}}
+        """)
+    made = entries(commit, "volumes")
+
+    assert {"type": "none", "o": "bind", "device": f"{OPT}/data"} == made["shop_a"]["driver_opts"]
+    assert {"type": "nfs", "o": "addr=10.0.0.1", "device": ":/x"} == made["shop_b"]["driver_opts"]
+    assert {f"{OPT}/data": {"directory": True}} == entries(commit, "files")
+
+
 GRANTS = """\
 secrets:
   key: {file: ./key}
@@ -238,6 +265,7 @@ def test_the_mode_of_a_secret_is_understood_by_the_kind() -> None:
         ("env_file: ../x", "1:38: services.web.env_file: expected a path below the Compose file's own folder, without '..', got '../x'"),
         ("env_file: site", "1:38: services.web.env_file: there is no file base/shop/site in the repository"),
         ("env_file: [{path: none.env}]", "1:46: services.web.env_file[0]: there is no file base/shop/none.env in the repository"),
+        ("security_opt: ['seccomp:no.json']", "1:42: services.web.security_opt[0]: there is no file base/shop/no.json in the repository"),
         ("secrets: [kye]", "1:38: services.web.secrets[0]: there is no 'kye' under secrets in this file; did you mean 'key'?"),
         ("configs: [key]", "1:38: services.web.configs[0]: there is no 'key' under configs in this file"),
         ("secrets: key", "1:37: services.web.secrets: expected a list, found text 'key'"),
