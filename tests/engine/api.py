@@ -13,10 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import docker
-from docker.errors import APIError, NotFound
+from docker import APIClient as Client  # type: ignore[import-untyped, unused-ignore]
+from docker.errors import APIError, NotFound  # type: ignore[import-untyped, unused-ignore]
 
 from tests.engine import images
+
+__all__ = ("Client", "answers", "clear", "connect", "load", "wait_until")
 
 NEWEST = (1, 45)  # that the SDK was written for
 OLDEST = (1, 24)
@@ -58,27 +60,27 @@ def wait_until(
         time.sleep(0.01)
 
 
-def connect(path: Path, *, timeout: float = 60.0) -> docker.APIClient:
+def connect(path: Path, *, timeout: float = 60.0) -> Client:
     """Return a connection that speaks the newest version that both know; a server may know no old ones."""
     url = f"unix://{path}"
-    with contextlib.closing(docker.APIClient(base_url=url, version="1.41", timeout=timeout)) as client:
+    with contextlib.closing(Client(base_url=url, version="1.41", timeout=timeout)) as client:
         said = client.version(api_version=False)
     least = said.get("MinAPIVersion") or said["ApiVersion"]  # Podman 4.3 says none that Docker would have
     version = max(number(least), min(number(said["ApiVersion"]), NEWEST))
-    return docker.APIClient(base_url=url, version=".".join(map(str, version)), timeout=timeout)
+    return Client(base_url=url, version=".".join(map(str, version)), timeout=timeout)
 
 
 def number(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def load(api: docker.APIClient, *made: images.Image) -> None:
+def load(api: Client, *made: images.Image) -> None:
     """Bring images in, POST /images/load."""
     for line in api.load_image(io.BytesIO(images.archive(*made)), quiet=True):
         assert "error" not in line, line
 
 
-def clear(api: docker.APIClient) -> None:
+def clear(api: Client) -> None:
     """Remove all containers, networks and volumes, and the images that are not named trued-test/…"""
     for one in api.containers(all=True):
         _gone(partial(api.remove_container, one["Id"], v=True, force=True))
@@ -91,7 +93,7 @@ def clear(api: docker.APIClient) -> None:
         _forget(api, one)
 
 
-def _forget(api: docker.APIClient, image: dict[str, Any]) -> None:
+def _forget(api: Client, image: dict[str, Any]) -> None:
     tags = image.get("RepoTags") or []
     kept = [tag for tag in tags if "trued-test/" in tag]
     for tag in tags:

@@ -10,8 +10,6 @@ import time
 from functools import cached_property
 from pathlib import Path
 
-from docker import APIClient
-
 from tests.engine import api, images
 from tests.engine.cell import Cell
 
@@ -33,8 +31,13 @@ class Docker:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     @cached_property
-    def api(self) -> APIClient:
+    def api(self) -> api.Client:
         """The SDK's low-level connection; a daemon that starts again is answered on the same one."""
         return api.connect(self.socket)
 

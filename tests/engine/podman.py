@@ -9,8 +9,6 @@ import subprocess
 from functools import cached_property
 from pathlib import Path
 
-from docker import APIClient
-
 from tests.engine import api, images
 from tests.engine.cell import Cell
 
@@ -46,7 +44,7 @@ class Podman:
         return self._process is not None and self._process.poll() is None
 
     @cached_property
-    def api(self) -> APIClient:
+    def api(self) -> api.Client:
         return api.connect(self.socket)
 
     def start(self) -> None:

@@ -18,8 +18,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any, Self
 
-from docker import APIClient
-
+from tests.engine.api import Client
 from tests.engine.cell import ADDRESS, SERVER, Cell
 from tests.host.machine.network import enter, listen
 from tests.servers.faults import Fault, FaultProxy
@@ -78,7 +77,7 @@ class Registry:
         """Forget all images. Nothing of them is in its memory."""
         shutil.rmtree(self._store / "docker", ignore_errors=True)
 
-    def push(self, api: APIClient, image: str, name: str) -> str:
+    def push(self, api: Client, image: str, name: str) -> str:
         """Push an image of the engine as `name` (web:1.2); return its digest. The engine forgets the name again."""
         repository, _, tag = name.rpartition(":")
         api.tag(image, f"{self.plain}/{repository}", tag)

@@ -1,0 +1,30 @@
+"""benchmarks/containers.py runs, with few enough containers to wait for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.host.machine import slot
+
+TOP = Path(__file__).parents[2]
+
+
+def test_the_benchmark_of_containers_measures_docker_compose(engine_slot: slot.Slot, tmp_path: Path) -> None:
+    """Nothing is done to what is there already, and dockerd's part is counted."""
+    argv = ("benchmarks/containers.py", "--only", "docker-compose", "--containers", "2", "--runs", "1")
+    answer = subprocess.run(
+        (sys.executable, *argv, "--json", tmp_path / "raw.json"),
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 0 == answer.returncode, answer.stdout + answer.stderr
+    rows = json.loads((tmp_path / "raw.json").read_text())
+    assert ["docker-compose up -d (a process)"] == list(rows)
+    assert rows["docker-compose up -d (a process)"][0]["own"]["cpu"] > 0
+    assert "nothing to do" in answer.stdout
