@@ -9,8 +9,8 @@ Fixtures (tests/engine/fixtures.py; every test may ask for them, and is thereby 
     engine    both, one after the other: the test runs twice; engine.name says which it is
     box       the name of an image that is there: a busybox, httpd on port 80 by default
     registry  an empty registry with TLS and a password: `Registry`
-    fleet     a host that trued keeps true, with `docker`: `Fleet`; fleet_of(engine, registries={…}) makes one with another
-              engine, or with further keys of agent.yaml
+    fleet     a host that trued keeps true, with `docker`: `Fleet`; fleet_of(engine, registries=registry.access) makes
+              one with another engine, or with further keys of agent.yaml
     cell      where all of that is: cell.get("http://127.0.0.1:8080/") reaches what a container publishes
 
     def test_it(fleet: Fleet, docker: Docker, box: str) -> None:
@@ -20,7 +20,7 @@ Fixtures (tests/engine/fixtures.py; every test may ask for them, and is thereby 
 
 `Docker`   .api (docker.APIClient) .socket .running .log; start() stop() kill() restart() freeze() thaw(); load(Image(…))
 `Podman`   .api .socket .running .log; start() stop() kill() restart(); load(Image(…))
-`Registry` .host .faulty .plain .credentials .password_file .faults.fault = Fault(hang=True); push(docker.api, box, "web:1")
+`Registry` .host .faulty .plain .credentials .access .password_file .faults.fault = Fault(hang=True); push(docker.api, box, "web:1")
            -> digest; then f"{registry.host}/web:1" can be pulled; digest("web:1") delete("web:1")
 `Image`    Image(name="trued-test/box:3", mark="3", config={"Healthcheck": {…}}); images.STOCK: box:1, :2, :well and :ill
            (with a health check that succeeds, fails)

@@ -69,6 +69,12 @@ class Registry:
     def __exit__(self, *exc: object) -> None:
         self.faults.__exit__(*exc)
 
+    @property
+    def access(self) -> Mapping[str, Mapping[str, str]]:
+        """Return what agent.yaml says about it under `registries`."""
+        way = {"username": USER, "password_file": str(self.password_file)}
+        return {self.host: way, self.faulty: way}
+
     def heal(self) -> None:
         """Let nothing go wrong any more."""
         self.faults.fault = Fault()
