@@ -137,8 +137,9 @@ class EngineSettings:
             "default": "/run/docker.sock, else /run/podman/podman.sock",
         },
     )
-    docker_config: Path = field(
-        default=Path("/root/.docker/config.json"), metadata={"doc": "what `docker login` has written"}
+    docker_config: Path | None = field(
+        default=None,
+        metadata={"doc": "what `docker login` has written", "default": "~/.docker/config.json"},
     )
 
 

@@ -196,11 +196,15 @@ def every(shape: type, prefix: str = "") -> Iterator[Row]:
         )
         yield Row(f"{prefix}{key}", words(one.shape), default(prefix, one, defaults[one.name]))
         if isinstance(inner, type):
-            yield from every(inner, f"{prefix}{key}.")
+            yield from every(
+                inner, f"{prefix}{key}.*." if "Mapping" in str(one.shape) else f"{prefix}{key}."
+            )
 
 
 def words(shape: Any) -> str:
     parts = [part for part in get_args(shape) if part is not type(None)]
+    if "Mapping" in str(shape) and dataclasses.is_dataclass(parts[-1]):
+        return "mappings by name"
     if "Mapping" in str(shape):
         return "lists of text by name" if "tuple" in str(shape) else "texts by name"
     one = parts[0] if parts else shape

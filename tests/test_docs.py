@@ -15,6 +15,7 @@ from agent import kinds
 from agent.cli import fleet, init
 from agent.cli.arguments import parse
 from agent.cli.screen import Screen
+from agent.compose.entry import SECTION
 from agent.config import load_settings
 from agent.desired.folder import FolderTree
 from agent.desired.load import load
@@ -29,6 +30,7 @@ from agent.status.message import message
 TOP = Path(__file__).parents[1]
 PAGES = (TOP / "README.md", *sorted((TOP / "docs").rglob("*.md")))
 FLEET = 'hosts: ["*"]\nlayers: [base]\nvars: {site: berlin}\n'
+SERVICES = "services: {web: {image: web:1}}\n"
 KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n"
 KINDS = kinds.discover()
 EDGE = Identity(host="edge-01", facts=MappingProxyType(dict(gather())))
@@ -62,7 +64,7 @@ def test_every_yaml_example_loads(example: str, tmp_path: Path) -> None:
         written(tmp_path / "base/empty.yaml", "")
         written(tmp_path / "roles/kiosk/empty.yaml", "")
         assert {} == declared(tmp_path, fleet_file=example)
-    elif node.entries.keys() <= {kind.section for kind in KINDS.values()}:
+    elif node.entries.keys() <= {SECTION, *(kind.section for kind in KINDS.values())}:
         written(tmp_path / "base/example.yaml", example)
         make_sources(to_plain(node), tmp_path / "base")
         assert declared(tmp_path).keys() >= set(ids(node))
@@ -92,7 +94,7 @@ def make_sources(plain: Plain, base: Path) -> None:
     if not isinstance(plain, dict):
         return
     if isinstance(source := plain.get("source"), str):
-        text = KEY if source.endswith(".asc") else "# x\n"
+        text = KEY if source.endswith(".asc") else SERVICES if source.endswith("compose.yaml") else "# x\n"
         written(base / f"{source}/index.html" if source.endswith("/") else base / source, text)
     for below in plain.values():
         make_sources(below, base)

@@ -108,8 +108,9 @@ def test_every_exit_code_is_described(name: str) -> None:
 
 
 def test_every_section_and_key_is_on_the_page_of_state_documents() -> None:
-    """The schema that editors use, and the page that people read, name the same things."""
-    text = read("docs/state.md")
+    """The schema that editors use, and the pages that people read, name the same things."""
+    pages = (path.relative_to(TOP) for path in (TOP / "docs/kinds").glob("*.md"))
+    text = "".join(map(read, ("docs/state.md", *map(str, pages))))
 
     assert [] == sorted({key for key in keys(json.loads(trued("schema"))) if f"`{key}`" not in text})
 

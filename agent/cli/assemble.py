@@ -146,7 +146,9 @@ def _engine(settings: Settings) -> Door:
     }
     return Door(
         socket=settings.engine.socket,
-        registries=Registries(logins=logins, docker_config=settings.engine.docker_config),
+        registries=Registries(
+            logins=logins, docker_config=settings.engine.docker_config or Path.home() / ".docker/config.json"
+        ),
     )
 
 

@@ -11,13 +11,11 @@ from agent.errors import HostError
 from agent.host import Engine, Probe
 from agent.kinds import Kind, files_among
 from agent.kinds._engine.ground import Silent, asked, ground_among
-from agent.kinds._engine.images import ImageSpec
-from agent.kinds._engine.references import REST, pinned, registry, repository, short
+from agent.kinds._engine.images import SOON, ImageSpec, digests_of, newest
+from agent.kinds._engine.references import REST, pinned, registry, short
 from agent.kinds._engine.users import containers, strangers_among, used_by_strangers
 from agent.kinds._words import UNDECLARED
 from agent.model import Json, PullImage, RemoveImage, ResourceId, Stale, Step
-
-SOON: Final = 60.0  # seconds: how long it is known what would be pulled, while it is missing
 
 # Where engines look for who may pull, and from where.
 LOGINS: Final = (PurePosixPath("/root", ".docker", "config.json"), "/etc/containers/registries.conf")
@@ -132,11 +130,9 @@ def _going(engine: Engine, found: Json, *, prune: bool) -> ImageState:
 def _state(engine: Engine, name: str, want: ImageSpec, found: Json | None) -> ImageState:
     if found is None:
         return ImageState(offered=_offered(engine, name, want))
-    place = repository(name)
-    known = (digest.partition("@") for digest in found.get("RepoDigests") or ())
-    here = frozenset(digest for where, _, digest in known if repository(where) == place)
+    here = digests_of(found, name)
     try:
-        offered, trouble = _newest(engine, name, want, here), ""
+        offered, trouble = newest(engine, name, want.age, here), ""
     except HostError as error:
         offered, trouble = "", error.reason
     parts = (found.get("Os"), found.get("Architecture"))
@@ -147,15 +143,6 @@ def _state(engine: Engine, name: str, want: ImageSpec, found: Json | None) -> Im
         offered=offered,
         trouble=trouble,
     )
-
-
-def _newest(engine: Engine, name: str, want: ImageSpec, here: frozenset[str]) -> str:
-    """Return what the registry has; nothing where that is not of interest, or it does not tell. Raises HostError."""
-    if want.age is None or want.age < 0 or pinned(name):
-        return ""
-    offered = engine.digest(name, age=want.age)
-    # What is here may have been pulled by hand since: only a fresh answer is a reason to pull.
-    return engine.digest(name, age=min(want.age, SOON)) if offered and offered not in here else offered
 
 
 def _offered(engine: Engine, name: str, want: ImageSpec) -> str:

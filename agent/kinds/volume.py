@@ -25,7 +25,7 @@ class VolumeSpec:
 
     REFUSED: ClassVar[Mapping[str, str]] = {
         "name": NAMED_BY_ENTRY,
-        "state": "not taken: a volume may hold data, and trued removes none; by hand: docker volume rm NAME",
+        "state": "a volume may hold data, and trued removes none; by hand: docker volume rm NAME",
     }
 
     driver: str = field(default=DRIVER, metadata={"doc": "what the volume is made by: local, or a plugin"})

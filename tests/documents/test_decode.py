@@ -33,7 +33,7 @@ class Inner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outer:
-    REFUSED: ClassVar[Mapping[str, str]] = {"title": "not taken: it is its name"}
+    REFUSED: ClassVar[Mapping[str, str]] = {"title": "it is its name"}
 
     name: str
     count: int | None = None
@@ -133,7 +133,7 @@ BAD: Mapping[str, tuple[str, ...]] = {
     ),
     "{name: x, path: ''}": ("dir/f.yaml:1:17: path: expected a path of 1 to 4096 characters",),
     "{name: x, either: {z: 1, x: 1}}": ("dir/f.yaml:1:20: either.z: unknown key; expected one of x, y",),
-    "{name: x, title: y}": ("dir/f.yaml:1:11: title: not taken: it is its name",),
+    "{name: x, title: y}": ("dir/f.yaml:1:11: title: not supported: it is its name",),
     "{name: x, made: y}": ("dir/f.yaml:1:11: made: unknown key; did you mean 'mode'?",),
     "[]": ("dir/f.yaml:1:1: expected a mapping, found a list",),
 }

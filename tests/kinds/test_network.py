@@ -24,8 +24,8 @@ def spec(text: str) -> NetworkSpec:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{name: other}", "name: not taken: the name of the entry is the name on the host"),
-        ("{enable_ipv4: true}", "enable_ipv4: not taken: engines before Docker 28"),
+        ("{name: other}", "name: not supported: the name of the entry is the name on the host"),
+        ("{enable_ipv4: true}", "enable_ipv4: not supported: engines before Docker 28"),
         ("{state: absent, internal: true}", "a network that is absent has no other keys"),
         ("{state: absent, external: true}", "a network that is absent has no other keys"),
         ("{external: true, driver: macvlan}", "an external network is somebody else's: it has no driver"),

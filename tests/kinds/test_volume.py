@@ -22,8 +22,8 @@ def spec(text: str) -> VolumeSpec:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{name: other}", "name: not taken: the name of the entry is the name on the host"),
-        ("{state: absent}", "state: not taken: a volume may hold data, and trued removes none"),
+        ("{name: other}", "name: not supported: the name of the entry is the name on the host"),
+        ("{state: absent}", "state: not supported: a volume may hold data, and trued removes none"),
         ("{external: true, driver: nfs}", "an external volume is somebody else's: it has no driver"),
         ("{external: true, labels: [a=1]}", "an external volume is somebody else's: it has no labels"),
         ("{driver: ''}", "driver: expected a name, as in local"),

@@ -33,7 +33,7 @@ class Registries:
     """What is known of registries. `docker_config`: where `docker login` puts what it is told."""
 
     logins: Mapping[str, Login] = field(default_factory=dict)
-    docker_config: Path = Path("/root/.docker/config.json")
+    docker_config: Path | None = None
     clock: Callable[[], float] = time.monotonic
     _told: dict[str, tuple[float, str | HostError]] = field(default_factory=dict)
 
@@ -98,7 +98,7 @@ class Registries:
     def _from_docker(self, registry: str) -> Any:
         from docker import auth  # noqa: PLC0415 - as above
 
-        if not self.docker_config.exists():
+        if self.docker_config is None or not self.docker_config.exists():
             return None
         return auth.load_config(config_path=str(self.docker_config)).resolve_authconfig(registry)
 

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent.host import Engine
+from agent.kinds._engine.references import pinned, repository
+from agent.model import Json
 
 NEVER_AGAIN: Final = -1.0  # seconds: what is here is not asked for once more
+SOON: Final = 60.0  # seconds: how long an answer is fresh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +30,21 @@ class ImageSpec:
     platform: str = field(default="", metadata={"hidden": True})
 
 
-def newer(engine: Engine, reference: str, age: float | None) -> str:
-    """
-    Return the digest that a registry has for a reference, if the image that is here is another one; or nothing.
+def digests_of(image: Json, reference: str) -> frozenset[str]:
+    """Return the digests by which the repository of a reference knows an image that is here."""
+    place = repository(reference)
+    known = (one.partition("@") for one in image.get("RepoDigests") or ())
+    return frozenset(digest for where, _, digest in known if repository(where) == place)
 
-    Raises HostError where the registry does not answer. Of what is not here, or is not to be asked for again: nothing.
+
+def newest(engine: Engine, reference: str, age: float | None, here: frozenset[str]) -> str:
     """
-    image = engine.image(reference)
-    if image is None or age is None or age < 0:
+    Return the digest that a registry has for a reference; nothing where that is not of interest, or it does not tell.
+
+    `here`: those of the image that is here. Raises HostError where the registry does not answer.
+    """
+    if age is None or age < 0 or pinned(reference):
         return ""
-    digest = engine.digest(reference, age=age)
-    here = {one.partition("@")[2] for one in image.get("RepoDigests") or ()}
-    return "" if digest in here else digest
+    offered = engine.digest(reference, age=age)
+    # What is here may have been pulled by hand since: only a fresh answer is a reason to pull.
+    return engine.digest(reference, age=min(age, SOON)) if offered and offered not in here else offered

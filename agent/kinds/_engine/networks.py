@@ -15,7 +15,7 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 DRIVER: Final = "bridge"
 IPAM_DRIVER: Final = "default"
-NAMED_BY_ENTRY: Final = "not taken: the name of the entry is the name on the host"
+NAMED_BY_ENTRY: Final = "the name of the entry is the name on the host"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class NetworkSpec:
 
     REFUSED: ClassVar[Mapping[str, str]] = {
         "name": NAMED_BY_ENTRY,
-        "enable_ipv4": "not taken: engines before Docker 28 know no network without IPv4",
+        "enable_ipv4": "engines before Docker 28 know no network without IPv4",
     }
 
     state: Literal["present", "absent"] = field(

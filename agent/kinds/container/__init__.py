@@ -102,10 +102,7 @@ class Container(Kind[ContainerSpec, Have]):
     def observe(
         self, probe: Probe, wants: Mapping[str, ContainerSpec | None]
     ) -> Mapping[str, Have | HostError | None]:
-        try:
-            return observe(probe, wants)
-        except HostError as error:
-            return dict.fromkeys(wants, Silent(reason=str(error), hint=error.hint))
+        return observe(probe, wants)
 
     def exists(self, have: Have) -> bool:
         return isinstance(have, ContainerState) and (have.there or have.leftovers)

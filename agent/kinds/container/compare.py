@@ -39,8 +39,7 @@ def why_anew(want: Effective, have: ContainerState, reference: str) -> str:
         reasons.append(f"{reference} is {short(have.newer)} in the registry now")
     elif have.current and have.image != have.current and "image" not in keys:
         reasons.append(f"{reference} is another image now: {short(have.image)} -> {short(have.current)}")
-    unlimited = stuck(have.tuned, {**want.tunable, **_implied(want.tunable, have.tuned)})
-    reasons += [f"{TUNED[key]} is no longer declared" for key in unlimited]
+    reasons += [f"{TUNED[key]} is no longer declared" for key in stuck(have.tuned, want.tunable)]
     return few(reasons)
 
 
@@ -69,15 +68,11 @@ def short(digest: str) -> str:
 
 def tuning(want: Json, have: ContainerState) -> dict[str, Any]:
     """Return what an update has to say."""
-    implied = _implied(want, have.tuned)
-    return {key: value for key, value in want.items() if key not in implied and value != have.tuned.get(key)}
-
-
-def _implied(want: Json, tuned: Json) -> Json:
-    """Return what the engine has filled in by itself: as much swap as memory, where only memory is limited."""
-    if want["MemorySwap"] or not want["Memory"]:
+    update = {key: value for key, value in want.items() if value != have.tuned.get(key)}
+    # A kernel that does not count swap: the engine says so by -1, and takes no other number.
+    if update.keys() == {"MemorySwap"} and have.tuned.get("MemorySwap") == -1:
         return {}
-    return {"MemorySwap": tuned.get("MemorySwap")}
+    return update
 
 
 def why_tuned(update: Json, have: ContainerState) -> Iterator[str]:

@@ -9,19 +9,21 @@ from typing import Final, TypeAlias
 
 from agent.errors import HostError
 from agent.host import Engine, Probe
-from agent.kinds._engine.images import newer
+from agent.kinds._engine.ground import Silent, asked
+from agent.kinds._engine.images import digests_of, newest
 from agent.kinds._service.asks import env_file_paths, image_of, pull_age
 from agent.kinds._service.spec import ContainerSpec
 from agent.kinds.container.state import ContainerState, state_of
-from agent.model import predecessor, successor
+from agent.model import Json, predecessor, successor
 
 Wants: TypeAlias = Mapping[str, ContainerSpec | None]
 LARGEST: Final = 1 << 20  # bytes of a file with variables
 
 
-def observe(probe: Probe, wants: Wants) -> Mapping[str, ContainerState | HostError | None]:
-    """Return the state of all `wants`; raises HostError where the engine does not answer."""
-    return dict(_observed(probe, probe.engine(), wants))
+def observe(probe: Probe, wants: Wants) -> Mapping[str, ContainerState | Silent | HostError | None]:
+    """Return the state of all `wants`; an engine that does not answer is a state of all of them."""
+    found = asked(probe, lambda engine: dict(_observed(probe, engine, wants)))
+    return dict.fromkeys(wants, found) if isinstance(found, Silent) else found
 
 
 def _observed(
@@ -50,17 +52,19 @@ def _with_surroundings(
     return replace(
         state,
         current=str(image["Id"]) if image else "",
-        newer=_newer(engine, want),
+        newer=_newer(engine, want, image) if image else "",
         texts=texts,
         said=state.said or (engine.last_words(name) if ill and not state.done else ""),
     )
 
 
-def _newer(engine: Engine, want: ContainerSpec) -> str:
+def _newer(engine: Engine, want: ContainerSpec, image: Json) -> str:
+    reference, here = image_of(want), digests_of(image, image_of(want))
     try:
-        return newer(engine, image_of(want), pull_age(want))
+        offered = newest(engine, reference, pull_age(want), here)
     except HostError:
         return ""  # what runs keeps running; the image says that its registry does not answer
+    return "" if offered in here else offered
 
 
 def _text(probe: Probe, path: str) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agent.kinds._engine.names import DECLARED
-from agent.kinds._service.resources import NOT_LIMITED
+from agent.kinds._service.resources import tuned
 from agent.model import Json
 
 ENDED: Final = frozenset({"exited", "dead"})
@@ -40,7 +40,7 @@ class ContainerState:
     reference: str = ""  # what it was made from, as it was written then
     image: str = ""  # id of the image that it was made from
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    tuned: Json = field(default_factory=dict)  # what can be changed in it: the keys of `NOT_LIMITED`
+    tuned: Json = field(default_factory=dict)  # what can be changed in it: as `tunable` has it
     networks: Mapping[str, Link] = field(default_factory=dict)
     leftovers: bool = False  # a recreation was cut short
     current: str = ""  # id of the image that its reference stands for on this host now; nothing: not here
@@ -63,7 +63,7 @@ class ContainerState:
 
 def state_of(inspected: Json, networks: Mapping[str, Json]) -> ContainerState:
     """Return what matters of a container as `docker inspect` prints it."""
-    state, config, host = inspected["State"], inspected["Config"], inspected["HostConfig"]
+    state, config = inspected["State"], inspected["Config"]
     health = state.get("Health") or state.get("Healthcheck") or {}
     labels: Mapping[str, str] = config.get("Labels") or {}
     return ContainerState(
@@ -76,7 +76,7 @@ def state_of(inspected: Json, networks: Mapping[str, Json]) -> ContainerState:
         reference=str(config.get("Image", "")),
         image=str(inspected["Image"]),
         environment=dict(one.partition("=")[::2] for one in config.get("Env") or ()),
-        tuned={key: _tuned(key, host.get(key)) for key in NOT_LIMITED},
+        tuned=tuned(inspected["HostConfig"]),
         networks={
             name: _link(name, inspected, endpoint or {}, networks.get(name))
             for name, endpoint in (inspected["NetworkSettings"].get("Networks") or {}).items()
@@ -87,19 +87,6 @@ def state_of(inspected: Json, networks: Mapping[str, Json]) -> ContainerState:
 def _last(health: Mapping[str, Any]) -> str:
     log = health.get("Log") or ()
     return " ".join(str(log[-1].get("Output") or "").split())[:200] if log else ""
-
-
-def _tuned(key: str, value: Any) -> object:
-    """Return a setting as `tunable` would ask for it: what is not limited has one spelling there."""
-    if key == "RestartPolicy":
-        policy = value or {}
-        return {
-            "Name": policy.get("Name") or "no",
-            "MaximumRetryCount": int(policy.get("MaximumRetryCount") or 0),
-        }
-    if key == "PidsLimit":
-        return max(0, int(value or 0))
-    return value or NOT_LIMITED[key]
 
 
 def _link(name: str, inspected: Json, endpoint: Mapping[str, Any], network: Json | None) -> Link:
