@@ -15,7 +15,6 @@ from agent import kinds
 from agent.cli import fleet, init
 from agent.cli.arguments import parse
 from agent.cli.screen import Screen
-from agent.compose.entry import SECTION
 from agent.config import load_settings
 from agent.desired.folder import FolderTree
 from agent.desired.load import load
@@ -30,8 +29,8 @@ from agent.status.message import message
 TOP = Path(__file__).parents[1]
 PAGES = (TOP / "README.md", *sorted((TOP / "docs").rglob("*.md")))
 FLEET = 'hosts: ["*"]\nlayers: [base]\nvars: {site: berlin}\n'
-SERVICES = "services: {web: {image: web:1}}\n"
 KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n"
+ENTRIES_OF_TEXT = {"compose"}  # whose entries may be nothing but a source
 KINDS = kinds.discover()
 EDGE = Identity(host="edge-01", facts=MappingProxyType(dict(gather())))
 
@@ -64,7 +63,7 @@ def test_every_yaml_example_loads(example: str, tmp_path: Path) -> None:
         written(tmp_path / "base/empty.yaml", "")
         written(tmp_path / "roles/kiosk/empty.yaml", "")
         assert {} == declared(tmp_path, fleet_file=example)
-    elif node.entries.keys() <= {SECTION, *(kind.section for kind in KINDS.values())}:
+    elif node.entries.keys() <= {"compose", *(kind.section for kind in KINDS.values())}:
         written(tmp_path / "base/example.yaml", example)
         make_sources(to_plain(node), tmp_path / "base")
         assert declared(tmp_path).keys() >= set(ids(node))
@@ -93,8 +92,13 @@ def make_sources(plain: Plain, base: Path) -> None:
     """Make what the entries of an example refer to: a folder where the name ends with a slash."""
     if not isinstance(plain, dict):
         return
+    for name in ENTRIES_OF_TEXT & plain.keys():
+        below = plain[name]
+        for source in below.values() if isinstance(below, dict) else ():
+            make_sources({"source": source}, base)
     if isinstance(source := plain.get("source"), str):
-        text = KEY if source.endswith(".asc") else SERVICES if source.endswith("compose.yaml") else "# x\n"
+        texts = {".asc": KEY, ".yaml": "services: {web: {image: nginx}}\n"}
+        text = texts.get(Path(source).suffix, "# x\n")
         written(base / f"{source}/index.html" if source.endswith("/") else base / source, text)
     for below in plain.values():
         make_sources(below, base)

@@ -48,6 +48,10 @@ class ComposeSpec:
         repr=False,
         metadata={"doc": "what ${…} in the file may name, before the variables of the layers and .env"},
     )
+    adopt: bool = field(
+        default=False,
+        metadata={"doc": "whether containers of these names that trued did not make are taken over"},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,7 @@ class Project:
     source: TreePath
     directory: str
     values: Mapping[str, str] = field(repr=False)  # what ${…} may name
+    adopt: bool = False
 
 
 def project_name(written: str) -> str:

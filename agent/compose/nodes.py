@@ -51,6 +51,10 @@ def node(place: Place, value: Node | str | bool) -> Node:  # noqa: FBT001 # a va
     return text_scalar(place, value) if isinstance(value, str) else value
 
 
+def yes(place: Place) -> Node:
+    return node(place, True)  # a value like the others
+
+
 def is_nothing(node: Node | None) -> bool:
     return node is None or (isinstance(node, Scalar) and node.value is None)
 

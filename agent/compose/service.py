@@ -10,7 +10,7 @@ from typing import Final
 from agent.compose import grants, mounts
 from agent.compose.context import LABEL, Context
 from agent.compose.links import dependencies, links, networks, shared, volumes_from
-from agent.compose.nodes import Draft, expected, is_nothing, mapping, pairs_of, text_of
+from agent.compose.nodes import Draft, expected, is_nothing, mapping, pairs_of, text_of, yes
 from agent.documents.nodes import Map, Node, Place, Scalar, Seq, text_scalar, to_plain
 
 # Keys that mean something only elsewhere: to the command line of Compose, to swarm.
@@ -67,6 +67,8 @@ def container(context: Context, name: str, service: Map) -> Map:
     if name in context.awaited and "restart" not in draft.entries:
         draft.put("restart", text_scalar(draft.place, "no"))
     _labels(context, name, draft, f"{path}.labels")
+    if context.project.adopt:
+        draft.put("adopt", yes(context.project.place))
     return draft.node()
 
 

@@ -149,6 +149,7 @@ def _read(entry: _Entry, variables: Variables, shelf: Shelf, findings: Findings)
         source=entry.spec.source,
         directory=entry.spec.directory or f"{HOME}/{entry.name}",
         values={**beside, **given},
+        adopt=entry.spec.adopt,
     )
     return read(project, node, findings)
 

@@ -12,7 +12,7 @@ from agent.desired.schema import document_schema
 from agent.errors import DocumentError
 from agent.kinds import discover
 from agent.model import Drift, ResourceId, TreePath
-from tests.compose_section.shop import HOST, KINDS, entries, ids, loaded, refusal, resource, tree
+from tests.compose_section.shop import HOST, KINDS, SHOP, entries, ids, loaded, refusal, resource, tree
 from tests.fakes import FakeTree
 
 WEB = "services: {web: {image: i, volumes: ['data:/d', './conf:/c']}}\nvolumes: {data: }"
@@ -190,6 +190,14 @@ def test_what_an_entry_says_of_itself_goes_to_all_its_parts() -> None:
         assert (True, Drift.REPORT) == (part.keep, part.drift)
         assert ResourceId("file", "/a") in part.needs
     assert not state.resources[ResourceId("file", "/a")].keep
+
+
+def test_containers_are_taken_over_where_the_entry_says_so() -> None:
+    document = "compose: {shop: {source: shop/compose.yaml, adopt: true}}"
+    taken, plain = (entries(tree(WEB, document=one, files=CONF), "containers") for one in (document, SHOP))
+
+    assert taken["shop-web"].pop("adopt")
+    assert plain == taken
 
 
 def test_what_an_entry_needs_and_is_not_there_is_told_once() -> None:
