@@ -233,7 +233,7 @@ class FakeEngine:
         state = found["State"]
         match step.act:
             case Act.START | Act.RESTART:
-                self._run(found, step.name, fleeting=step.fleeting)
+                self._run(found, step.name, fleeting=True)
             case Act.STOP:
                 self._halt(found, 0)
             case Act.UNPAUSE:

@@ -89,7 +89,6 @@ class DriveContainer:
     name: str
     act: Act
     signal: str = ""
-    fleeting: bool = False  # as in PutContainer
     unseen: Stale = Stale.NO  # as in Run
     why: str
 

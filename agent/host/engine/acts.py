@@ -60,7 +60,6 @@ def drive(client: Client, step: DriveContainer) -> None:
     match step.act:
         case Act.STOP:
             swap.stop(client, step.name)
-            return
         case Act.SIGNAL:
             client.post(f"{path}/kill", query={"signal": step.signal})
         case Act.UNPAUSE:
@@ -71,7 +70,6 @@ def drive(client: Client, step: DriveContainer) -> None:
             found = wait.inspected(client, step.name)
             grace = swap.grace_of(found) if found else swap.GRACE
             client.post(f"{path}/restart", query={"t": grace}, wait=grace + swap.SLACK)
-    wait.until_up(client, step.name, fleeting=step.fleeting)
 
 
 def tune(client: Client, step: TuneContainer) -> None:

@@ -147,7 +147,9 @@ class Client:
 
     @staticmethod
     def _json(answer: Any) -> Any:
-        return json.loads(answer.content) if answer.content.strip() else None
+        # Podman answers some with a plain OK.
+        is_json = answer.headers.get("Content-Type", "").startswith("application/json")
+        return json.loads(answer.content) if is_json and answer.content.strip() else None
 
 
 def part(name: str) -> str:

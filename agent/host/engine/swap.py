@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from agent.errors import HostError
 from agent.host.engine.client import Client, attempt, part
-from agent.host.engine.wait import ended, health, inspected, said, until_up, until_well
+from agent.host.engine.wait import health, inspected, until_well
 from agent.model import Json, PutContainer, predecessor, successor
 
 GRACE: Final = 10  # seconds between the stop signal and the end, where a container does not say
@@ -35,9 +35,7 @@ def put(client: Client, step: PutContainer) -> None:
     _rename(client, new, step.name)
     try:
         client.post(f"/containers/{part(step.name)}/start", wait=SLACK)
-        if old is None:
-            until_up(client, step.name, fleeting=step.fleeting)
-        else:
+        if old is not None:
             until_well(client, step.name, patience=step.patience, fleeting=step.fleeting)
     except HostError as error:
         if old is None:
@@ -69,20 +67,13 @@ def _has_proven_well(state: Mapping[str, Any], *, fleeting: bool) -> bool:
 
 def _put_back(client: Client, name: str, error: HostError, *, running: bool) -> HostError:
     """Return what to say of a new container that is not well, once the one before has its place again."""
-    found = inspected(client, name)
-    words = "" if ": " in str(error) else said(client, name)
-    how = f" ({ended(found['State'])})" if found and "health" in str(error) and not _runs(found) else ""
     trouble = attempt(lambda: remove(client, name)) or attempt(
         lambda: _rename(client, predecessor(name), name)
     )
     if not trouble and running:
         trouble = attempt(lambda: client.post(f"/containers/{part(name)}/start", wait=SLACK))
     back = f"the one before could not be put back: {trouble}" if trouble else "the one before is back"
-    return HostError(f"the new container {error}{how}{words}; {back}", hint=error.hint)
-
-
-def _runs(found: Mapping[str, Any]) -> bool:
-    return bool(found["State"].get("Running"))
+    return HostError(f"the new container {error}; {back}", hint=error.hint)
 
 
 def stop(client: Client, name: str) -> None:

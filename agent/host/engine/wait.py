@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from agent.errors import HostError
@@ -36,21 +36,36 @@ def ended(state: Mapping[str, Any]) -> str:
     return f"ended with exit code {state.get('ExitCode', '?')}{killed}"
 
 
-def until_up(client: Client, name: str, *, fleeting: bool) -> None:
-    """Wait for a moment; raises HostError if the container ends in it, unless it may."""
-    _until(
-        client, name, SETTLING, lambda state: "" if _is_up(state, fleeting=fleeting, final=True) else None
-    )
-
-
 def until_well(client: Client, name: str, *, patience: float, fleeting: bool) -> None:
-    """Wait until a container runs and is healthy; raises HostError if it is not within `patience` seconds."""
-    until_up(client, name, fleeting=fleeting)
-    deadline = time.monotonic() + patience
-    while not _is_well(_state(client, name), fleeting=fleeting):
-        if time.monotonic() > deadline:
-            raise HostError(f"is not healthy within {patience:.0f} s{said(client, name)}")
+    """
+    Wait until a container runs, still does a moment later, and is healthy; raises HostError as soon as it will not.
+
+    `patience`: seconds that it may take to be healthy.
+    """
+    began = time.monotonic()
+    while True:
+        state = _state(client, name)
+        trouble = _trouble(state, fleeting=fleeting)
+        waited = time.monotonic() - began
+        settled = waited >= SETTLING or not state.get("Running")
+        if not trouble and health(state) == "starting" and waited > patience:
+            trouble = f"is not healthy within {patience:.0f} s"
+        if trouble:
+            raise HostError(f"{trouble}{said(client, name, state)}")
+        if settled and health(state) != "starting":
+            return
         time.sleep(PAUSE)
+
+
+def _trouble(state: Mapping[str, Any], *, fleeting: bool) -> str:
+    """Return what is wrong with a container, or nothing; that its health is not known yet is nothing."""
+    if not state.get("Running") or state.get("Restarting"):
+        return "" if fleeting and _is_done(state) else ended(state)
+    return "is unhealthy" if health(state) == "unhealthy" else ""
+
+
+def _is_done(state: Mapping[str, Any]) -> bool:
+    return state.get("Status") == "exited" and state.get("ExitCode") == 0
 
 
 def until_condition(client: Client, name: str, condition: str, *, patience: float) -> None:
@@ -84,35 +99,9 @@ def _meets(state: Mapping[str, Any], condition: str, name: str) -> bool:
         raise HostError(f"{name} {ended(state)}")
     if state.get("Running") and not health(state):
         raise HostError(f"{name} has no healthcheck, so it is never healthy")
-    return health(state) == "healthy"
-
-
-def _is_up(state: Mapping[str, Any], *, fleeting: bool, final: bool) -> bool:
-    if state.get("Running") and not state.get("Restarting"):
-        return True
-    return fleeting and final and state.get("Status") == "exited" and state.get("ExitCode") == 0
-
-
-def _is_well(state: Mapping[str, Any], *, fleeting: bool) -> bool:
-    if not _is_up(state, fleeting=fleeting, final=True):
-        raise HostError(ended(state))
     if health(state) == "unhealthy":
-        raise HostError("is unhealthy")
-    return health(state) in {"", "healthy"} or not state.get("Running")
-
-
-def _until(
-    client: Client, name: str, seconds: float, judge: Callable[[Mapping[str, Any]], str | None]
-) -> None:
-    """Look again and again for so long; raises HostError as soon as it is not well."""
-    deadline = time.monotonic() + seconds
-    while True:
-        state = _state(client, name)
-        if judge(state) is None:
-            raise HostError(f"{ended(state)}{said(client, name)}")
-        if time.monotonic() > deadline or not state.get("Running"):
-            return
-        time.sleep(PAUSE)
+        raise HostError(f"{name} is unhealthy")
+    return health(state) == "healthy"
 
 
 def _state(client: Client, name: str) -> Mapping[str, Any]:
@@ -123,9 +112,11 @@ def _state(client: Client, name: str) -> Mapping[str, Any]:
     return state
 
 
-def said(client: Client, name: str) -> str:
-    """Return the end of a container's log as a part of a message; nothing where there is none."""
-    words = last_words(client, name)
+def said(client: Client, name: str, state: Mapping[str, Any]) -> str:
+    """Return what a health check printed last, or the end of a container's log, as a part of a message."""
+    log = (state.get("Health") or state.get("Healthcheck") or {}).get("Log") or ()
+    check = " ".join(str(log[-1].get("Output") or "").split())[:MOST_SAID] if log else ""
+    words = check if health(state) == "unhealthy" and check else last_words(client, name)
     return f": {words}" if words else ""
 
 
@@ -136,7 +127,8 @@ def last_words(client: Client, name: str) -> str:
     except HostError:
         return ""  # of a logging driver that cannot be read, or of a container that is gone
     lines = (_clean(line) for line in _unframed(raw).decode(errors="replace").splitlines())
-    return "; ".join(filter(None, lines))[-MOST_SAID:]
+    # What ends again and again says the same again and again.
+    return "; ".join(dict.fromkeys(filter(None, lines)))[-MOST_SAID:]
 
 
 def _clean(line: str) -> str:

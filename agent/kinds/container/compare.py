@@ -26,6 +26,7 @@ TUNED: Final[Mapping[str, str]] = {
     "PidsLimit": "pids limit",
     "BlkioWeight": "blkio_config.weight",
 }
+HASH: Final = "labels.com.docker.compose.config-hash"  # follows from other keys, which are told themselves
 _ENVIRONMENT: Final = "environment."
 
 
@@ -34,7 +35,7 @@ def why_anew(want: Effective, have: ContainerState, reference: str) -> str:
     keys = changed(have.label, want.declared)
     if keys is None:
         return "was not made by trued, and is taken over"
-    reasons = [_told(key, want, have) for key in keys]
+    reasons = [_told(key, want, have) for key in keys if key != HASH]
     if have.newer:
         reasons.append(f"{reference} is {short(have.newer)} in the registry now")
     elif have.current and have.image != have.current and "image" not in keys:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Final, TypeAlias
 
@@ -17,6 +19,9 @@ from agent.kinds.container.state import ContainerState, state_of
 from agent.model import Json, predecessor, successor
 
 Wants: TypeAlias = Mapping[str, ContainerSpec | None]
+LASTING: Final = (
+    10.0  # seconds after which a container that was started again has lasted, as the engine sees it, too
+)
 LARGEST: Final = 1 << 20  # bytes of a file with variables
 
 
@@ -48,14 +53,25 @@ def _with_surroundings(
 ) -> ContainerState:
     image = engine.image(image_of(want))
     texts = {path: text for path in env_file_paths(want) if (text := _text(probe, path)) is not None}
-    ill = state.there and not (state.status == "running" and state.health != "unhealthy")
+    flaps = state.status == "restarting" or (state.restarts > 0 and _age(state.started) < LASTING)
+    ill = state.there and (flaps or state.status != "running" or state.health == "unhealthy")
     return replace(
         state,
+        flaps=flaps,
         current=str(image["Id"]) if image else "",
         newer=_newer(engine, want, image) if image else "",
         texts=texts,
         said=state.said or (engine.last_words(name) if ill and not state.done else ""),
     )
+
+
+def _age(started: str) -> float:
+    """Return how many seconds ago something was; endlessly many for what makes no sense."""
+    try:
+        moment = datetime.fromisoformat(f"{started[:19]}+00:00")
+    except ValueError:
+        return math.inf
+    return abs((datetime.now(UTC) - moment).total_seconds())
 
 
 def _newer(engine: Engine, want: ContainerSpec, image: Json) -> str:

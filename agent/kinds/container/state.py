@@ -42,6 +42,9 @@ class ContainerState:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     tuned: Json = field(default_factory=dict)  # what can be changed in it: as `tunable` has it
     networks: Mapping[str, Link] = field(default_factory=dict)
+    restarts: int = 0  # by the engine itself, since somebody started it
+    started: str = ""  # when, as RFC 3339 has it
+    flaps: bool = False  # it ended a moment ago, and not for the first time
     leftovers: bool = False  # a recreation was cut short
     current: str = ""  # id of the image that its reference stands for on this host now; nothing: not here
     newer: str = ""  # what the registry has for its reference, if that is not here yet
@@ -73,6 +76,8 @@ def state_of(inspected: Json, networks: Mapping[str, Json]) -> ContainerState:
         health={"none": ""}.get(health.get("Status", ""), health.get("Status", "")),
         said=_last(health) if health.get("Status") == "unhealthy" else "",
         label=labels.get(DECLARED),
+        restarts=int(inspected.get("RestartCount") or 0),
+        started=str(state.get("StartedAt") or ""),
         reference=str(config.get("Image", "")),
         image=str(inspected["Image"]),
         environment=dict(one.partition("=")[::2] for one in config.get("Env") or ()),

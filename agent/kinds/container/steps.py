@@ -26,6 +26,7 @@ from agent.model import (
     Json,
     PutContainer,
     RemoveContainer,
+    Run,
     Stale,
     Step,
     TuneContainer,
@@ -33,6 +34,7 @@ from agent.model import (
     predecessor,
 )
 
+SETTLING: Final = "1"  # seconds
 WAITED_FOR: Final = 600.0  # seconds for another container to come as far as it has to be
 
 
@@ -52,8 +54,13 @@ def steps(name: str, want: ContainerSpec, have: ContainerState, stale: Stale) ->
     except HostError as error:
         raise NotYetError(str(error), hint=error.hint) from error
     found = tuple(_presence(name, want, have, asked, stale))
-    waits = any(isinstance(step, PutContainer | DriveContainer) for step in found)
-    return (*_awaited(want), *found) if waits else found
+    starts = any(isinstance(step, PutContainer | DriveContainer) for step in found)
+    return (*_awaited(want), *found, *_settle()) if starts else found
+
+
+def _settle() -> Iterator[Step]:
+    """Yield a moment to wait, one for all that are started together: what ends at once was started, too."""
+    yield Run(argv=("sleep", SETTLING), why="")
 
 
 def first(name: str) -> tuple[Step, ...]:
@@ -124,13 +131,11 @@ def _tuned(name: str, asked: Effective, have: ContainerState) -> Iterator[Step]:
 
 def _running(name: str, want: ContainerSpec, have: ContainerState, stale: Stale) -> Iterator[Step]:
     def drive(act: Act, why: str, *, signal: str = "", unseen: Stale = Stale.NO) -> DriveContainer:
-        return DriveContainer(
-            name=name, act=act, signal=signal, fleeting=may_end(want), unseen=unseen, why=why
-        )
+        return DriveContainer(name=name, act=act, signal=signal, unseen=unseen, why=why)
 
     if have.status == "paused":
         yield drive(Act.UNPAUSE, "is paused")
-    if stale and (have.runs or (have.done and may_end(want))):
+    if stale and (have.runs or have.status == "restarting" or (have.done and may_end(want))):
         if stale is Stale.RELOAD and want.reload_signal and have.runs:
             signal = str(want.reload_signal)
             yield drive(Act.SIGNAL, f"got {signal}", signal=signal, unseen=stale)
@@ -158,8 +163,8 @@ def _awaited(want: ContainerSpec) -> Iterator[Step]:
 
 def illness(have: ContainerState) -> str:
     """Return what is wrong with a container that is as declared, or nothing."""
-    if have.status == "restarting":
-        return f"starts again and again: {how(have)}"
+    if have.flaps:
+        return "ends again and again, and is started again" + (f": {have.said}" if have.said else "")
     if have.health == "unhealthy":
         return "is unhealthy" + (f": {have.said}" if have.said else "")
     return ""

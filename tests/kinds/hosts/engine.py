@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agent.host import Answer
 from agent.kinds._engine.declared import digests
 from agent.kinds._engine.names import DECLARED
 from tests.fake_engine import FakeEngine, full, untagged
@@ -31,6 +32,7 @@ INSPECTED = ("Id", "State", "RestartCount", "Mounts", "Created")  # of a contain
 
 
 def furnish(host: FakeHost, case: Mapping[str, Any]) -> None:
+    host.commands["sleep"] = lambda _argv, _stdin: Answer(0, "", "")
     host.engine = made(case.get("engine") or {}) if case.get("engine", True) is not False else None
 
 
