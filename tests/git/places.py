@@ -15,7 +15,7 @@ from tests.servers.git import Bare, GitServer
 from tests.servers.repo import Fleet
 
 ROADS = ("file", "path", "https", "ssh")
-QUICK = Limits(connect=2, stall=2, total=10)
+PATIENT = Limits(connect=10, stall=20, total=60)  # a key exchange takes seconds on a busy machine
 MAIN = Ref(branch="main")
 
 
@@ -56,5 +56,5 @@ def fleet(path: Path, files: Mapping[str, str | bytes]) -> Fleet:
     return made
 
 
-def source(at: Access, state: Path, ref: Ref = MAIN, limits: Limits = QUICK) -> Source:
+def source(at: Access, state: Path, ref: Ref = MAIN, limits: Limits = PATIENT) -> Source:
     return Source(at, ref, state, limits=limits)

@@ -175,7 +175,7 @@ def test_ssh_failures_say_what_is_wrong(
         ),
     }[case]()
 
-    error = failure(at, tmp_path / "state", Limits(connect=3, stall=3, total=10))
+    error = failure(at, tmp_path / "state", Limits(connect=10, stall=20, total=60))
 
     assert f"{at.url}: {words}" == str(error)
     assert error.hint

@@ -10,7 +10,7 @@ from agent.errors import RefusedError, SourceError
 from agent.git.address import Access, Ref
 from agent.git.source import Source
 from agent.model import TreePath
-from tests.git.places import MAIN, QUICK, ROADS, access, fleet, read, source
+from tests.git.places import MAIN, PATIENT, ROADS, access, fleet, read, source
 from tests.servers.git import Bare, GitServer
 
 FILES = {
@@ -276,6 +276,6 @@ def test_keep_forgets_all_others(git_server: GitServer, bare: Bare, tmp_path: Pa
 
 def test_a_source_is_made_without_touching_anything(tmp_path: Path) -> None:
     """Nothing is asked, made or imported before a commit is wanted."""
-    Source(Access(url=str(tmp_path / "nothing")), MAIN, tmp_path / "state", limits=QUICK)
+    Source(Access(url=str(tmp_path / "nothing")), MAIN, tmp_path / "state", limits=PATIENT)
 
     assert not (tmp_path / "state").exists()

@@ -20,7 +20,7 @@ from agent.errors import SourceError
 from agent.git.limits import MIB
 from agent.git.shallow import serve
 from agent.model import TreePath, VerifiedCommit
-from tests.git.places import QUICK, access, fleet, read, source
+from tests.git.places import PATIENT, access, fleet, read, source
 from tests.servers.git import Bare, GitServer
 from tests.servers.repo import Fleet, git
 
@@ -263,7 +263,7 @@ def test_a_thousand_fetches_into_the_store_stay_bounded(git_server: GitServer, t
     bare = git_server.create(allow_filter=False)
     at, store, marks = access(git_server, bare, "https"), tmp_path / "store", []
     for number, sha in enumerate(commits(bare, FETCHES), 1):
-        serve(at, QUICK, store, sha)
+        serve(at, PATIENT, store, sha)
         assert len(list(store.glob("*.objects"))) <= 31
         if number in {100, FETCHES}:
             marks.append(footprint(store))
