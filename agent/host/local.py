@@ -126,6 +126,7 @@ class LocalProbe:
     _mounts: frozenset[PurePosixPath] | None = None
     _accounts: Accounts | None = None
     _engine: Engine | None = None
+    _no_engine: HostError | None = None
 
     def entries(
         self, paths: Collection[str], *, digests: Collection[str] = ()
@@ -175,9 +176,15 @@ class LocalProbe:
         return answer
 
     def engine(self) -> Engine:
+        if self._no_engine is not None:  # one that hangs is waited for once
+            raise HostError(str(self._no_engine), hint=self._no_engine.hint) from self._no_engine
         if self._engine is None:
             _check_whole(self._root, ("docker",))
-            self._engine = self._door.look()
+            try:
+                self._engine = self._door.look()
+            except HostError as error:
+                self._no_engine = error
+                raise
         return self._engine
 
     def age(self, path: PurePosixPath) -> float | None:

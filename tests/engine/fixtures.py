@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TypeAlias
 
 import pytest
 
+from agent.host.engine import wait
 from tests.engine import images
 from tests.engine.cell import Cell, missing_hierarchy
 from tests.engine.docker import Docker
@@ -127,3 +129,11 @@ def fleet_of(tmp_path: Path) -> Callable[[Engine], Fleet]:
         return Fleet.of(tmp_path, engine, **more)
 
     return make
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have trued see sooner that a container has not ended at once: those of most tests do not."""
+    monkeypatch.setattr(wait, "SETTLING", 0.1)
+    # The name of the module is that of a function, too.
+    monkeypatch.setattr(importlib.import_module("agent.kinds.container.steps"), "SETTLING", "0.1")

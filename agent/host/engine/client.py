@@ -54,7 +54,8 @@ class Client:
 
     def get(self, path: str, query: Query = NO_QUERY, *, headers: Headers = None) -> Any:
         """Return what stands there; raises EngineError."""
-        return self._json(self._send("GET", path, query, headers=headers))
+        with self._noticing():
+            return self._json(self._send("GET", path, query, headers=headers))
 
     def find(self, path: str) -> Any:
         """Return what stands there, or None if there is no such thing."""
@@ -69,7 +70,8 @@ class Client:
         self, path: str, body: object = None, *, query: Query = NO_QUERY, wait: float = PATIENCE
     ) -> Any:
         """Ask for something to be done; return what the engine answers. Raises EngineError."""
-        return self._json(self._send("POST", path, query, body=body, wait=wait))
+        with self._noticing():
+            return self._json(self._send("POST", path, query, body=body, wait=wait))
 
     def delete(self, path: str, *, wait: float = PATIENCE) -> None:
         """Remove something; that it is not there is no error."""
@@ -208,6 +210,8 @@ def _translated(socket: Path) -> Iterator[None]:
 
     try:
         yield
+    except HostError:
+        raise
     except (DockerException, OSError, ValueError, KeyError) as error:
         late = "timed out" in str(error).lower()
         what = "does not answer in time" if late else "cannot be reached, or broke off"

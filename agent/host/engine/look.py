@@ -10,8 +10,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from agent.host.engine.client import Client, part
+from agent.errors import HostError
+from agent.host.engine.client import NO_QUERY, Client, EngineError, Query, part
 from agent.host.engine.registry import Registries
 from agent.host.engine.wait import last_words
 from agent.model import Json
@@ -22,6 +24,7 @@ class Remembered:
     """What was read of containers, by id, until something happens to them. For two threads: one reads, one forgets."""
 
     watched: bool = False  # somebody listens to events, and has since before the first of these was read
+    forgotten: int = 0  # times that something was
     _known: dict[str, Json] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -31,13 +34,16 @@ class Remembered:
             known = self._known.get(str(listed["Id"])) if self.watched else None
         return known if known and known["State"]["Status"] == listed["State"] else None
 
-    def put(self, found: Json) -> None:
+    def put(self, found: Json, *, asked: int) -> None:
+        """Remember what was read; `asked`: what `forgotten` was before, since what has changed meanwhile is old already."""
         with self._lock:
-            self._known[str(found["Id"])] = found
+            if asked == self.forgotten:
+                self._known[str(found["Id"])] = found
 
     def forget(self, container: str = "") -> None:
         """Forget one container, or all of them."""
         with self._lock:
+            self.forgotten += 1
             if container:
                 self._known.pop(container, None)
             else:
@@ -61,6 +67,7 @@ class EngineView:
     _networks: Mapping[str, Json] | None = None
     _volumes: Mapping[str, Json] | None = None
     _images: dict[str, Json | None] = field(default_factory=dict)
+    _silent: HostError | None = None
 
     def containers(self, names: Collection[str]) -> Mapping[str, Json]:
         found: dict[str, Json] = {}
@@ -76,7 +83,7 @@ class EngineView:
 
     def networks(self) -> Mapping[str, Json]:
         if self._networks is None:
-            every = self._client.get("/networks")
+            every = self._get("/networks")
             members: dict[str, dict[str, Json]] = {}
             for name, listed in self._list().items():
                 for network in (listed.get("NetworkSettings") or {}).get("Networks") or {}:
@@ -88,12 +95,12 @@ class EngineView:
 
     def volumes(self) -> Mapping[str, Json]:
         if self._volumes is None:
-            self._volumes = {one["Name"]: one for one in self._client.get("/volumes")["Volumes"] or ()}
+            self._volumes = {one["Name"]: one for one in self._get("/volumes")["Volumes"] or ()}
         return self._volumes
 
     def image(self, reference: str) -> Json | None:
         if reference not in self._images:
-            found: Json | None = self._client.find(f"/images/{part(reference)}/json")
+            found: Json | None = self._find(f"/images/{part(reference)}/json")
             self._images[reference] = found
         return self._images[reference]
 
@@ -105,17 +112,36 @@ class EngineView:
     def last_words(self, name: str) -> str:
         return last_words(self._client, name)
 
+    def _get(self, path: str, query: Query = NO_QUERY) -> Any:
+        return self._answered(lambda: self._client.get(path, query))
+
+    def _find(self, path: str) -> Any:
+        return self._answered(lambda: self._client.find(path))
+
+    def _answered(self, ask: Callable[[], Any]) -> Any:
+        """Ask, unless the engine has not answered before: one that hangs is waited for once."""
+        if self._silent is not None:
+            raise HostError(str(self._silent), hint=self._silent.hint) from self._silent
+        try:
+            return ask()
+        except EngineError:
+            raise
+        except HostError as error:
+            self._silent = error
+            raise
+
     def _list(self) -> Mapping[str, Json]:
         if self._listed is None:
-            every = self._client.get("/containers/json", {"all": True})
+            every = self._get("/containers/json", {"all": True})
             self._listed = {name_of(one): one for one in every}
             self._remembered.keep_only([str(one["Id"]) for one in every])
         return self._listed
 
     def _inspect(self, listed: Json) -> Json | None:
-        found: Json | None = self._client.find(f"/containers/{listed['Id']}/json")
+        asked = self._remembered.forgotten
+        found: Json | None = self._find(f"/containers/{listed['Id']}/json")
         if found is not None:
-            self._remembered.put(found)
+            self._remembered.put(found, asked=asked)
         return found
 
 
