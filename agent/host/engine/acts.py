@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, TypeAlias
 
+from agent.errors import HostError
 from agent.host.engine import swap, wait
-from agent.host.engine.client import Client, part
+from agent.host.engine.client import Client, attempt, part
 from agent.host.engine.registry import Registries
 from agent.model import (
     Act,
     AwaitContainer,
     DriveContainer,
     EngineStep,
+    Json,
     PullImage,
     PutContainer,
     PutNetwork,
@@ -25,6 +27,10 @@ from agent.model import (
     successor,
 )
 
+Members: TypeAlias = Mapping[str, Json]  # EndpointSettings by container
+
+# Of a network, what POST /networks/create takes as GET /networks/{id} says it.
+ASKED: Final = ("Driver", "EnableIPv6", "IPAM", "Internal", "Attachable", "Options", "Labels")
 KEPT: Final = ("Aliases", "IPAMConfig", "Links", "DriverOpts")  # of an endpoint, what somebody has asked for
 
 
@@ -82,17 +88,41 @@ def tune(client: Client, step: TuneContainer) -> None:
 
 
 def put_network(client: Client, step: PutNetwork) -> None:
-    """Make a network. What was in one of this name is in the new one, with the addresses and aliases that it had asked for."""
+    """
+    Make a network. What was in one of this name is in the new one, with the addresses and aliases that it had asked for.
+
+    If the engine refuses the new one, the one before is made once more. Raises HostError.
+    """
+    before = client.find(f"/networks/{part(step.name)}")
     members = _empty(client, step.name)
     client.delete(f"/networks/{part(step.name)}")
-    client.post("/networks/create", {"CheckDuplicate": True, **step.config, "Name": step.name})
+    try:
+        _make_network(client, step.name, step.config, members)
+    except HostError as error:
+        if before is None:
+            raise
+        raise _put_back(client, step.name, before, members, error) from error
+
+
+def _make_network(client: Client, name: str, config: Json, members: Members) -> None:
+    client.post("/networks/create", {"CheckDuplicate": True, **config, "Name": name})
     for container, endpoint in members.items():
-        swap.connect(client, step.name, container, endpoint)
+        swap.connect(client, name, container, endpoint)
 
 
-def _empty(client: Client, network: str) -> Mapping[str, Mapping[str, Any]]:
+def _put_back(client: Client, name: str, before: Json, members: Members, error: HostError) -> HostError:
+    """Return what to say of a network that could not be made, once the one before is there again, if that can be."""
+    config = {key: before[key] for key in ASKED if key in before}
+    trouble = attempt(lambda: client.delete(f"/networks/{part(name)}")) or attempt(
+        lambda: _make_network(client, name, config, members)
+    )
+    back = f"the one before could not be put back: {trouble}" if trouble else "the one before is back"
+    return HostError(f"{error}; {back}", hint=error.hint)
+
+
+def _empty(client: Client, network: str) -> Members:
     """Disconnect every container of a network, running or not; return how each was in it."""
-    members = {}
+    members: dict[str, Json] = {}
     for listed in client.get("/containers/json", {"all": True, "filters": {"network": [network]}}):
         found = wait.inspected(client, listed["Id"])
         endpoint = found and found["NetworkSettings"]["Networks"].get(network)
