@@ -40,6 +40,7 @@ def why_anew(want: Effective, have: ContainerState, reference: str) -> str:
         reasons.append(f"{reference} is {short(have.newer)} in the registry now")
     elif have.current and have.image != have.current and "image" not in keys:
         reasons.append(f"{reference} is another image now: {short(have.image)} -> {short(have.current)}")
+    reasons += [f"{key}: the other container has been made anew" for key in have.parted if key not in keys]
     reasons += [f"{TUNED[key]} is no longer declared" for key in stuck(have.tuned, want.tunable)]
     return few(reasons)
 

@@ -14,8 +14,9 @@ from agent.host import Engine, Probe
 from agent.kinds._engine.ground import Silent, asked
 from agent.kinds._engine.images import digests_of, newest
 from agent.kinds._service.asks import env_file_paths, image_of, pull_age
+from agent.kinds._service.modes import other
 from agent.kinds._service.spec import ContainerSpec
-from agent.kinds.container.state import ContainerState, state_of
+from agent.kinds.container.state import SHARED, ContainerState, state_of
 from agent.model import Json, predecessor, successor
 
 Wants: TypeAlias = Mapping[str, ContainerSpec | None]
@@ -35,6 +36,7 @@ def _observed(
     probe: Probe, engine: Engine, wants: Wants
 ) -> Iterator[tuple[str, ContainerState | HostError | None]]:
     names = [one for name in wants for one in (name, successor(name), predecessor(name))]
+    names += [one for want in wants.values() if want for one in _hosts(want).values()]
     found, networks = engine.containers(names), engine.networks()
     for name, want in wants.items():
         state = state_of(found[name], networks) if name in found else ContainerState()
@@ -42,10 +44,23 @@ def _observed(
         if want is None or want.state == "absent":
             yield name, state if state.there or state.leftovers else None
             continue
+        state = replace(state, parted=tuple(_parted(want, state, found)))
         try:
             yield name, _with_surroundings(probe, engine, name, want, state)
         except HostError as error:
             yield name, error
+
+
+def _hosts(want: ContainerSpec) -> Mapping[str, str]:
+    """Return the containers that it is to live in, by the key that says so."""
+    return {key: name for key in SHARED if (name := other(str(getattr(want, key))))}
+
+
+def _parted(want: ContainerSpec, state: ContainerState, found: Mapping[str, Json]) -> Iterator[str]:
+    """Yield the keys by which it lives in a container that is no longer there: the engine knows that one by its id."""
+    for key, name in _hosts(want).items():
+        if name in found and state.shares.get(key, name) not in {name, found[name]["Id"]}:
+            yield key
 
 
 def _with_surroundings(

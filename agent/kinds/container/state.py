@@ -13,6 +13,10 @@ from agent.model import Json
 ENDED: Final = frozenset({"exited", "dead"})
 
 
+# What of another container it may live in: by the key that declares it, where the engine says it.
+SHARED: Final[Mapping[str, str]] = {"network_mode": "NetworkMode", "ipc": "IpcMode", "pid": "PidMode"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """How a container is in one network; what nobody asked for is left out."""
@@ -42,6 +46,8 @@ class ContainerState:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     tuned: Json = field(default_factory=dict)  # what can be changed in it: as `tunable` has it
     networks: Mapping[str, Link] = field(default_factory=dict)
+    shares: Mapping[str, str] = field(default_factory=dict)  # other containers, by the key in SHARED
+    parted: tuple[str, ...] = ()  # keys in SHARED whose container has been made anew
     restarts: int = 0  # by the engine itself, since somebody started it
     started: str = ""  # when, as RFC 3339 has it
     flaps: bool = False  # it ended a moment ago, and not for the first time
@@ -82,11 +88,17 @@ def state_of(inspected: Json, networks: Mapping[str, Json]) -> ContainerState:
         image=str(inspected["Image"]),
         environment=dict(one.partition("=")[::2] for one in config.get("Env") or ()),
         tuned=tuned(inspected["HostConfig"]),
+        shares=_shares(inspected["HostConfig"]),
         networks={
             name: _link(name, inspected, endpoint or {}, networks.get(name))
             for name, endpoint in (inspected["NetworkSettings"].get("Networks") or {}).items()
         },
     )
+
+
+def _shares(config: Json) -> Mapping[str, str]:
+    modes = {key: str(config.get(said) or "").partition(":") for key, said in SHARED.items()}
+    return {key: other for key, (kind, _, other) in modes.items() if kind == "container"}
 
 
 def _last(health: Mapping[str, Any]) -> str:
