@@ -9,15 +9,17 @@ how far it came, and the next one goes on from there. Acts.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 from agent.errors import HostError
-from agent.host.engine.client import Client, attempt, part
-from agent.host.engine.wait import health, inspected, until_well
+from agent.host.engine.client import Client, EngineError, attempt, part
+from agent.host.engine.wait import PAUSE, health, inspected, is_done, until_well
 from agent.model import Json, PutContainer, predecessor, successor
 
 GRACE: Final = 10  # seconds between the stop signal and the end, where a container does not say
+IN_PROGRESS: Final = 409
 SLACK: Final = 60.0  # seconds more that the engine may take for it
 _ANONYMOUS: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -26,21 +28,16 @@ def put(client: Client, step: PutContainer) -> None:
     """Make the container, in place of the one that there is; raises HostError, and then that one is back."""
     old = settle(client, step.name, fleeting=step.fleeting)
     config = {**step.config, **_carried(client, old, step.config)}
-    new = successor(step.name)
-    _create(client, new, config, step.endpoints)
-    running = old is not None and bool(old["State"].get("Running"))
-    if old is not None:
-        stop(client, step.name)
-        _rename(client, step.name, predecessor(step.name))
-    _rename(client, new, step.name)
+    _create(client, successor(step.name), config, step.endpoints)
     try:
-        client.post(f"/containers/{part(step.name)}/start", wait=SLACK)
         if old is not None:
-            until_well(client, step.name, patience=step.patience, fleeting=step.fleeting)
+            _step_aside(client, step.name, old)
+        _rename(client, successor(step.name), step.name)
+        _prove(client, step, alone=old is None)
     except HostError as error:
         if old is None:
             raise  # it stays, so that somebody can look at it
-        raise _put_back(client, step.name, error, running=running) from error
+        raise _put_back(client, step, old, error) from error
     remove(client, predecessor(step.name))
 
 
@@ -50,7 +47,7 @@ def settle(client: Client, name: str, *, fleeting: bool = False) -> Mapping[str,
     now, before = inspected(client, name), inspected(client, predecessor(name))
     if before is None:
         return now
-    if now is not None and _has_proven_well(now["State"], fleeting=fleeting):
+    if now is not None and _has_proven_well(now, fleeting=fleeting):
         remove(client, predecessor(name))
         return now
     if now is not None:
@@ -59,27 +56,62 @@ def settle(client: Client, name: str, *, fleeting: bool = False) -> Mapping[str,
     return inspected(client, name)
 
 
-def _has_proven_well(state: Mapping[str, Any], *, fleeting: bool) -> bool:
-    if fleeting and state.get("Status") == "exited":
-        return state.get("ExitCode") == 0
-    return bool(state.get("Running")) and not state.get("Restarting") and health(state) in {"", "healthy"}
+def _has_proven_well(found: Mapping[str, Any], *, fleeting: bool) -> bool:
+    state = found["State"]
+    if fleeting and is_done(state):
+        return True
+    lasts = state.get("Running") and not state.get("Restarting") and not found.get("RestartCount")
+    return bool(lasts) and health(state) in {"", "healthy"}
 
 
-def _put_back(client: Client, name: str, error: HostError, *, running: bool) -> HostError:
-    """Return what to say of a new container that is not well, once the one before has its place again."""
-    trouble = attempt(lambda: remove(client, name)) or attempt(
-        lambda: _rename(client, predecessor(name), name)
-    )
-    if not trouble and running:
-        trouble = attempt(lambda: client.post(f"/containers/{part(name)}/start", wait=SLACK))
-    back = f"the one before could not be put back: {trouble}" if trouble else "the one before is back"
-    return HostError(f"the new container {error}; {back}", hint=error.hint)
+def _step_aside(client: Client, name: str, old: Mapping[str, Any]) -> None:
+    """Stop the one that there is, and let the name be free. One that removes itself when it ends cannot be kept."""
+    stop(client, name)
+    if not old["HostConfig"].get("AutoRemove"):
+        _rename(client, name, predecessor(name))
+        return
+    _until_gone(client, name)
+
+
+def _prove(client: Client, step: PutContainer, *, alone: bool) -> None:
+    """Start the new one, and wait until it is well where it has taken the place of another one."""
+    try:
+        client.post(f"/containers/{part(step.name)}/start", wait=SLACK)
+        if not alone:
+            until_well(client, step.name, patience=step.patience, fleeting=step.fleeting)
+    except HostError as error:
+        raise error if alone else HostError(f"the new container: {error}", hint=error.hint) from error
+
+
+def _put_back(client: Client, step: PutContainer, old: Mapping[str, Any], error: HostError) -> HostError:
+    """Return what to say of a swap that went wrong, once the one before has its place again, as far as that can be."""
+    trouble = attempt(lambda: _restore(client, step.name, str(old["Id"])))
+    if trouble:
+        return HostError(f"{error}; the one before could not be put back: {trouble}", hint=error.hint)
+    # It was to run, whatever had stopped it: also a swap before this one, that was cut short.
+    if not (step.fleeting and is_done(old["State"])):
+        trouble = attempt(lambda: client.post(f"/containers/{part(step.name)}/start", wait=SLACK))
+    asleep = f", but does not start: {trouble}" if trouble else ""
+    return HostError(f"{error}; the one before is back{asleep}", hint=error.hint)
+
+
+def _restore(client: Client, name: str, old: str) -> None:
+    """Give its name back to the one before, wherever the swap has stopped."""
+    now = inspected(client, name)
+    if now is None or now["Id"] != old:
+        remove(client, name)
+        _rename(client, predecessor(name), name)
+    remove(client, successor(name))
 
 
 def stop(client: Client, name: str) -> None:
-    """Stop a container, with the time that it was made with."""
-    found = inspected(client, name)
-    if found is None or found["State"].get("Status") in {"created", "exited", "dead"}:
+    """Stop a container, with the time that it was made with. That there is none is no error."""
+    if (found := inspected(client, name)) is not None:
+        _stop(client, name, found)
+
+
+def _stop(client: Client, name: str, found: Mapping[str, Any]) -> None:
+    if found["State"].get("Status") in {"created", "exited", "dead"}:
         return
     if found["State"].get("Paused"):
         client.post(f"/containers/{part(name)}/unpause")
@@ -94,8 +126,24 @@ def grace_of(found: Mapping[str, Any]) -> int:
 
 def remove(client: Client, name: str) -> None:
     """Stop a container and remove it; its volumes stay. That there is none is no error."""
-    stop(client, name)
-    client.delete(f"/containers/{part(name)}", wait=SLACK)
+    if (found := inspected(client, name)) is None:
+        return
+    _stop(client, name, found)
+    try:
+        client.delete(f"/containers/{part(name)}", wait=SLACK)
+    except EngineError as error:
+        if error.status != IN_PROGRESS:
+            raise
+        _until_gone(client, name)
+
+
+def _until_gone(client: Client, name: str) -> None:
+    """Wait for a removal that somebody else has begun: the engine itself, or a run that was cut short."""
+    deadline = time.monotonic() + SLACK
+    while inspected(client, name) is not None:
+        if time.monotonic() > deadline:
+            raise HostError(f"{name} is being removed, and still there after {SLACK:.0f} s")
+        time.sleep(PAUSE)
 
 
 def _rename(client: Client, name: str, new: str) -> None:
@@ -130,6 +178,7 @@ def _carried(client: Client, old: Mapping[str, Any] | None, config: Json) -> Jso
     host = config.get("HostConfig") or {}
     binds, mounts = list(host.get("Binds") or ()), list(host.get("Mounts") or ())
     taken = {bind.split(":")[1] for bind in binds} | {mount["Target"] for mount in mounts}
+    taken |= (host.get("Tmpfs") or {}).keys()
     mounts = [_named(mount, volumes) for mount in mounts]
     binds += [
         f"{name}:{target}" for target, name in volumes.items() if target in of_image and target not in taken

@@ -44,8 +44,9 @@ def until_well(client: Client, name: str, *, patience: float, fleeting: bool) ->
     """
     began = time.monotonic()
     while True:
-        state = _state(client, name)
-        trouble = _trouble(state, fleeting=fleeting)
+        found = _there(client, name)
+        state = found["State"]
+        trouble = _trouble(found, fleeting=fleeting)
         waited = time.monotonic() - began
         settled = waited >= SETTLING or not state.get("Running")
         if not trouble and health(state) == "starting" and waited > patience:
@@ -57,14 +58,18 @@ def until_well(client: Client, name: str, *, patience: float, fleeting: bool) ->
         time.sleep(PAUSE)
 
 
-def _trouble(state: Mapping[str, Any], *, fleeting: bool) -> str:
-    """Return what is wrong with a container, or nothing; that its health is not known yet is nothing."""
+def _trouble(found: Mapping[str, Any], *, fleeting: bool) -> str:
+    """Return what is wrong with a new container, or nothing; that its health is not known yet is nothing."""
+    state = found["State"]
     if not state.get("Running") or state.get("Restarting"):
-        return "" if fleeting and _is_done(state) else ended(state)
+        return "" if fleeting and is_done(state) else ended(state)
+    if found.get("RestartCount"):
+        return "ends again and again, and is started again"
     return "is unhealthy" if health(state) == "unhealthy" else ""
 
 
-def _is_done(state: Mapping[str, Any]) -> bool:
+def is_done(state: Mapping[str, Any]) -> bool:
+    """Return whether a container has come to a good end."""
     return state.get("Status") == "exited" and state.get("ExitCode") == 0
 
 
@@ -72,7 +77,7 @@ def until_condition(client: Client, name: str, condition: str, *, patience: floa
     """Wait until a container is as far as a condition of `depends_on` says; raises HostError if it will not be."""
     deadline = time.monotonic() + patience
     while True:
-        state = _state(client, name)
+        state = _there(client, name)["State"]
         if _meets(state, condition, name):
             return
         if time.monotonic() > deadline:
@@ -104,12 +109,10 @@ def _meets(state: Mapping[str, Any], condition: str, name: str) -> bool:
     return health(state) == "healthy"
 
 
-def _state(client: Client, name: str) -> Mapping[str, Any]:
-    found = inspected(client, name)
-    if found is None:
+def _there(client: Client, name: str) -> Mapping[str, Any]:
+    if (found := inspected(client, name)) is None:
         raise HostError(f"there is no container {name}")
-    state: Mapping[str, Any] = found["State"]
-    return state
+    return found
 
 
 def said(client: Client, name: str, state: Mapping[str, Any]) -> str:

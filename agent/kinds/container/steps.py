@@ -32,6 +32,7 @@ from agent.model import (
     TuneContainer,
     few,
     predecessor,
+    successor,
 )
 
 SETTLING: Final = "1"  # seconds
@@ -83,7 +84,8 @@ def _presence(
         yield from _tuned(name, asked, have)
         yield from _running(name, want, have, stale)
         if have.leftovers and have.health != "starting":
-            yield RemoveContainer(name=predecessor(name), why="a recreation was cut short")
+            for left in (successor(name), predecessor(name)):
+                yield RemoveContainer(name=left, why="a recreation was cut short")
 
 
 def _put(name: str, want: ContainerSpec, asked: Effective, why: str) -> PutContainer:
@@ -112,7 +114,9 @@ def may_end(want: ContainerSpec) -> bool:
 
 
 def _is_up(want: ContainerSpec, have: ContainerState) -> bool:
-    return (have.status == "running" and have.health != "unhealthy") or (may_end(want) and have.done)
+    return (have.status == "running" and have.health != "unhealthy" and not have.flaps) or (
+        may_end(want) and have.done
+    )
 
 
 def _tuned(name: str, asked: Effective, have: ContainerState) -> Iterator[Step]:
