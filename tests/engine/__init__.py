@@ -28,6 +28,8 @@ Fixtures (tests/engine/fixtures.py; every test may ask for them, and is thereby 
            process(*words) -> Popen; with service() as service: service.look() .said() .kill()
 `Cell`     get(url) inside(function) path("/etc/…") processes() start(*argv, log=)
 
+The files of tests/compose: composed.py declares one and has docker-compose bring it up, older.py tells in what the two differ.
+
 Images named trued-test/… stay for all tests of a run; others are removed after each. An image is stopped by SIGKILL, at once,
 unless a container declares another signal. Limits are real: controllers of cgroup v1. Nothing leads out of the cell.
 Podman's containers are healthy or not only when somebody asks (GET /libpod/containers/NAME/healthcheck): by itself it takes
