@@ -11,6 +11,7 @@ import json
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import quote
@@ -33,11 +34,16 @@ SAID: Final = 400  # characters of the engine's words
 
 
 class EngineError(HostError):
-    """The engine said no. `status` is that of HTTP."""
+    """The engine said no. `status` is that of HTTP; `unknown`: it has no such call."""
 
-    def __init__(self, message: str, *, status: int, hint: str = "") -> None:
+    def __init__(self, message: str, *, status: int, unknown: bool = False, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.unknown = unknown
+
+
+class LateError(HostError):
+    """No answer came in time: from the engine, or from whom it asked for the sake of it."""
 
 
 class Client:
@@ -52,10 +58,12 @@ class Client:
     def close(self) -> None:
         self._api.close()
 
-    def get(self, path: str, query: Query = NO_QUERY, *, headers: Headers = None) -> Any:
+    def get(
+        self, path: str, query: Query = NO_QUERY, *, headers: Headers = None, wait: float = PATIENCE
+    ) -> Any:
         """Return what stands there; raises EngineError."""
         with self._noticing():
-            return self._json(self._send("GET", path, query, headers=headers))
+            return self._json(self._send("GET", path, query, headers=headers, wait=wait))
 
     def find(self, path: str) -> Any:
         """Return what stands there, or None if there is no such thing."""
@@ -133,7 +141,8 @@ class Client:
                 headers=headers,
             )
             if answer.status_code >= 400:
-                raise EngineError(_words(answer), status=answer.status_code)
+                unknown = answer.status_code == NOT_THERE and not _is_json(answer)
+                raise EngineError(_words(answer), status=answer.status_code, unknown=unknown)
             return answer
 
     @contextmanager
@@ -150,8 +159,11 @@ class Client:
     @staticmethod
     def _json(answer: Any) -> Any:
         # Podman answers some with a plain OK.
-        is_json = answer.headers.get("Content-Type", "").startswith("application/json")
-        return json.loads(answer.content) if is_json and answer.content.strip() else None
+        return json.loads(answer.content) if _is_json(answer) and answer.content.strip() else None
+
+
+def _is_json(answer: Any) -> bool:
+    return str(answer.headers.get("Content-Type", "")).startswith("application/json")
 
 
 def part(name: str) -> str:
@@ -215,7 +227,7 @@ def _translated(socket: Path) -> Iterator[None]:
     except (DockerException, OSError, ValueError, KeyError) as error:
         late = "timed out" in str(error).lower()
         what = "does not answer in time" if late else "cannot be reached, or broke off"
-        raise HostError(
+        raise (LateError if late else HostError)(
             f"the container engine at {shown(str(socket))} {what}",
             hint="see systemctl status docker (or podman.socket)",
         ) from error
@@ -227,8 +239,13 @@ def _words(answer: Any) -> str:
         said = str(json.loads(answer.content)["message"])
     except (ValueError, KeyError, TypeError):
         said = answer.text or f"HTTP status {answer.status_code}"
-    line = " ".join(said.split())
+    line = one_line(said)
     return line if len(line) <= SAID else f"{line[:SAID]}…"
+
+
+def one_line(said: str) -> str:
+    """Return words as one line; what is said twice in a row ("manifest unknown: manifest unknown"), once."""
+    return ": ".join(part for part, _ in groupby(" ".join(said.split()).split(": ")))
 
 
 def _plain(value: object) -> object:

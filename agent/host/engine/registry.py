@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,15 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import HostError
-from agent.host.engine.client import Client, EngineError, part
+from agent.host.engine.client import Client, EngineError, LateError, one_line, part
 from agent.model import PullImage
 
-SILENCE: Final = (
-    120.0  # seconds without a byte more before a pull is given up; the engine itself tries for ever
-)
-LONGEST: Final = 3600.0  # seconds that one pull may take in all
 AGAIN: Final = 300.0  # seconds before a registry that did not answer is asked once more
-NO_SUCH_CALL: Final = 404  # Podman has no way to ask a registry without a pull
+FRESH: Final = 60.0  # seconds for which one that let others wait is not tried for a pull, either
+SLOW: Final = 5.0  # seconds after which a failure is that of somebody who does not answer, and not an answer
+REFUSED: Final = ("unauthorized", "denied", "authentication required", "no basic auth", "forbidden")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,20 +27,33 @@ class Login:
     password_file: Path
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Registries:
-    """What is known of registries. `docker_config`: where `docker login` puts what it is told."""
+    """
+    What is known of registries. `docker_config`: where `docker login` puts what it is told.
+
+    Each time limit is in seconds. A registry that exhausts one is not waited for once more for the sake of another image.
+    """
 
     logins: Mapping[str, Login] = field(default_factory=dict)
     docker_config: Path | None = None
+    patience: float = 30.0  # until a registry has said what a reference stands for
+    silence: float = (
+        120.0  # without a byte more, before a pull is given up; the engine itself tries for ever
+    )
+    longest: float = 3600.0  # that one pull may take in all
     clock: Callable[[], float] = time.monotonic
     _told: dict[str, tuple[float, str | HostError]] = field(default_factory=dict)
+    _silent: dict[str, tuple[float, str]] = field(
+        default_factory=dict
+    )  # since when, and what was said of it
 
     def digest(self, client: Client, reference: str, *, age: float) -> str:
         """See `agent.host.Engine.digest`. That a registry did not answer is remembered, too."""
         at, answer = self._told.get(reference, (0.0, ""))
         good_for = AGAIN if isinstance(answer, HostError) else age
         if reference not in self._told or self.clock() - at >= good_for:
+            self._refuse_silent(reference, AGAIN)
             try:
                 answer = self._ask(client, reference)
             except HostError as error:
@@ -51,82 +63,131 @@ class Registries:
             raise HostError(str(answer), hint=answer.hint) from answer
         return answer
 
-    def forget(self, reference: str) -> None:
-        """Ask anew the next time: what was known has been acted on."""
-        self._told.pop(reference, None)
-
     def _ask(self, client: Client, reference: str) -> str:
+        headers, began = self._headers(reference), self.clock()
         try:
-            said = client.get(f"/distribution/{part(reference)}/json", headers=self._headers(reference))
+            said = client.get(f"/distribution/{part(reference)}/json", headers=headers, wait=self.patience)
+        except LateError as error:
+            words = f"{_host(reference)} does not answer within {self.patience:.0f} s"
+            self._remember(reference, words)
+            raise HostError(words) from error
         except EngineError as error:
-            if error.status == NO_SUCH_CALL:
+            if error.unknown:  # Podman has no way to ask a registry without a pull
                 return ""
-            raise HostError(f"its registry says: {error}", hint=error.hint) from error
+            words = f"its registry says: {error}"
+            if self.clock() - began > SLOW:
+                self._remember(reference, words)
+            raise HostError(words, hint=self._asked_as(reference, words)) from error
         return str(said["Descriptor"]["digest"])
 
     def pull(self, client: Client, step: PullImage) -> None:
         """Pull an image; raises HostError with what the registry says, or when nothing moves any more."""
+        headers = self._headers(step.name)
+        self._refuse_silent(step.name, FRESH)
         name, tag = split(step.name)
         query = {"fromImage": name, "tag": tag, "platform": step.platform or None}
-        watch = _Watch(self.clock)
-        started = client.lines(
-            "POST", "/images/create", query, silence=SILENCE, headers=self._headers(step.name)
-        )
+        watch = _Watch(clock=self.clock, silence=self.silence, longest=self.longest)
+        started = client.lines("POST", "/images/create", query, silence=self.silence, headers=headers)
         try:
             with started as lines:
                 for line in lines:
+                    if "error" in line:
+                        raise _RefusedError(one_line(str(line["error"])))
                     watch.see(line)
-        except EngineError as error:
-            raise HostError(f"cannot be pulled: {error}", hint=error.hint) from error
-        self.forget(step.name)
+        except LateError as error:
+            words = f"nothing has come for {self.silence:.0f} s"
+            self._remember(step.name, f"{_host(step.name)}: {words}")
+            raise HostError(f"cannot be pulled: {words}") from error
+        except (EngineError, _RefusedError) as error:
+            words = f"cannot be pulled: {error}"
+            raise HostError(words, hint=self._asked_as(step.name, words)) from error
+        self._told.pop(step.name, None)  # what was known has been acted on
+        self._silent.pop(_host(step.name), None)
+
+    def _refuse_silent(self, reference: str, age: float) -> None:
+        """Raise HostError where the registry has let trued wait for nothing a moment ago, for this image or another."""
+        at, words = self._silent.get(_host(reference), (0.0, ""))
+        if words and self.clock() - at < age:
+            raise HostError(f"{words} (a moment ago)")
+
+    def _remember(self, reference: str, words: str) -> None:
+        self._silent[_host(reference)] = (self.clock(), words)
+
+    def _asked_as(self, reference: str, words: str) -> str:
+        """Return as whom a registry was asked that knows nobody of that name, or lets him in nowhere; or nothing."""
+        if not any(word in words.lower() for word in REFUSED):
+            return ""
+        registry = _host(reference)
+        if login := self.logins.get(registry):
+            return f"it was asked as {login.username}, with what is in {login.password_file}"
+        if self._from_docker(registry):
+            return f"it was asked as {self.docker_config} says"
+        return f"it was asked without a password: say who this host is there in agent.yaml: registries.{registry}"
 
     def _headers(self, reference: str) -> Mapping[str, str] | None:
         from docker import auth  # noqa: PLC0415 - only where there are containers
-        from docker.errors import DockerException  # noqa: PLC0415
 
-        try:
-            registry, _ = auth.resolve_repository_name(split(reference)[0])
-            if login := self.logins.get(registry):
-                known: Any = {"username": login.username, "password": _password(login.password_file)}
-                known["serveraddress"] = registry
-            else:
-                known = self._from_docker(registry)
-            return {"X-Registry-Auth": auth.encode_header(known).decode()} if known else None
-        except DockerException as error:
-            raise HostError(f"credentials for {reference} cannot be read: {error}") from error
+        registry = _host(reference)
+        if login := self.logins.get(registry):
+            known: Any = {"username": login.username, "password": _password(login.password_file)}
+            known["serveraddress"] = registry
+        else:
+            known = self._from_docker(registry)
+        return {"X-Registry-Auth": auth.encode_header(known).decode()} if known else None
 
     def _from_docker(self, registry: str) -> Any:
+        """Return what `docker login` knows; raises HostError, without a word of what stands in its file."""
         from docker import auth  # noqa: PLC0415 - as above
+        from docker.errors import DockerException  # noqa: PLC0415
 
-        if self.docker_config is None or not self.docker_config.exists():
+        path = self.docker_config
+        try:
+            content = path and json.loads(path.read_bytes())
+        except FileNotFoundError:
             return None
-        return auth.load_config(config_path=str(self.docker_config)).resolve_authconfig(registry)
+        except OSError as error:
+            raise HostError(f"{path}: {error.strerror}") from error
+        except ValueError as error:
+            raise HostError(f"{path}: expected JSON, as docker login writes it") from error
+        try:
+            return auth.load_config(config_dict=content).resolve_authconfig(registry) if content else None
+        except DockerException as error:
+            raise HostError(f"{path}: what it says of {registry} cannot be used: {error}") from error
+        except (ValueError, TypeError, AttributeError, KeyError):
+            raise HostError(
+                f"{path}: what it says of {registry} makes no sense: docker login {registry}"
+            ) from None
 
 
-@dataclass(slots=True)
+class _RefusedError(HostError):
+    """What the engine says of a pull that it has begun and cannot end."""
+
+
+@dataclass(slots=True, kw_only=True)
 class _Watch:
-    """Sees whether a pull still moves, and whether it has failed."""
+    """Sees whether a pull still moves."""
 
     clock: Callable[[], float]
+    silence: float
+    longest: float
     started: float = field(init=False)
     moved: float = field(init=False)
-    seen: set[tuple[object, ...]] = field(default_factory=set)
+    furthest: dict[tuple[object, ...], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.started = self.moved = self.clock()
 
     def see(self, line: Mapping[str, Any]) -> None:
-        if "error" in line:
-            words = " ".join(str(line["error"]).split())
-            raise HostError(f"cannot be pulled: {words}")
         now, status = self.clock(), str(line.get("status", ""))
-        what = (line.get("id"), status, (line.get("progressDetail") or {}).get("current"))
+        what, far = (line.get("id"), status), int((line.get("progressDetail") or {}).get("current") or 0)
         # "Retrying in 5 seconds" is no progress, and what was downloaded before begins anew.
-        if not status.startswith(("Retrying", "Waiting")) and what not in self.seen:
-            self.seen.add(what)
+        if not status.startswith(("Retrying", "Waiting")) and far > self.furthest.get(what, -1):
+            self.furthest[what] = far
             self.moved = now
-        if now - self.moved > SILENCE or now - self.started > LONGEST:
-            raise HostError(f"cannot be pulled: nothing has come for {SILENCE:.0f} s, or it takes too long")
+        if now - self.moved > self.silence:
+            raise HostError(f"cannot be pulled: nothing new has come for {self.silence:.0f} s")
+        if now - self.started > self.longest:
+            raise HostError(f"cannot be pulled: it is not done within {self.longest:.0f} s")
 
 
 def split(reference: str) -> tuple[str, str]:
@@ -137,6 +198,17 @@ def split(reference: str) -> tuple[str, str]:
     above, _, last = reference.rpartition("/")
     last, _, tag = last.partition(":")
     return f"{above}/{last}" if above else last, tag or "latest"
+
+
+def _host(reference: str) -> str:
+    """Return the registry of a reference; raises HostError."""
+    from docker import auth  # noqa: PLC0415 - as above
+    from docker.errors import DockerException  # noqa: PLC0415
+
+    try:
+        return str(auth.resolve_repository_name(split(reference)[0])[0])
+    except DockerException as error:
+        raise HostError(f"{reference}: {error}") from error
 
 
 def _password(path: Path) -> str:
