@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agent.errors import HostError
@@ -87,6 +87,9 @@ class FakeEngine:
             if wanted in names:
                 return found
         return None
+
+    def dangling(self) -> Iterable[Json]:
+        return [found for found in self.pulled.values() if not found["RepoTags"]]
 
     def users(self) -> Mapping[str, str]:
         return {name: found["Image"] for name, found in self.has.items()}

@@ -7,7 +7,7 @@ These are the protocols, and the values that cross them; `local.py` is the real 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Protocol, TypeVar
@@ -152,6 +152,9 @@ class Engine(Protocol):
 
     def image(self, reference: str) -> Json | None:
         """Return an image of this host by its reference or id, None if there is none."""
+
+    def dangling(self) -> Iterable[Json]:
+        """Return the images of this host that no tag stands for, as a list has them: Id, RepoDigests."""
 
     def users(self) -> Mapping[str, str]:
         """Return the id of the image that each container there is was made from, by the container's name."""

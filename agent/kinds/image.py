@@ -12,13 +12,14 @@ from agent.host import Engine, Probe
 from agent.kinds import Kind, files_among
 from agent.kinds._engine.ground import Silent, asked, ground_among
 from agent.kinds._engine.images import SOON, ImageSpec, digests_of, newest
-from agent.kinds._engine.references import REST, pinned, registry, short
+from agent.kinds._engine.references import REST, normal, pinned, registry, repository, short
 from agent.kinds._engine.users import containers, strangers_among, used_by_strangers
 from agent.kinds._words import UNDECLARED
 from agent.model import Json, PullImage, RemoveImage, ResourceId, Stale, Step
 
 # Where engines look for who may pull, and from where.
 LOGINS: Final = (PurePosixPath("/root", ".docker", "config.json"), "/etc/containers/registries.conf")
+LEFT_OVER: Final = "no tag stands for it any more, and nothing uses it"
 _MACHINES: Final[Mapping[str, str]] = {"x86_64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386"}
 
 
@@ -34,6 +35,7 @@ class ImageState:
     users: tuple[str, ...] = ()  # containers made from it; only looked at if it is to go
     strangers: tuple[str, ...] = ()  # those of them that trued did not make
     prune: bool = False  # whether what nothing uses is to go
+    tagged: bool = True  # a tag stands for it
 
 
 Have: TypeAlias = ImageState | Silent
@@ -87,12 +89,12 @@ class Image(Kind[ImageSpec, Have]):
         here = have if have and have.id else None
         if want is None:
             if here:
-                yield RemoveImage(name=name, why=UNDECLARED)
-        elif why := _outdated(name, want, here) if here else _missing(name, want, have):
+                yield RemoveImage(name=name, why=UNDECLARED if here.tagged else LEFT_OVER)
+        elif why := _outdated(name, want, here) if here else _missing(name, want, have or ImageState()):
             yield PullImage(name=name, platform=want.platform, why=why)
 
     def health(self, name: str, want: ImageSpec, have: Have) -> str:
-        trouble = have.trouble if isinstance(have, ImageState) else ""
+        trouble = have.trouble if isinstance(have, ImageState) and have.id else ""
         return f"the registry cannot be asked for a newer one: {trouble}" if trouble else ""
 
     def leaves(self, name: str, have: Have) -> str:
@@ -114,22 +116,53 @@ def _observed(
     for name, want in wants.items():
         found = engine.image(name)
         if want is None:
-            yield name, _going(engine, found, prune=prune) if found else None
+            yield name, _going(engine, name, found, prune=prune) if found else None
         else:
             yield name, _state(engine, name, want, found)
+    if prune:
+        yield from _left_over(engine, wants)
 
 
-def _going(engine: Engine, found: Json, *, prune: bool) -> ImageState:
-    users = [name for name, id_ in engine.users().items() if id_ == found["Id"]]
+def _left_over(
+    engine: Engine, wants: Mapping[str, ImageSpec | None]
+) -> Iterator[tuple[str, ImageState | None]]:
+    """Yield what tags of the declared images stood for before they moved, by its digest, once no container uses it."""
+    places = {repository(name) for name, want in wants.items() if want is not None}
+    known, used = {normal(name) for name in wants}, frozenset(engine.users().values())
+    for one in engine.dangling() if places else ():
+        for name in one.get("RepoDigests") or () if one["Id"] not in used else ():
+            if repository(name) in places and normal(name) not in known:
+                yield name, ImageState(id=one["Id"], prune=True, tagged=False)
+
+
+def _going(engine: Engine, name: str, found: Json, *, prune: bool) -> ImageState:
+    users = _users(engine, name, found)
     strangers = strangers_among(engine, users)
     return ImageState(
-        id=found["Id"], users=tuple(sorted(users)), strangers=tuple(sorted(strangers)), prune=prune
+        id=found["Id"],
+        users=tuple(sorted(users)),
+        strangers=tuple(sorted(strangers)),
+        prune=prune,
+        tagged=bool(found.get("RepoTags")),
     )
+
+
+def _users(engine: Engine, name: str, found: Json) -> Collection[str]:
+    """Return the containers made from an image; where it has other tags, but trued's own that were made by another one."""
+    users = [user for user, image in engine.users().items() if image == found["Id"]]
+    if not {normal(tag) for tag in found.get("RepoTags") or ()} - {normal(name)}:
+        return users
+    strangers = strangers_among(engine, users)
+    return [
+        user
+        for user, one in (engine.containers(users) if users else {}).items()
+        if user in strangers or normal(str(one["Config"].get("Image", ""))) == normal(name)
+    ]
 
 
 def _state(engine: Engine, name: str, want: ImageSpec, found: Json | None) -> ImageState:
     if found is None:
-        return ImageState(offered=_offered(engine, name, want))
+        return _to_pull(engine, name, want)
     here = digests_of(found, name)
     try:
         offered, trouble = newest(engine, name, want.age, here), ""
@@ -145,23 +178,25 @@ def _state(engine: Engine, name: str, want: ImageSpec, found: Json | None) -> Im
     )
 
 
-def _offered(engine: Engine, name: str, want: ImageSpec) -> str:
-    """Return what would be pulled, or nothing where that cannot be told: then the pull will tell."""
+def _to_pull(engine: Engine, name: str, want: ImageSpec) -> ImageState:
+    """Return what would be pulled, or why that cannot be told: the pull will tell."""
     if want.age is None or pinned(name):
-        return ""
+        return ImageState()
     try:
-        return engine.digest(name, age=SOON)
-    except HostError:
-        return ""
+        return ImageState(offered=engine.digest(name, age=SOON))
+    except HostError as error:
+        return ImageState(trouble=error.reason)
 
 
-def _missing(name: str, want: ImageSpec, have: ImageState | None) -> str:
+def _missing(name: str, want: ImageSpec, have: ImageState) -> str:
     if want.age is None:
         raise HostError(
             f"image {name} is not here, and is declared never to be pulled",
             hint=f"bring it here (docker load, docker pull {name}), or declare another pull_policy",
         )
-    return f"is not here, {short(have.offered)}" if have and have.offered else "is not here"
+    if have.trouble:
+        return f"is not here, and {have.trouble}"
+    return f"is not here, {short(have.offered)}" if have.offered else "is not here"
 
 
 def _outdated(name: str, want: ImageSpec, have: ImageState) -> str:

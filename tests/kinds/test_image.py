@@ -8,8 +8,9 @@ import pytest
 
 from agent.errors import HostError
 from agent.kinds._engine.images import ImageSpec
-from agent.kinds.image import KIND, LOGINS, ImageState
-from agent.model import PullImage, ResourceId, Stale, Step
+from agent.kinds._engine.references import REST
+from agent.kinds.image import KIND, LEFT_OVER, LOGINS, ImageState
+from agent.model import PullImage, RemoveImage, ResourceId, Stale, Step
 from tests.fake_engine import FakeEngine
 from tests.fakes import FakeHost
 from tests.kinds.hosts.engine import furnish
@@ -73,7 +74,7 @@ def test_an_image_that_is_missing_and_cannot_be_asked_for_is_still_to_be_pulled(
     want = ImageSpec(implied=True)
     have = have_of(host, want)
 
-    assert [PullImage(name=WEB, why="is not here")] == steps(want, have)
+    assert [PullImage(name=WEB, why="is not here, and web:1: no route to host")] == steps(want, have)
     assert not KIND.exists(have)
     assert "" == KIND.health(WEB, want, have)
 
@@ -119,6 +120,59 @@ def test_who_uses_a_wanted_image_is_no_news() -> None:
     host.answering().has.clear()
 
     assert before == have_of(host, want)
+
+
+def test_one_of_several_tags_goes_though_our_own_container_uses_the_image_by_another_one() -> None:
+    """It is only the name that goes; a container that was not made anew still was made by it."""
+    host = host_with(containers={"ours": {"Image": WEB, "declared": {}}})
+    (found,) = host.answering().pulled.values()
+    found["RepoTags"].append("web:1.4")
+    engine = host.answering()
+    engine.has["ours"]["Config"]["Image"] = "web:1.4"
+
+    assert "" == KIND.clings(WEB, have_of(host, None, prune=True))
+    engine.has["ours"]["Config"]["Image"] = WEB
+    assert "used by container ours" == KIND.clings(WEB, have_of(host, None, prune=True))
+
+
+def moved(**engine: object) -> FakeHost:
+    """Return a host whose tag stood for ONE when it was pulled first."""
+    host = host_with(registry={WEB: {"digest": ONE}}, **engine)
+    host.perform(PullImage(name=WEB, why=""))
+    host.answering().registry[WEB] = {"digest": TWO}
+    host.perform(PullImage(name=WEB, why=""))
+    return host
+
+
+def test_what_a_tag_stood_for_before_goes_where_that_is_declared() -> None:
+    host, want = moved(), ImageSpec(implied=True)
+    stray = f"web@{ONE}"
+
+    assert {WEB} == KIND.observe(host.probe(), {WEB: want}).keys()
+    found = KIND.observe(host.probe(), {WEB: want, REST: ImageSpec(prune=True)})
+    assert {WEB, REST, stray} == found.keys()
+    (step,) = KIND.steps(stray, None, found[stray], stale=Stale.NO)
+    assert RemoveImage(name=stray, why=LEFT_OVER) == step
+    again = KIND.observe(host.probe(), {stray: None, REST: ImageSpec(prune=True)})[stray]
+    assert again is not None
+    assert not isinstance(again, HostError)
+    assert ("", "") == (KIND.leaves(stray, again), KIND.clings(stray, again))
+    host.perform(step)
+    assert {WEB, REST} == KIND.observe(host.probe(), {WEB: want, REST: ImageSpec(prune=True)}).keys()
+
+
+def test_what_a_tag_stood_for_before_stays_where_it_is_of_use_or_not_ours() -> None:
+    """A container has it; it is declared by its digest; or no declared image comes from where it came from."""
+    want, rule = ImageSpec(implied=True), ImageSpec(prune=True)
+    used = moved()
+    first = used.answering().image(f"web@{ONE}")
+    assert first is not None
+    used.answering().has["theirs"] = {"Image": first["Id"]}
+
+    assert {WEB, REST} == KIND.observe(used.probe(), {WEB: want, REST: rule}).keys()
+    declared = {WEB: want, f"docker.io/library/web@{ONE}": want, REST: rule}
+    assert declared.keys() == KIND.observe(moved().probe(), declared).keys()
+    assert {"db:1", REST} == KIND.observe(moved().probe(), {"db:1": want, REST: rule}).keys()
 
 
 def test_the_rule_for_the_others_needs_no_engine() -> None:

@@ -8,7 +8,7 @@ As long as somebody listens to these, what was read before is good; else each co
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,6 +103,10 @@ class EngineView:
             found: Json | None = self._find(f"/images/{part(reference)}/json")
             self._images[reference] = found
         return self._images[reference]
+
+    def dangling(self) -> Iterable[Json]:
+        found: Iterable[Json] = self._client.get("/images/json", {"filters": {"dangling": ["true"]}})
+        return found
 
     def digest(self, reference: str, *, age: float) -> str:
         said = self._registries.digest(self._client, reference, age=age)
