@@ -125,7 +125,7 @@ def fleet(docker: Docker, tmp_path: Path) -> Fleet:
 def fleet_of(tmp_path: Path) -> Callable[[Engine], Fleet]:
     """Make such a host with an engine of one's choice: fleet_of(engine), with further keys of agent.yaml."""
 
-    def make(engine: Engine, **more: object) -> Fleet:
+    def make(engine: Engine, /, **more: object) -> Fleet:
         return Fleet.of(tmp_path, engine, **more)
 
     return make

@@ -68,7 +68,7 @@ class Fleet(Sandbox):
     """
 
     @classmethod
-    def of(cls, folder: Path, engine: HasSocket | None, **more: Any) -> Fleet:
+    def of(cls, folder: Path, engine: HasSocket | None, /, **more: Any) -> Fleet:
         """Make the host and its repository; `more` are keys of agent.yaml."""
         known = {"engine": {"socket": str(engine.socket)}} if engine else {}
         remote = bare(folder / "fleet.git")
