@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 LONGEST = 1800.0  # seconds between two polls of a repository that cannot be reached
 ENOUGH = 5  # cycles in a row that end in a bug, before systemd is asked for a fresh process
 SOONEST = 0.2  # seconds between something that happens on the host and a look at it
+CALM = (
+    10.0  # times as long as between two such looks it has to be quiet, and the next one comes soonest again
+)
 PATIENCE = 60.0  # seconds to wait for another process's cycle
 
 
@@ -88,13 +91,16 @@ class Alarm:
 
     def after(self, now: float, interval: float) -> float:
         """Return from when on a sleep may be ended. A moment in any case: what happens comes in bursts."""
-        calm = now - self.last > interval
-        return now + SOONEST if calm else max(now + SOONEST, self.last + self.spacing)
+        if self._is_calm(now, interval):
+            return now + SOONEST
+        return max(now + SOONEST, self.last + self.spacing)
 
     def rang(self, now: float, interval: float) -> None:
-        calm = now - self.last > interval
-        self.spacing = SOONEST if calm else min(interval, self.spacing * 2)
+        self.spacing = SOONEST if self._is_calm(now, interval) else min(interval, self.spacing * 2)
         self.last = now
+
+    def _is_calm(self, now: float, interval: float) -> bool:
+        return now - self.last > min(interval, self.spacing * CALM)
 
 
 @dataclass(slots=True, kw_only=True)

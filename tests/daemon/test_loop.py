@@ -56,6 +56,18 @@ def test_an_alarm_that_goes_on_and_on_is_heard_ever_less_often() -> None:
     assert SOONEST == pytest.approx(alarm.after(now + 61, 60.0) - now - 61)
 
 
+def test_an_alarm_now_and_then_is_heard_at_once() -> None:
+    """Somebody works on the host, and what trued does rings, too: that is not going on and on."""
+    alarm, now, waits = Alarm(), 1000.0, []
+    for pause in (0.3, 5.0) * 6:
+        waits.append(alarm.after(now, 60.0) - now)
+        now = alarm.after(now, 60.0)
+        alarm.rang(now, 60.0)
+        now += pause
+
+    assert max(waits) < 1.0
+
+
 def test_the_first_cycle_comes_at_once_and_the_next_by_the_interval(start: Callable[..., Child]) -> None:
     """A start does not wait an interval; after it there is one cycle an interval, each with a poll."""
     child = start("quiet", interval="0.25")

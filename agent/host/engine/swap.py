@@ -45,6 +45,9 @@ def settle(client: Client, name: str, *, fleeting: bool = False) -> Mapping[str,
     """Clear away what a swap that was cut short has left; return the container that has the name then."""
     remove(client, successor(name))
     now, before = inspected(client, name), inspected(client, predecessor(name))
+    if now is not None and now["State"].get("Status") in {"removing", "dead"}:
+        remove(client, name)
+        now = None
     if before is None:
         return now
     if now is not None and _has_proven_well(now, fleeting=fleeting):
@@ -111,7 +114,7 @@ def stop(client: Client, name: str) -> None:
 
 
 def _stop(client: Client, name: str, found: Mapping[str, Any]) -> None:
-    if found["State"].get("Status") in {"created", "exited", "dead"}:
+    if found["State"].get("Status") in {"created", "exited", "dead", "removing"}:
         return
     if found["State"].get("Paused"):
         client.post(f"/containers/{part(name)}/unpause")
