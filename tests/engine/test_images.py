@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import random
+import tarfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -273,9 +275,7 @@ def test_a_registry_that_is_away_stops_nothing(
 def test_a_pull_that_is_cut_off_leaves_the_container_that_runs(
     host: Fleet, docker: Docker, registry: Registry
 ) -> None:
-    publish(
-        docker, registry, random.Random(1).randbytes(200_000).hex(), "web:1"
-    )  # not on this engine before
+    publish_heavy(docker, registry, "web:1")
     host.declare(declared(ONE))
     host.apply()
     before = inspect(docker)["Id"]
@@ -355,3 +355,18 @@ def publish(docker: Docker, registry: Registry, mark: str, name: str) -> str:
     digest = registry.push(docker.api, made.name, name)
     docker.api.remove_image(made.name)
     return digest
+
+
+def publish_heavy(docker: Docker, registry: Registry, name: str) -> None:
+    """Push an image with a layer of 300 kB that this engine does not keep, and that no compression makes less of."""
+    made = docker.api.create_container(ONE)["Id"]
+    data, archive = random.Random(1).randbytes(300_000), io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        info = tarfile.TarInfo("heavy")
+        info.size = len(data)
+        tar.addfile(info, io.BytesIO(data))
+    docker.api.put_archive(made, "/", archive.getvalue())
+    docker.api.commit(made, repository="made/here", tag="1")
+    docker.api.remove_container(made)
+    registry.push(docker.api, "made/here:1", name)
+    docker.api.remove_image("made/here:1")
