@@ -20,6 +20,7 @@ from agent.model import (
     RemoveContainer,
     RemoveImage,
     RemoveNetwork,
+    RenameContainer,
     TuneContainer,
     predecessor,
     successor,
@@ -91,6 +92,10 @@ class FakeEngine:
     def dangling(self) -> Iterable[Json]:
         return [found for found in self.pulled.values() if not found["RepoTags"]]
 
+    def labelled(self, label: str) -> Mapping[str, str]:
+        found = {name: has["Config"]["Labels"].get(label) for name, has in self.has.items()}
+        return {value: name for name, value in found.items() if value}
+
     def users(self) -> Mapping[str, str]:
         return {name: found["Image"] for name, found in self.has.items()}
 
@@ -120,6 +125,8 @@ class FakeEngine:
             case RemoveContainer():
                 for name in (step.name, successor(step.name), predecessor(step.name)):
                     self.has.pop(name, None)
+            case RenameContainer():
+                self.has[step.to] = self.has.pop(step.name)
             case PutNetwork():
                 self._put_network(step)
             case RemoveNetwork():

@@ -156,6 +156,9 @@ class Engine(Protocol):
     def dangling(self) -> Iterable[Json]:
         """Return the images of this host that no tag stands for, as a list has them: Id, RepoDigests."""
 
+    def labelled(self, label: str) -> Mapping[str, str]:
+        """Return the names of the containers with this label, by its value."""
+
     def users(self) -> Mapping[str, str]:
         """Return the id of the image that each container there is was made from, by the container's name."""
 

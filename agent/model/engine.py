@@ -72,6 +72,15 @@ class TuneContainer:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameContainer:
+    """Call a container otherwise."""
+
+    name: str  # what it is called
+    to: str
+    why: str
+
+
 class Act(enum.StrEnum):
     """What can be asked of a container that is there."""
 
@@ -145,6 +154,7 @@ EngineStep: TypeAlias = (
     | DriveContainer
     | AwaitContainer
     | RemoveContainer
+    | RenameContainer
     | PutNetwork
     | RemoveNetwork
     | PutVolume

@@ -118,6 +118,7 @@ def test_a_changed_key_is_the_reason_and_the_only_one(host: Fleet, engine: Engin
 DRIFTS: dict[str, tuple[Callable[[Engine], object], str]] = {
     "removed": (lambda engine: engine.api.remove_container("web", force=True), "is missing"),
     "stopped": (lambda engine: engine.api.stop("web", timeout=1), "does not run"),
+    "renamed": (lambda engine: engine.api.rename("web", "other"), "is called other"),
     "paused": (lambda engine: engine.api.pause("web"), "is paused"),
     "disconnected": (
         lambda engine: engine.api.disconnect_container_from_network("web", "front"),

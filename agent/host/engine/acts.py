@@ -22,6 +22,7 @@ from agent.model import (
     RemoveContainer,
     RemoveImage,
     RemoveNetwork,
+    RenameContainer,
     TuneContainer,
     predecessor,
     successor,
@@ -52,6 +53,8 @@ def act(client: Client, step: EngineStep, registries: Registries) -> None:
         case RemoveContainer():
             for name in (successor(step.name), step.name, predecessor(step.name)):
                 swap.remove(client, name)
+        case RenameContainer():
+            swap.rename(client, step.name, step.to)
         case PutNetwork():
             put_network(client, step)
         case RemoveNetwork():

@@ -78,6 +78,10 @@ class EngineView:
                 found[name] = one
         return found
 
+    def labelled(self, label: str) -> Mapping[str, str]:
+        values = ((name, (listed.get("Labels") or {}).get(label)) for name, listed in self._list().items())
+        return {str(value): name for name, value in values if value}
+
     def users(self) -> Mapping[str, str]:
         return {name: str(listed["ImageID"]) for name, listed in self._list().items()}
 

@@ -32,7 +32,7 @@ def put(client: Client, step: PutContainer) -> None:
     try:
         if old is not None:
             _step_aside(client, step.name, old)
-        _rename(client, successor(step.name), step.name)
+        rename(client, successor(step.name), step.name)
         _prove(client, step, alone=old is None)
     except HostError as error:
         if old is None:
@@ -55,7 +55,7 @@ def settle(client: Client, name: str, *, fleeting: bool = False) -> Mapping[str,
         return now
     if now is not None:
         remove(client, name)
-    _rename(client, predecessor(name), name)
+    rename(client, predecessor(name), name)
     return inspected(client, name)
 
 
@@ -71,7 +71,7 @@ def _step_aside(client: Client, name: str, old: Mapping[str, Any]) -> None:
     """Stop the one that there is, and let the name be free. One that removes itself when it ends cannot be kept."""
     stop(client, name)
     if not old["HostConfig"].get("AutoRemove"):
-        _rename(client, name, predecessor(name))
+        rename(client, name, predecessor(name))
         return
     _until_gone(client, name)
 
@@ -103,7 +103,7 @@ def _restore(client: Client, name: str, old: str) -> None:
     now = inspected(client, name)
     if now is None or now["Id"] != old:
         remove(client, name)
-        _rename(client, predecessor(name), name)
+        rename(client, predecessor(name), name)
     remove(client, successor(name))
 
 
@@ -149,7 +149,7 @@ def _until_gone(client: Client, name: str) -> None:
         time.sleep(PAUSE)
 
 
-def _rename(client: Client, name: str, new: str) -> None:
+def rename(client: Client, name: str, new: str) -> None:
     client.post(f"/containers/{part(name)}/rename", query={"name": new})
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from agent.model import quoted
 
 DECLARED: Final = "io.trued.declared"  # label: what was declared, key by key, as digests
+NAME: Final = "io.trued.name"  # label: what a container was called when trued made it
 DEFAULT_NETWORK: Final = "trued_default"  # the one that a container is in that names none
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")

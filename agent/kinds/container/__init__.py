@@ -113,7 +113,7 @@ class Container(Kind[ContainerSpec, Have]):
         if isinstance(have, Silent):
             raise have.error
         if want is None or want.state == "absent":
-            return removal(name, want) if have is not None and self.exists(have) else ()
+            return removal(name, want, have) if have is not None and self.exists(have) else ()
         return first(name) if have is None else steps(name, want, have, stale)
 
     def health(self, name: str, want: ContainerSpec, have: Have) -> str:

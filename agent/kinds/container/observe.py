@@ -13,6 +13,7 @@ from agent.errors import HostError
 from agent.host import Engine, Probe
 from agent.kinds._engine.ground import Silent, asked
 from agent.kinds._engine.images import digests_of, newest
+from agent.kinds._engine.names import NAME
 from agent.kinds._service.asks import env_file_paths, image_of, pull_age
 from agent.kinds._service.modes import other
 from agent.kinds._service.spec import ContainerSpec
@@ -39,8 +40,14 @@ def _observed(
     names += [one for want in wants.values() if want for one in _hosts(want).values()]
     found, networks = engine.containers(names), engine.networks()
     for name, want in wants.items():
-        state = state_of(found[name], networks) if name in found else ContainerState()
-        state = replace(state, leftovers=successor(name) in found or predecessor(name) in found)
+        called = "" if name in found else _called(engine, name, wants)
+        here = found.get(name) or engine.containers([called]).get(called)
+        state = state_of(here, networks) if here else ContainerState()
+        state = replace(
+            state,
+            called=called if here else "",
+            leftovers=successor(name) in found or predecessor(name) in found,
+        )
         if want is None or want.state == "absent":
             yield name, state if state.there or state.leftovers else None
             continue
@@ -49,6 +56,12 @@ def _observed(
             yield name, _with_surroundings(probe, engine, name, want, state)
         except HostError as error:
             yield name, error
+
+
+def _called(engine: Engine, name: str, wants: Wants) -> str:
+    """Return what the container is called now that trued made under a name, if it is none of ours to be called so."""
+    called = engine.labelled(NAME).get(name, "")
+    return "" if called in wants or called in {successor(name), predecessor(name)} else called
 
 
 def _hosts(want: ContainerSpec) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from typing import Final
 from agent.errors import HostError
 from agent.kinds import NotYetError
 from agent.kinds._engine.declared import digests
-from agent.kinds._engine.names import DECLARED
+from agent.kinds._engine.names import DECLARED, NAME
 from agent.kinds._service.asks import depends, image_of, patience
 from agent.kinds._service.payload import Effective, effective
 from agent.kinds._service.spec import ContainerSpec
@@ -26,6 +26,7 @@ from agent.model import (
     Json,
     PutContainer,
     RemoveContainer,
+    RenameContainer,
     Run,
     Stale,
     Step,
@@ -39,8 +40,8 @@ SETTLING: Final = "1"  # seconds
 WAITED_FOR: Final = 600.0  # seconds for another container to come as far as it has to be
 
 
-def removal(name: str, want: ContainerSpec | None) -> Iterator[Step]:
-    yield RemoveContainer(name=name, why=why_gone(want))
+def removal(name: str, want: ContainerSpec | None, have: ContainerState) -> Iterator[Step]:
+    yield RemoveContainer(name=have.called or name, why=why_gone(want))
 
 
 def steps(name: str, want: ContainerSpec, have: ContainerState, stale: Stale) -> tuple[Step, ...]:
@@ -72,6 +73,8 @@ def first(name: str) -> tuple[Step, ...]:
 def _presence(
     name: str, want: ContainerSpec, have: ContainerState, asked: Effective, stale: Stale
 ) -> Iterator[Step]:
+    if have.called:
+        yield RenameContainer(name=have.called, to=name, why=f"is called {have.called}")
     if not have.there:
         yield _put(name, want, asked, "is missing")
     elif have.status in {"dead", "removing"}:
@@ -89,7 +92,7 @@ def _presence(
 
 
 def _put(name: str, want: ContainerSpec, asked: Effective, why: str) -> PutContainer:
-    labels = {**asked.config.get("Labels", {}), DECLARED: digests(asked.declared)}
+    labels = {**asked.config.get("Labels", {}), NAME: name, DECLARED: digests(asked.declared)}
     config: Json = {
         **asked.config,
         "Labels": labels,
