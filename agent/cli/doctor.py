@@ -15,6 +15,7 @@ from agent.doctor import (
     Finding,
     Found,
     Grade,
+    engine,
     examine,
     exit_code,
     failed,
@@ -138,6 +139,9 @@ def way_in(source: Access, ref: Ref, settings: Settings, stack: ExitStack) -> It
         limit=SLOW,
         needs=("source",),
     )
+    socket = settings.engine.socket
+    if engine.is_there(socket) or fleet.kinds & {"container", "network", "volume"}:
+        yield Check(name="engine", look=lambda: engine.engine(socket), limit=45)
 
 
 def _way_out(source: Access, status: Access, settings: Settings) -> Iterator[Check]:

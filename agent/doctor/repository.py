@@ -36,6 +36,7 @@ class Repository:
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._source: Source | None = None
         self.commit: VerifiedCommit | None = None
+        self.kinds: frozenset[str] = frozenset()  # of what is declared for this host, once that is known
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +72,7 @@ class Repository:
             first, *rest = str(error).splitlines()
             more = f" (and {len(rest)} more)" if rest else ""
             return failed(f"{first}{more}", "push a commit that mends it; before a push: trued validate DIR")
+        self.kinds = frozenset(rid.kind for rid in desired.resources)
         return ok(f"fleet.yaml knows this host; {len(desired.resources)} resources are declared for it")
 
     def _newest(self, signers: Path | None) -> VerifiedCommit:
