@@ -218,14 +218,14 @@ class _Walk:
         """Yield the outcomes after a step has failed."""
         if isinstance(step, Run) and step.common:
             yield from (_outcome(change, Result.FAILED, reason) for change in changes)
-        elif len(changes) > 1:
-            yield from self._one_by_one(changes)
-        else:
-            yield (
-                self._done(changes[0])
-                if self._is_so_anyway(changes[0])
-                else _outcome(changes[0], Result.FAILED, reason)
-            )
+            return
+        # What a command does for several may fail for the sake of one. Any other step is of one, and has had its try.
+        tried = changes if len(changes) == 1 else _of(step, changes)
+        for change in tried:
+            so = self._is_so_anyway(change)
+            yield self._done(change) if so else _outcome(change, Result.FAILED, reason)
+        if rest := [change for change in changes if change not in tried]:
+            yield from self._one_by_one(rest)
 
     def _is_so_anyway(self, change: Change) -> bool:
         """
@@ -293,6 +293,15 @@ class _Walk:
             self.hands.memory.finish(rid, replace(self.owned[rid], digest=resource.digest))
         elif rid in self.owned:
             self.hands.memory.finish(rid, None)
+
+
+def _of(step: Step, changes: Collection[Change]) -> Sequence[Change]:
+    """Return whose step it is, for what is no command."""
+    return [
+        change
+        for change in changes
+        if not isinstance(step, Run) and any(step is one for one in change.steps)
+    ]
 
 
 def _breaks(outcome: Outcome) -> bool:

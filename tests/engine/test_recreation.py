@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -179,3 +180,23 @@ def test_a_network_that_cannot_be_made_leaves_its_containers_alone(
     assert "overlaps" in failed["network:front"][2]
     assert "the one before is back" in failed["network:front"][2]
     assert "front" in inspect(docker)["NetworkSettings"]["Networks"]
+
+
+@hurried
+def test_one_of_several_that_are_made_anew_fails_once(fleet: Fleet, docker: Docker, box: str) -> None:
+    """It is not stopped a second time in the same cycle; the others have their way."""
+    both = {"web": {"image": box}, "db": {"image": box}}
+    fleet.declare({"containers": both})
+    fleet.apply()
+    declared = {"web": {"image": box, "command": BAD}, "db": {"image": box, "environment": {"NEW": "1"}}}
+    fleet.declare({"containers": declared})
+    began = time.time()
+    found = outcomes(fleet.apply(code=3))
+    events = docker.api.events(
+        since=began, until=time.time(), filters={"container": "web", "event": "stop"}, decode=True
+    )
+
+    assert {"container:db": "changed", "container:web": "failed"} == {
+        name: one[0] for name, one in found.items()
+    }
+    assert len(list(events)) == 1
