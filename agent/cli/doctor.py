@@ -66,7 +66,9 @@ def checks(config: Path, stack: ExitStack) -> Iterator[Check]:
     yield Check(name="agent.yaml", look=lambda: _right(settings, ref), code=ConfigError.exit_code)
     yield from _of_machine(settings)
     yield from _of_settings(settings)
-    yield from way_in(source, ref, settings, stack)
+    fleet = _fleet(source, ref, settings, stack)
+    yield from _of_repository(source, settings, fleet)
+    yield from _of_engine(settings, fleet)
     yield from _way_out(source, status, settings)
 
 
@@ -116,11 +118,16 @@ def _of_settings(settings: Settings) -> Iterator[Check]:
 
 def way_in(source: Access, ref: Ref, settings: Settings, stack: ExitStack) -> Iterator[Check]:
     """Yield what is checked on the way to the fleet repository, from the name of its server to what it declares."""
-    code = SourceError.exit_code
+    yield from _of_repository(source, settings, _fleet(source, ref, settings, stack))
+
+
+def _fleet(source: Access, ref: Ref, settings: Settings, stack: ExitStack) -> access_to.Repository:
     verify = settings.source.verify
-    fleet = stack.enter_context(
-        access_to.Repository(source, ref, verify.allowed_signers if verify else None)
-    )
+    return stack.enter_context(access_to.Repository(source, ref, verify.allowed_signers if verify else None))
+
+
+def _of_repository(source: Access, settings: Settings, fleet: access_to.Repository) -> Iterator[Check]:
+    code = SourceError.exit_code
     before: tuple[str, ...] = ()
     if (way := network.Way.to(source)) is not None:
         yield Check(name="name", look=lambda: network.name(way), code=code)
@@ -139,6 +146,10 @@ def way_in(source: Access, ref: Ref, settings: Settings, stack: ExitStack) -> It
         limit=SLOW,
         needs=("source",),
     )
+
+
+def _of_engine(settings: Settings, fleet: access_to.Repository) -> Iterator[Check]:
+    """Yield what is checked of an engine where there is one, or what was found to be declared asks for one."""
     socket = settings.engine.socket
     if engine.is_there(socket) or fleet.kinds & {"container", "network", "volume"}:
         yield Check(name="engine", look=lambda: engine.engine(socket), limit=45)

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from agent.doctor import Found, failed, ok
+from agent.doctor import Found, failed, ok, warning
 from agent.errors import HostError
 from agent.host.engine.client import Client, the_socket
 
@@ -23,7 +23,12 @@ def is_there(wanted: Path | None) -> bool:
 
 def engine(wanted: Path | None) -> Found:
     """Return which engine answers, and whether it is new enough; raises HostError where none does."""
-    socket = the_socket(wanted)
+    try:
+        socket = the_socket(wanted)
+    except HostError as error:
+        if wanted:
+            raise
+        return warning(str(error), f"{error.hint}; where one is declared, it comes with the next cycle")
     with closing(Client(socket)) as client:
         return judged(client.get("/version"), socket)
 
