@@ -243,6 +243,21 @@ def test_what_may_never_be_pulled_and_is_not_here_is_told(
     assert not has(docker, image)
 
 
+def test_a_host_has_only_what_it_allows(
+    fleet_of: FleetOf, docker: Docker, registry: Registry, box: str
+) -> None:
+    """By the ids of containers and of the images that follow from them."""
+    registry.push(docker.api, TWO, "web:1")
+    image = f"{registry.host}/web:1"
+    allow = {"containers": ["web"], "networks": ["*"], "images": [f"{registry.host}/*"]}
+    fleet = fleet_of(docker, registries=registry.access, allow=allow)
+    fleet.declare({"containers": {"web": {"image": image}, "db": {"image": box}}})
+    told = outcomes(fleet.apply(code=3))
+
+    assert {"container:db"} == {name for name, (result, *_) in told.items() if result == "held"}
+    assert {"web"} == names(docker)
+
+
 @pytest.mark.parametrize("fault", ["refuse", "hang"])
 @pytest.mark.usefixtures("impatient")
 def test_a_registry_that_is_away_stops_nothing(
