@@ -28,7 +28,6 @@ POINTS = {"create": "/create", "stop": "/stop", "rename": "/rename", "start": "/
 
 
 # The SDK leaves a socket for Python to close when nobody listens.
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.parametrize("point", POINTS)
 def test_an_engine_that_dies_in_the_middle_of_a_recreation_is_told_and_caught_up_with(
     fleet: Fleet, docker: Docker, box: str, monkeypatch: pytest.MonkeyPatch, point: str
@@ -99,7 +98,7 @@ def test_an_engine_that_hangs_holds_up_nothing_else(
 def test_an_engine_that_stops_answering_is_waited_for_once_in_a_look(
     docker: Docker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(client.Client._send.__kwdefaults__, "wait", LIMIT)
+    monkeypatch.setattr(client, "PATIENCE", LIMIT)
     opened = Door(socket=docker.socket)
     eyes = opened.look()
     docker.freeze()

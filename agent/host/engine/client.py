@@ -51,6 +51,7 @@ class Client:
 
     def __init__(self, socket: Path) -> None:
         self.socket = socket
+        self.patience = PATIENCE  # seconds for an answer, where nothing else is said
         self.broken = False  # it did not answer, once
         self._api = _connect(socket)
         self._base = f"{self._api.base_url}/v{self._api.api_version}"
@@ -59,7 +60,7 @@ class Client:
         self._api.close()
 
     def get(
-        self, path: str, query: Query = NO_QUERY, *, headers: Headers = None, wait: float = PATIENCE
+        self, path: str, query: Query = NO_QUERY, *, headers: Headers = None, wait: float | None = None
     ) -> Any:
         """Return what stands there; raises EngineError."""
         with self._noticing():
@@ -75,13 +76,13 @@ class Client:
             raise
 
     def post(
-        self, path: str, body: object = None, *, query: Query = NO_QUERY, wait: float = PATIENCE
+        self, path: str, body: object = None, *, query: Query = NO_QUERY, wait: float | None = None
     ) -> Any:
         """Ask for something to be done; return what the engine answers. Raises EngineError."""
         with self._noticing():
             return self._json(self._send("POST", path, query, body=body, wait=wait))
 
-    def delete(self, path: str, *, wait: float = PATIENCE) -> None:
+    def delete(self, path: str, *, wait: float | None = None) -> None:
         """Remove something; that it is not there is no error."""
         try:
             self._send("DELETE", path, NO_QUERY, wait=wait)
@@ -96,7 +97,7 @@ class Client:
 
     @contextmanager
     def lines(
-        self, method: str, path: str, query: Query, *, silence: float | None, headers: Headers = None
+        self, method: str, path: str, query: Query, *, silence: float, headers: Headers = None
     ) -> Iterator[Iterator[Any]]:
         """Lend the JSON objects of an answer that goes on; `silence`: seconds between two of them at most."""
         answer = self._send(method, path, query, wait=silence, stream=True, headers=headers)
@@ -126,7 +127,7 @@ class Client:
         query: Query,
         *,
         body: object = None,
-        wait: float | None = PATIENCE,
+        wait: float | None = None,
         stream: bool = False,
         headers: Headers = None,
     ) -> Any:
@@ -136,7 +137,7 @@ class Client:
                 self._base + path,
                 params={key: _plain(value) for key, value in query.items() if value is not None},
                 json=body,
-                timeout=(PATIENCE, wait),
+                timeout=(self.patience, self.patience if wait is None else wait),
                 stream=stream,
                 headers=headers,
             )
