@@ -32,9 +32,10 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     with (
         assembled(args.config) as parts,
         closing(make_teller(parts.settings)) as teller,
-        screen.waiting("bringing this host to what Git declares"),
+        screen.waiting("bringing this host to what Git declares") as say,
         cycle_lock(parts.settings.state_dir).held(wait=PATIENCE),
     ):
+        parts.engine.registries.saying = say
         report = run_cycle(parts.agent, allow_removals=args.allow_removals, allow_rewrite=args.allow_rewrite)
         teller.tell(report)
     if screen.json:

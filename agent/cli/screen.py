@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Self, TextIO
@@ -68,15 +68,15 @@ class Screen:
         return not self.json and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     @contextmanager
-    def waiting(self, text: str) -> Iterator[None]:
-        """Show that something goes on, on a terminal only."""
+    def waiting(self, text: str) -> Iterator[Callable[[str], object]]:
+        """Show that something goes on, on a terminal only; lends what shows another text in its place."""
         if not self.lively:
-            yield
+            yield str
             return
         from rich.console import Console  # noqa: PLC0415 - 60 ms that only a terminal pays
 
-        with Console(stderr=True).status(text):
-            yield
+        with Console(stderr=True).status(text) as status:
+            yield lambda new: status.update(f"{text}: {visible(new)}")
 
 
 def prepare(*streams: TextIO) -> None:

@@ -27,7 +27,6 @@ def web(box: str, version: str, **keys: Any) -> dict[str, Any]:
 POINTS = {"create": "/create", "stop": "/stop", "rename": "/rename", "start": "/start"}
 
 
-# The SDK leaves a socket for Python to close when nobody listens.
 @pytest.mark.parametrize("point", POINTS)
 def test_an_engine_that_dies_in_the_middle_of_a_recreation_is_told_and_caught_up_with(
     fleet: Fleet, docker: Docker, box: str, monkeypatch: pytest.MonkeyPatch, point: str

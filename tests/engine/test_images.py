@@ -372,10 +372,10 @@ def publish(docker: Docker, registry: Registry, mark: str, name: str) -> str:
     return digest
 
 
-def publish_heavy(docker: Docker, registry: Registry, name: str) -> None:
-    """Push an image with a layer of 300 kB that this engine does not keep, and that no compression makes less of."""
+def publish_heavy(docker: Docker, registry: Registry, name: str, size: int = 300_000) -> None:
+    """Push an image with a layer of so many bytes that this engine does not keep, and that no compression makes less of."""
     made = docker.api.create_container(ONE)["Id"]
-    data, archive = random.Random(1).randbytes(300_000), io.BytesIO()
+    data, archive = random.Random(1).randbytes(size), io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         info = tarfile.TarInfo("heavy")
         info.size = len(data)

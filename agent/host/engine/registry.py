@@ -13,6 +13,7 @@ from agent.errors import HostError
 from agent.host.engine.client import Client, EngineError, LateError, one_line, part
 from agent.model import PullImage
 
+MEGABYTE: Final = 1e6  # bytes, as docker pull counts
 AGAIN: Final = 300.0  # seconds before a registry that did not answer is asked once more
 FRESH: Final = 60.0  # seconds for which one that let others wait is not tried for a pull, either
 SLOW: Final = 5.0  # seconds after which a failure is that of somebody who does not answer, and not an answer
@@ -43,6 +44,7 @@ class Registries:
     )
     longest: float = 3600.0  # that one pull may take in all
     clock: Callable[[], float] = time.monotonic
+    saying: Callable[[str], object] = str  # is told how far a pull has come, by whichever thread pulls
     _told: dict[str, tuple[float, str | HostError]] = field(default_factory=dict)
     _silent: dict[str, tuple[float, str]] = field(
         default_factory=dict
@@ -94,6 +96,7 @@ class Registries:
                     if "error" in line:
                         raise _RefusedError(one_line(str(line["error"])))
                     watch.see(line)
+                    self.saying(f"pulling {step.name}{watch.so_far}")
         except LateError as error:
             words = f"nothing has come for {self.silence:.0f} s"
             self._remember(step.name, f"{_host(step.name)}: {words}")
@@ -173,13 +176,28 @@ class _Watch:
     started: float = field(init=False)
     moved: float = field(init=False)
     furthest: dict[tuple[object, ...], int] = field(default_factory=dict)
+    layers: dict[object, tuple[int, int]] = field(
+        default_factory=dict
+    )  # bytes that are here, and all of them
 
     def __post_init__(self) -> None:
         self.started = self.moved = self.clock()
 
+    @property
+    def so_far(self) -> str:
+        """How much of what is known to come is here, as a part of a message."""
+        here, whole = (
+            (sum(numbers) / MEGABYTE for numbers in zip(*self.layers.values(), strict=True))
+            if self.layers
+            else (0, 0)
+        )
+        return f", {here:.1f} of {whole:.1f} MB" if whole else ""
+
     def see(self, line: Mapping[str, Any]) -> None:
-        now, status = self.clock(), str(line.get("status", ""))
-        what, far = (line.get("id"), status), int((line.get("progressDetail") or {}).get("current") or 0)
+        now, status, detail = self.clock(), str(line.get("status", "")), line.get("progressDetail") or {}
+        what, far = (line.get("id"), status), int(detail.get("current") or 0)
+        if status == "Downloading":
+            self.layers[line.get("id")] = (far, int(detail.get("total") or 0))
         # "Retrying in 5 seconds" is no progress, and what was downloaded before begins anew.
         if not status.startswith(("Retrying", "Waiting")) and far > self.furthest.get(what, -1):
             self.furthest[what] = far
