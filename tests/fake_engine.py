@@ -54,6 +54,7 @@ class FakeEngine:
     that come to an end when they were started, with their exit code. `sick`: those that never get healthy.
     """
 
+    api: str = "1.45"
     has: dict[str, Body] = field(default_factory=dict)  # containers, by name
     nets: dict[str, Body] = field(default_factory=dict)
     stores: dict[str, Body] = field(default_factory=dict)  # volumes

@@ -141,6 +141,10 @@ class Engine(Protocol):
     What it answers is what the engine says, as `docker inspect` prints it.
     """
 
+    @property
+    def api(self) -> str:
+        """The version of the API that is spoken with it, as in 1.41."""
+
     def containers(self, names: Collection[str]) -> Mapping[str, Json]:
         """Return those of these containers that there are, by name (without its slash)."""
 

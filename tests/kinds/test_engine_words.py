@@ -96,7 +96,7 @@ def test_a_reference_means_what_docker_takes_it_for(written: str, expected: str)
     ],
 )
 def test_what_is_no_reference_is_refused(written: str) -> None:
-    with pytest.raises(ValueError, match="^expected a (reference|name)"):
+    with pytest.raises(ValueError, match="^expected an? (image|name)"):
         checked_reference(written)
 
 

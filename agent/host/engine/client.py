@@ -54,7 +54,8 @@ class Client:
         self.patience = PATIENCE  # seconds for an answer, where nothing else is said
         self.broken = False  # it did not answer, once
         self._api = _connect(socket)
-        self._base = f"{self._api.base_url}/v{self._api.api_version}"
+        self.api = str(self._api.api_version)
+        self._base = f"{self._api.base_url}/v{self.api}"
 
     def close(self) -> None:
         self._api.close()

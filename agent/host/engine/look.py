@@ -69,6 +69,10 @@ class EngineView:
     _images: dict[str, Json | None] = field(default_factory=dict)
     _silent: HostError | None = None
 
+    @property
+    def api(self) -> str:
+        return self._client.api
+
     def containers(self, names: Collection[str]) -> Mapping[str, Json]:
         found: dict[str, Json] = {}
         for name in names:

@@ -29,8 +29,7 @@ def checked_reference(written: str) -> str:
     """Return a reference as it is written, if it is one by which an image can be pulled; raises ValueError."""
     if len(written) > MOST or not _REFERENCE.fullmatch(written) or _ID.fullmatch(written):
         raise ValueError(
-            "expected a reference to an image, as in registry.example.com/web:1.2 or nginx@sha256:…,"
-            f" got {quoted(written)}"
+            f"expected an image, as in registry.example.com/web:1.2 or nginx@sha256:…, got {quoted(written)}"
         )
     if len(repository(written)) > LONGEST:
         raise ValueError(f"expected a name of at most {LONGEST} characters, got {quoted(written)}")

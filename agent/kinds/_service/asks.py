@@ -70,6 +70,11 @@ def depends(spec: ServiceKeys) -> Mapping[str, Dependency]:
     }
 
 
+def is_older(version: str, other: str) -> bool:
+    """Return whether one version of the API is older than another."""
+    return [int(one) for one in version.split(".")] < [int(one) for one in other.split(".")]
+
+
 def api_needed(spec: ServiceKeys) -> Mapping[str, str]:
     """Return the keys that an engine with API 1.41 would silently leave out, and the version from which it does not."""
     check, networks = spec.healthcheck, tuple(attachments(spec.networks).values())

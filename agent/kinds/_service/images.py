@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar, Final, Self
 
 from agent.kinds._engine.images import NEVER_AGAIN
+from agent.kinds._engine.references import checked_reference
 from agent.kinds._service.values import Span
 from agent.model import quoted
 
@@ -20,15 +20,6 @@ _AGES: Final[dict[str, float | None]] = {
     "weekly": 7 * 86400.0,
 }
 
-# As github.com/distribution/reference has it
-_PART: Final = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_HOST: Final = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
-_REFERENCE: Final = re.compile(
-    rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?P<tag>:\w[\w.-]{{0,127}})?(?P<digest>@[a-z0-9+._-]+:[0-9a-fA-F]{{32,}})?",
-    re.ASCII,
-)
-
 
 class Reference(str):
     """The reference of an image: registry.example.com/web:1.2, or with @sha256:…"""
@@ -37,12 +28,10 @@ class Reference(str):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        if len(text) > 1024 or not _REFERENCE.fullmatch(text):
-            small = "; names of images are in small letters" if _REFERENCE.fullmatch(text.lower()) else ""
-            raise ValueError(
-                f"expected an image, as in registry.example.com/web:1.2 or nginx@sha256:…, got {quoted(text)}{small}"
-            )
-        return cls(text)
+        try:
+            return cls(checked_reference(text))
+        except ValueError as error:
+            raise ValueError(f"{error}{_in_small_letters(text)}") from None
 
     @property
     def pinned(self) -> bool:
@@ -52,8 +41,15 @@ class Reference(str):
     @property
     def whole(self) -> str:
         """The reference with its tag: `latest`, if it has neither one nor a digest."""
-        found = _REFERENCE.fullmatch(self)
-        return str(self) if found is None or found["tag"] or found["digest"] else f"{self}:latest"
+        return str(self) if self.pinned or ":" in self.rpartition("/")[2] else f"{self}:latest"
+
+
+def _in_small_letters(text: str) -> str:
+    try:
+        checked_reference(text.lower())
+    except ValueError:
+        return ""
+    return "; names of images are in small letters"
 
 
 class PullPolicy(str):

@@ -85,6 +85,7 @@ def _with_surroundings(
     ill = state.there and (flaps or state.status != "running" or state.health == "unhealthy")
     return replace(
         state,
+        api=engine.api,
         flaps=flaps,
         current=str(image["Id"]) if image else "",
         newer=_newer(engine, want, image) if image else "",

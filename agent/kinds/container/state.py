@@ -51,6 +51,7 @@ class ContainerState:
     restarts: int = 0  # by the engine itself, since somebody started it
     started: str = ""  # when, as RFC 3339 has it
     flaps: bool = False  # it ended a moment ago, and not for the first time
+    api: str = "1.41"  # the version that is spoken with the engine
     called: str = ""  # by which other name it goes now, if somebody has renamed it
     leftovers: bool = False  # a recreation was cut short
     current: str = ""  # id of the image that its reference stands for on this host now; nothing: not here

@@ -13,7 +13,7 @@ from agent.errors import HostError
 from agent.kinds import NotYetError
 from agent.kinds._engine.declared import digests
 from agent.kinds._engine.names import DECLARED, NAME
-from agent.kinds._service.asks import depends, image_of, patience
+from agent.kinds._service.asks import api_needed, depends, image_of, is_older, patience
 from agent.kinds._service.payload import Effective, effective
 from agent.kinds._service.spec import ContainerSpec
 from agent.kinds._words import why_gone
@@ -51,6 +51,7 @@ def steps(name: str, want: ContainerSpec, have: ContainerState, stale: Stale) ->
             f"there is a container {name} that trued did not make",
             hint="remove it, or declare `adopt: true`, and it is made anew as declared",
         )
+    _check_api(want, have.api)
     try:
         asked = effective(name, want, have.texts)
     except HostError as error:
@@ -58,6 +59,17 @@ def steps(name: str, want: ContainerSpec, have: ContainerState, stale: Stale) ->
     found = tuple(_presence(name, want, have, asked, stale))
     starts = any(isinstance(step, PutContainer | DriveContainer) for step in found)
     return (*_awaited(want), *found, *_settle()) if starts else found
+
+
+def _check_api(want: ContainerSpec, api: str) -> None:
+    """Raise HostError for keys that an engine of that version would leave out without a word."""
+    if lacking := [
+        f"{key} (API {version})" for key, version in api_needed(want).items() if is_older(api, version)
+    ]:
+        raise HostError(
+            f"{few(lacking)}: the engine of this host speaks API {api} only, and would leave it out",
+            hint="take it out, or install a newer engine",
+        )
 
 
 def _settle() -> Iterator[Step]:

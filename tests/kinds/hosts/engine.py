@@ -2,6 +2,7 @@
 Hosts with a container engine: `engine` in a case says what it has, `engine: false` that none answers.
 
     engine:
+      api: "1.41"        the version of the API that is spoken with it
       images: {"web:1": {digest: sha256:…, Env: [A=1], tags: [web:latest]}}      what is here; all keys may be left out
       registry: {"web:1": {digest: sha256:…}, "db:1": {error: no route to host}}  what registries have
       networks: {front: {Internal: true, declared: {internal: "true"}}}           as in POST /networks/create
@@ -39,6 +40,7 @@ def furnish(host: FakeHost, case: Mapping[str, Any]) -> None:
 def made(given: Mapping[str, Any]) -> FakeEngine:
     """Return an engine that has what is given."""
     engine = FakeEngine(
+        api=given.get("api", "1.45"),
         nets={name: network(name, **labelled(said)) for name, said in given.get("networks", {}).items()},
         stores={name: volume(name, **labelled(said)) for name, said in given.get("volumes", {}).items()},
         registry={name: dict(said) for name, said in given.get("registry", {}).items()},
