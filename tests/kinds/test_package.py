@@ -275,7 +275,7 @@ def test_what_others_left_half_installed_is_installed_once_more() -> None:
         host.host.perform(step)
 
     assert ("installed", "1.1") == (host.installed["torn"].status, host.installed["torn"].version)
-    assert ["--no-remove", "install", "torn"] == list(host.calls[-1][-3:])
+    assert ["--reinstall", "install", "torn"] == list(host.calls[-1][-3:])
     assert [] == list(KIND.prepare(wants, look(host, wants)))
 
 

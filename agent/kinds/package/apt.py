@@ -34,6 +34,8 @@ _CAREFUL: Final = (
     "-o", "APT::Get::AutomaticRemove=false",  # a host may have it on; nothing goes unasked
     "-o", "APT::Cmd::Pattern-Only=true",  # else `python3.1` would be every package that matches this expression
 )  # fmt: skip
+# apt takes a package that was torn while it was unpacked for installed, if it is the newest, and does nothing.
+_AGAIN: Final = "--reinstall"
 # A source that fails is an error, not a warning with exit code 0. apt runs the hook by itself, after a refresh in
 # which at least one source has answered: nothing else on a host tells of a refresh that found nothing new.
 _REFRESH: Final = (
@@ -157,7 +159,7 @@ class Apt:
         return Run(argv=("dpkg", *_CONFFILES, "--configure", "-a"), timeout=LONG, why=why)
 
     def reinstall(self, name: str, why: str) -> Run:
-        argv = ("apt-get", *_QUIET, *_CAREFUL, "--no-remove", "install")
+        argv = ("apt-get", *_QUIET, *_CAREFUL, "--no-remove", _AGAIN, "install")
         return Run(argv=argv, operands=(name,), timeout=LONG, why=why)
 
     def refresh(self, why: str) -> Run:
@@ -178,3 +180,5 @@ def _options(order: Order) -> Iterator[str]:
         yield "--install-recommends" if order.recommends else "--no-install-recommends"
     if order.downgrade:
         yield "--allow-downgrades"
+    if order.again:
+        yield _AGAIN

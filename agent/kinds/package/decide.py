@@ -50,7 +50,8 @@ def decide(name: str, want: PackageSpec | None, have: State) -> Decision:
             f"{name} is held on this host, and {why}",
             hint=f"{_way_out(have).unhold.format(name)}, or declare hold: true or hold: false",
         )
-    order = Order(name=name, version=version, recommends=want.recommends, downgrade=older)
+    again = one is not None and one.reinstall
+    order = Order(name=name, version=version, recommends=want.recommends, downgrade=older, again=again)
     return Decision(order=order, hold=want.hold or None, release=held, why=why)
 
 

@@ -97,6 +97,7 @@ class Order:
     remove: bool = False
     recommends: bool | None = None
     downgrade: bool = False
+    again: bool = False  # though this version is there: only in part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,7 @@ def judge(orders: Sequence[Order], wished: Wished, simulate: Simulate) -> Mappin
 
 def _options(order: Order) -> str:
     """Return what tells apart orders that cannot go in one transaction."""
-    return f"{order.recommends} {order.downgrade}"
+    return f"{order.recommends} {order.downgrade} {order.again}"
 
 
 @dataclass(slots=True)

@@ -155,6 +155,23 @@ def test_a_crash_in_the_middle_heals(supplied: Host, delay: float) -> None:
     assert "" == machine.run("dpkg", "--audit").stdout
 
 
+def test_what_was_torn_while_it_was_unpacked_is_installed_once_more(supplied: Host) -> None:
+    """As dpkg leaves it when the power goes; declared or not. apt itself takes both for installed."""
+    declare(supplied, hello_suite="present")
+    supplied.apply()
+    status = supplied.machine.path("/var/lib/dpkg/status")
+    text = status.read_text()
+    for name in ("hello-suite", "hello-extras"):
+        whole = f"Package: {name}\nStatus: install ok installed"
+        assert whole in text
+        text = text.replace(whole, f"Package: {name}\nStatus: install reinstreq half-installed")
+    status.write_text(text)
+    supplied.apply()
+
+    assert ["ii 1.0", "ii 1.0"] == [state(supplied, f"hello-{name}") for name in ("suite", "extras")]
+    assert "" == supplied.machine.run("dpkg", "--audit").stdout
+
+
 def test_a_mirror_that_is_down_stops_only_what_needs_it(supplied: Host, packages: Repository) -> None:
     declare(supplied, hello_tool="present")
     supplied.apply()
