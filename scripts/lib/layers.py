@@ -73,7 +73,7 @@ LAYERS = (
         alone=True,
     ),
     Layer(name="engine", marker="engine", at_once=2, root=True, tools=ENGINES, alone=True),
-    Layer(name="slow", marker="slow", at_once=1),
+    Layer(name="slow", marker="slow", at_once=2),
     Layer(name="e2e", marker="e2e", at_once=2),
     Layer(name="root", marker="root", at_once=1, root=True),
     Layer(name="servers", marker="servers", at_once=2, tools=SERVERS),
