@@ -69,9 +69,15 @@ def normal(reference: str) -> str:
     return f"{repository(reference)}:{tag or 'latest'}"
 
 
+def beginning(digest: str) -> str:
+    """Return the beginning of a digest or id, as `docker images` shows it."""
+    scheme, colon, number = digest.rpartition(":")
+    return f"{scheme}{colon}{number[:12]}"
+
+
 def short(digest: str) -> str:
-    """Return a digest as messages show it."""
-    return f"{digest[:19]}…"
+    """Return a digest as messages show it, with a sign that there is more."""
+    return f"{beginning(digest)}…"
 
 
 def _within_hub(host: str, path: str) -> str:

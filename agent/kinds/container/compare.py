@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from agent.kinds._engine.declared import changed
+from agent.kinds._engine.references import beginning
 from agent.kinds._service.payload import Effective
 from agent.kinds._service.resources import stuck
 from agent.kinds.container.state import ContainerState, Link
@@ -37,9 +38,11 @@ def why_anew(want: Effective, have: ContainerState, reference: str) -> str:
         return "was not made by trued, and is taken over"
     reasons = [_told(key, want, have) for key in keys if key != HASH]
     if have.newer:
-        reasons.append(f"{reference} is {short(have.newer)} in the registry now")
+        reasons.append(f"{reference} is {beginning(have.newer)} in the registry now")
     elif have.current and have.image != have.current and "image" not in keys:
-        reasons.append(f"{reference} is another image now: {short(have.image)} -> {short(have.current)}")
+        reasons.append(
+            f"{reference} is another image now: {beginning(have.image)} -> {beginning(have.current)}"
+        )
     reasons += [f"{key}: the other container has been made anew" for key in have.parted if key not in keys]
     reasons += [f"{TUNED[key]} is no longer declared" for key in stuck(have.tuned, want.tunable)]
     return few(reasons)
@@ -60,12 +63,6 @@ def _told(key: str, want: Effective, have: ContainerState) -> str:
 
 def _shown(value: str) -> str:
     return value if value.isalnum() and len(value) <= 40 else quoted(value)
-
-
-def short(digest: str) -> str:
-    """Return the beginning of a digest or id, as `docker images` shows it."""
-    scheme, colon, number = digest.rpartition(":")
-    return f"{scheme}{colon}{number[:12]}"
 
 
 def tuning(want: Json, have: ContainerState) -> dict[str, Any]:
