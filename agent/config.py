@@ -151,6 +151,19 @@ class RegistrySettings:
     password_file: Path = field(metadata={"doc": "file with the password or token"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesSettings:
+    """How the API server of Kubernetes is reached."""
+
+    kubeconfig: Path = field(
+        default=Path("/etc/rancher/k3s/k3s.yaml"),
+        metadata={"doc": "file that says where the API server is, and who this host is there"},
+    )
+    context: str | None = field(
+        default=None, metadata={"doc": "context of it", "default": "its current-context"}
+    )
+
+
 class Reboot(enum.StrEnum):
     """Whether trued may reboot the machine."""
 
@@ -192,6 +205,9 @@ class Settings:
     )
     engine: EngineSettings = field(
         default=EngineSettings(), metadata={"doc": "how the container engine is reached"}
+    )
+    kubernetes: KubernetesSettings = field(
+        default=KubernetesSettings(), metadata={"doc": "how the API server of Kubernetes is reached"}
     )
     registries: Mapping[str, RegistrySettings] = field(
         default_factory=dict,
@@ -241,6 +257,7 @@ def _completed(settings: Settings, folder: Path) -> Settings:
     return dataclasses.replace(
         _anchored(settings, folder),
         engine=_anchored(settings.engine, folder),
+        kubernetes=_anchored(settings.kubernetes, folder),
         registries={name: _anchored(one, folder) for name, one in settings.registries.items()},
         host=host,
         source=dataclasses.replace(source, verify=verify),

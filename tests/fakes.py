@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Self, TypeAlias, TypeVar
 
-from agent.errors import HostError
-from agent.host import Accounts, Answer, DetourError, Engine, Entry, FileType, accounts
+from agent.errors import DocumentError, HostError
+from agent.host import Accounts, Answer, Cluster, DetourError, Engine, Entry, FileType, accounts
 from agent.model import (
     Content,
     EngineStep,
@@ -24,6 +24,7 @@ from agent.model import (
     TreeLink,
     TreePath,
     WriteFile,
+    Written,
     blob_id,
 )
 from tests.fake_engine import FakeEngine
@@ -231,6 +232,9 @@ class FakeProbe:
     def engine(self) -> Engine:
         return self.host.answering()
 
+    def cluster(self) -> Cluster:
+        raise HostError("no Kubernetes answers on this host")
+
     def age(self, path: PurePosixPath) -> float | None:
         return self.host.ages.get(str(path), 0.0) if path in self.host.nodes else None
 
@@ -281,6 +285,9 @@ class FakeTree:
 
     def render(self, path: TreePath) -> Content:
         return Text.of(self.files[str(path)].upper())
+
+    def manifests(self, path: TreePath, *, substitute: bool) -> Sequence[Written]:
+        raise DocumentError(f"{path}:1: manifests are not read yet")
 
     def _below(self, folder: TreePath) -> list[str]:
         return sorted(path for path in (*self.files, *self.links) if folder in TreePath(path).parents)

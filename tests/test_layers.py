@@ -30,7 +30,7 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "documents": "model errors",
         "config": "documents model errors",
         "host": "model errors",
-        "host.*": "host files model errors",
+        "host.*": "host documents files model errors",
         "kinds": "host model errors",
         "kinds.*": "kinds host model errors",
         "git": "agent files model errors",

@@ -20,6 +20,7 @@ from agent.git.source import Source
 from agent.host.engine.door import Door
 from agent.host.engine.registry import Login, Registries
 from agent.host.facts import gather
+from agent.host.kubernetes import door as kubernetes
 from agent.host.local import Local
 from agent.host.reboot import reasons
 from agent.model import DesiredState, Identity, VerifiedCommit
@@ -38,12 +39,14 @@ class Parts:
     agent: Agent
     source: Source
     engine: Door
+    cluster: kubernetes.Door
 
     def close(self) -> None:
         """Let go of files and connections; what is used again opens them again."""
         self.agent.memory.close()
         self.source.close()
         self.engine.close()
+        self.cluster.close()
 
 
 def settings_of(config: Path | None) -> Settings:
@@ -70,8 +73,9 @@ def assemble(settings: Settings) -> Parts:
     """Return an agent as agent.yaml describes it; raises ConfigError, or LedgerError for somebody who may not."""
     _admit(settings.state_dir)
     status_access(settings)
-    source, engine = _source(settings), _engine(settings)
-    return Parts(settings=settings, agent=_agent(settings, source, engine), source=source, engine=engine)
+    source, engine, cluster = _source(settings), _engine(settings), _cluster(settings)
+    agent = _agent(settings, source, engine, cluster)
+    return Parts(settings=settings, agent=agent, source=source, engine=engine, cluster=cluster)
 
 
 def make_teller(settings: Settings) -> Teller:
@@ -118,7 +122,7 @@ def loader(identity: Identity) -> Callable[[VerifiedCommit], DesiredState]:
     return load_commit
 
 
-def _agent(settings: Settings, source: Source, engine: Door) -> Agent:
+def _agent(settings: Settings, source: Source, engine: Door, cluster: kubernetes.Door) -> Agent:
     identity = identity_of(settings)
     return Agent(
         identity=identity,
@@ -131,12 +135,18 @@ def _agent(settings: Settings, source: Source, engine: Door) -> Agent:
             own=(settings.file,),
             spared=_credentials(settings),
             engine=engine,
+            cluster=cluster,
         ),
         memory=Memory(settings.state_dir / "ledger.db", root=os.path.realpath(settings.root)),
         policy=policy(settings),
         now=now,
         reboot=lambda: reasons(settings.root),
     )
+
+
+def _cluster(settings: Settings) -> kubernetes.Door:
+    way = settings.kubernetes
+    return kubernetes.Door(owner=settings.host, kubeconfig=way.kubeconfig, context=way.context or "")
 
 
 def _engine(settings: Settings) -> Door:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from agent.desired.templates import Templates
 from agent.desired.variables import Variables
 from agent.errors import DocumentError
-from agent.model import Content, Text, Tree, TreeFile, TreeLink, TreePath
+from agent.model import Content, Text, Tree, TreeFile, TreeLink, TreePath, Written
 
 MAX_TEMPLATE: Final = 1 << 20  # bytes
 
@@ -42,6 +42,9 @@ class CommitSources:
         if path not in self._rendered:
             self._rendered[path] = Text.of(self._templates.render(path).encode())
         return self._rendered[path]
+
+    def manifests(self, path: TreePath, *, substitute: bool) -> Sequence[Written]:  # noqa: ARG002
+        raise DocumentError(f"{path}:1: manifests are not read yet")
 
     def _template(self, path: TreePath) -> str | None:
         found = self._tree.entry(path)

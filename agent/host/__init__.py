@@ -177,6 +177,68 @@ class Engine(Protocol):
         """Return the end of a container's log, on one line."""
 
 
+class ClusterError(HostError):
+    """
+    The API server of Kubernetes said no. `code` is HTTP's.
+
+    `status` is the Status that it sent (reason, message, details.causes; kubernetes.io/docs/reference: Status v1 meta), if any.
+    """
+
+    def __init__(self, message: str, *, code: int, status: Json, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKind:
+    """How a kind of object is served (APIResource of a discovery document)."""
+
+    api_version: str  # group/version, or v1
+    kind: str
+    plural: str
+    namespaced: bool
+    has_status: bool = False  # its status is a subresource
+
+
+class Cluster(Protocol):
+    """
+    Looks at the Kubernetes of this host through its API. Each method raises HostError; ClusterError where it has answered.
+
+    Objects are as the API has them, with what is in `metadata`.
+    """
+
+    @property
+    def owner(self) -> str:
+        """The value of the label OWNER on all that this host's trued keeps."""
+
+    def served(self, group: str, kind: str, version: str = "") -> ApiKind | None:
+        """Return how a kind is served, in one version or the preferred one; None if it is not, perhaps not yet."""
+
+    def every_kind(self) -> Iterable[ApiKind]:
+        """Return all that can be listed and deleted, each in its preferred version; what is not served now is left out."""
+
+    def find(self, kind: ApiKind, namespace: str, name: str) -> Json | None:
+        """Return one object, None if it is not there."""
+
+    def owned(self, kind: ApiKind, *, whole: bool) -> Iterable[Json]:
+        """Return the objects of all namespaces with this host's label; only kind and metadata, unless `whole`."""
+
+    def listed(
+        self, kind: ApiKind, namespace: str = "", *, selector: str = "", whole: bool = False
+    ) -> Iterable[Json]:
+        """Return the objects of a namespace, or of all. `selector`: of labels, as in kubectl's -l."""
+
+    def tried(self, object_: Json, *, adopted: bool) -> Json:
+        """Return what an object would be if it were applied, Git winning: a dry run of a server-side apply."""
+
+    def tried_anew(self, object_: Json) -> None:
+        """Raise ClusterError if an object like this one, under another name, could not be created either."""
+
+    def remembered(self, key: Hashable, at: Hashable, read: Callable[[], T]) -> T:
+        """Return what `read` returns, or what it did for this key when `at` was last equal. What is raised is not remembered."""
+
+
 class Probe(Protocol):
     """Reads the host. Equal questions get one answer for the probe's lifetime."""
 
@@ -223,6 +285,9 @@ class Probe(Protocol):
 
     def engine(self) -> Engine:
         """Return the container engine of this host; raises HostError where none answers."""
+
+    def cluster(self) -> Cluster:
+        """Return the Kubernetes of this host; raises HostError where no API server answers, or none is ready."""
 
     def age(self, path: PurePosixPath) -> float | None:
         """

@@ -12,15 +12,29 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from agent.errors import HostError
-from agent.host import Accounts, Answer, Engine, Entry, FileType, accounts, commands, owners, shown
+from agent.host import Accounts, Answer, Cluster, Engine, Entry, FileType, accounts, commands, owners, shown
 from agent.host.attributes import set_attributes
 from agent.host.engine.door import Door
 from agent.host.files import Seen, Sight, content, look, names
 from agent.host.first import keep_first
+from agent.host.kubernetes import door as kubernetes
 from agent.host.mounts import mounts, of_host
 from agent.host.stamps import Recollection, stamp
 from agent.host.write import make_directory, make_link, remove, tidy, write_file
-from agent.model import KeepFirst, MakeDirectory, MakeLink, Remove, Run, SetAttributes, Step, WriteFile
+from agent.model import (
+    ApplyObject,
+    AwaitCluster,
+    DeleteObject,
+    KeepFirst,
+    MakeDirectory,
+    MakeLink,
+    Remove,
+    ReplaceObject,
+    Run,
+    SetAttributes,
+    Step,
+    WriteFile,
+)
 
 T = TypeVar("T")
 
@@ -47,6 +61,7 @@ class Local:
         spared: Collection[Path] = (),
         sight: Sight | None = None,
         engine: Door | None = None,
+        cluster: kubernetes.Door | None = None,
     ) -> None:
         self._root = root
         self._state_dir = state_dir
@@ -54,6 +69,7 @@ class Local:
         self._own = {path: of_host(root, path) for path in (state_dir, *own)}
         self._spared = {**self._own, **{path: of_host(root, path) for path in spared}}
         self._engine = engine or Door()
+        self._cluster = cluster or kubernetes.Door()
         self._sight = Sight() if sight is None else sight
         self._recollection = Recollection(root)
         self._tidied: set[PurePosixPath] = set()
@@ -62,7 +78,8 @@ class Local:
         self._sight.begin()
         own = frozenset(map(str, self._there(self._own)))
         spared = frozenset(self._there(self._spared))
-        return LocalProbe(self._root, self._sight, self._recollection, self._engine, own, spared, beat)
+        doors = self._engine, self._cluster
+        return LocalProbe(self._root, self._sight, self._recollection, *doors, own, spared, beat)
 
     def _there(self, places: Mapping[Path, PurePosixPath | None]) -> Iterator[PurePosixPath]:
         for path, place in places.items():
@@ -88,6 +105,9 @@ class Local:
                 keep_first(self._root, self._state_dir, step)
             case Run():
                 self._run(step, beat)
+            case ApplyObject() | ReplaceObject() | DeleteObject() | AwaitCluster():
+                _check_whole(self._root, ("kubectl",))
+                self._cluster.perform(step, beat)
             case _:
                 _check_whole(self._root, ("docker",))
                 self._engine.perform(step, beat)
@@ -118,6 +138,7 @@ class LocalProbe:
     _sight: Sight
     _recollection: Recollection
     _door: Door
+    _cluster_door: kubernetes.Door
     _own: frozenset[str] = frozenset()
     _spared: frozenset[PurePosixPath] = frozenset()
     _beat: Callable[[], None] = lambda: None
@@ -127,6 +148,8 @@ class LocalProbe:
     _accounts: Accounts | None = None
     _engine: Engine | None = None
     _no_engine: HostError | None = None
+    _cluster: Cluster | None = None
+    _no_cluster: HostError | None = None
 
     def entries(
         self, paths: Collection[str], *, digests: Collection[str] = ()
@@ -186,6 +209,18 @@ class LocalProbe:
                 self._no_engine = error
                 raise
         return self._engine
+
+    def cluster(self) -> Cluster:
+        if self._no_cluster is not None:  # one that hangs is waited for once
+            raise HostError(str(self._no_cluster), hint=self._no_cluster.hint) from self._no_cluster
+        if self._cluster is None:
+            _check_whole(self._root, ("kubectl",))
+            try:
+                self._cluster = self._cluster_door.look(self._beat)
+            except HostError as error:
+                self._no_cluster = error
+                raise
+        return self._cluster
 
     def age(self, path: PurePosixPath) -> float | None:
         found = stamp(self._root, path)

@@ -67,6 +67,18 @@ class Kind(ABC, Generic[S, T]):
         """Return whether this only follows from another entry."""
         return False
 
+    def origin(self, spec: S) -> str:
+        """Return where this is declared (file:line), if that is elsewhere than its entry; or nothing."""
+        return ""
+
+    def keeps(self, spec: S) -> bool:
+        """Return whether it is left in place when it is no longer declared, though its entry does not say `keep`."""
+        return False
+
+    def habit(self, name: str) -> int:
+        """Return the habit of order among things of this kind that could go next; low goes first. Pure."""
+        return 0
+
     def absent(self, spec: S) -> bool:
         """Return whether this entry declares that the thing shall not be."""
         return False
@@ -100,6 +112,14 @@ class Kind(ABC, Generic[S, T]):
         May answer more names than were asked: strays, which are removed because a want claims all of a place.
         """
 
+    def recognize(self, probe: Probe) -> Iterable[str]:
+        """
+        Yield the names of things that bear the mark of this host's trued, which has made them; raises HostError.
+
+        Asked when the ledger remembers nothing of this kind: it may be new, or lost.
+        """
+        return ()
+
     def exists(self, have: T) -> bool:
         """Return whether there is something; a kind may know more of what is absent than that."""
         return True
@@ -128,6 +148,14 @@ class Kind(ABC, Generic[S, T]):
     def health(self, name: str, want: S, have: T) -> str:
         """Return what is wrong with a thing that is as declared, or nothing. Pure."""
         return ""
+
+    def patience(self, name: str, want: S | None, have: T) -> float:
+        """
+        Return the seconds in which what is not well, or with a want of None not gone, may come so by itself. Pure.
+
+        0: it will not. What needs it is not touched before it has, and fails with it when the time is up.
+        """
+        return 0.0
 
     def objection(self, name: str, want: S | None, have: T | None, going: Collection[str]) -> str:
         """

@@ -1,5 +1,16 @@
 """The words trued thinks in. Plain frozen values: nothing here reads or writes anything."""
 
+from agent.model.cluster import (
+    ADOPTED,
+    MANAGER,
+    OWNER,
+    ApplyObject,
+    AwaitCluster,
+    ClusterStep,
+    DeleteObject,
+    ReplaceObject,
+    Seen,
+)
 from agent.model.engine import (
     Act,
     AwaitContainer,
@@ -56,6 +67,7 @@ from agent.model.tree import (
     TreeFile,
     TreeLink,
     VerifiedCommit,
+    Written,
     blob_hasher,
     blob_id,
 )
@@ -72,15 +84,22 @@ from agent.model.words import (
 )
 
 __all__ = [
+    "ADOPTED",
+    "MANAGER",
+    "OWNER",
     "RELEASED",
     "AccountId",
     "AccountName",
     "Act",
+    "ApplyObject",
+    "AwaitCluster",
     "AwaitContainer",
     "Blocked",
     "Cause",
     "Change",
+    "ClusterStep",
     "Content",
+    "DeleteObject",
     "DesiredState",
     "Drift",
     "DriveContainer",
@@ -108,11 +127,13 @@ __all__ = [
     "RemoveImage",
     "RemoveNetwork",
     "RenameContainer",
+    "ReplaceObject",
     "Report",
     "Resource",
     "ResourceId",
     "Result",
     "Run",
+    "Seen",
     "SetAttributes",
     "Share",
     "Sources",
@@ -129,6 +150,7 @@ __all__ = [
     "Verdict",
     "VerifiedCommit",
     "WriteFile",
+    "Written",
     "blob_hasher",
     "blob_id",
     "few",

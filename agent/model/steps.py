@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
+from agent.model.cluster import ClusterStep
 from agent.model.engine import DriveContainer, EngineStep
 from agent.model.stale import Stale
 from agent.model.tree import Content
@@ -96,7 +97,7 @@ class Run:
 
 
 FileStep: TypeAlias = WriteFile | MakeLink | MakeDirectory | SetAttributes | Remove | KeepFirst
-Step: TypeAlias = FileStep | Run | EngineStep
+Step: TypeAlias = FileStep | Run | EngineStep | ClusterStep
 
 
 def unseen(step: Step) -> Stale:
@@ -105,7 +106,7 @@ def unseen(step: Step) -> Stale:
 
 
 def target(step: Step) -> str:
-    """Return what a step is about: a path, a command, or the name of what the container engine has."""
+    """Return what a step is about: a path, a command, or the name of what the container engine or the cluster has."""
     if isinstance(step, Run):
         return " ".join((*step.argv, *step.operands))
     return str(step.path) if isinstance(step, FileStep) else step.name

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from agent.model.words import TreePath
 
@@ -83,11 +83,26 @@ class Tree(Protocol):
         """Yield all that is below a folder, sorted; None if there is no such folder."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """One document of a file of manifests: plain data, and where it begins (file:line)."""
+
+    data: Any = field(repr=False)
+    place: str
+
+
 class Sources(Tree, Protocol):
     """The files of one commit as one host sees them: it can also fill in templates."""
 
     def render(self, path: TreePath) -> Content:
         """Return what a template of the commit becomes on this host; raises DocumentError with file and line."""
+
+    def manifests(self, path: TreePath, *, substitute: bool) -> Sequence[Written]:
+        """
+        Return the documents of a YAML or JSON file, as kubectl reads them; empty ones are left out.
+
+        `substitute`: `${…}` is replaced as in a document. Raises DocumentError with file and line.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
