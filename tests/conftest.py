@@ -14,7 +14,7 @@ import pytest
 from tests.servers.faults import FaultProxy
 from tests.servers.git import Bare, GitServer, missing_tools
 
-pytest_plugins = ("tests.engine.fixtures", "tests.host.machine.fixtures")
+pytest_plugins = ("tests.engine.fixtures", "tests.host.machine.fixtures", "tests.kube.fixtures")
 
 WHOLE_FOLDERS = ("e2e", "demo")
 PACKAGES = Path(__file__).parent / "servers" / "packages.txt"
@@ -31,6 +31,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("machine")
         if "cell" in getattr(item, "fixturenames", ()) or "engine_slot" in getattr(item, "fixturenames", ()):
             item.add_marker("engine")
+        if "kube_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("kube")
         if item.get_closest_marker("root") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="needs root"))
     # What takes long starts first, and others run beside it.

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.engine.docker import Docker
-from tests.engine.fleet import Fleet
 from tests.engine.older import rewritten
+from tests.fleet import Fleet
 
 FOLDER = Path(__file__).parents[1] / "compose"
 BESIDE = tuple(

@@ -14,9 +14,9 @@ from agent.host.engine import wait
 from tests.engine import images
 from tests.engine.cell import Cell, missing_hierarchy
 from tests.engine.docker import Docker
-from tests.engine.fleet import Fleet
 from tests.engine.podman import Podman
 from tests.engine.registry import Registry
+from tests.fleet import Fleet
 from tests.host.machine import slot
 from tests.servers.processes import find
 

@@ -12,10 +12,10 @@ import pytest
 
 from tests.engine.docker import Docker
 from tests.engine.fixtures import Engine
-from tests.engine.fleet import Fleet
 from tests.engine.images import Image
 from tests.engine.registry import Registry
 from tests.engine.test_containers import FleetOf, inspect, names, outcomes
+from tests.fleet import Fleet
 
 pytestmark = pytest.mark.usefixtures("hurried")
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.engine import composed
 from tests.engine.docker import Docker
-from tests.engine.fleet import Fleet
 from tests.engine.test_containers import assert_quiet, outcomes
+from tests.fleet import Fleet
 
 BOX: Mapping[str, Any] = {"image": "trued-test/box:1"}
 # Of one that ends at once it is known at once whether it is well; a new one that stays is watched for a second.

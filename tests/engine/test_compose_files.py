@@ -10,8 +10,8 @@ import pytest
 from tests.engine import composed, older
 from tests.engine.api import PREDEFINED
 from tests.engine.docker import Docker
-from tests.engine.fleet import Fleet
 from tests.engine.test_containers import assert_quiet
+from tests.fleet import Fleet
 
 
 @pytest.mark.parametrize("name", composed.FILES)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine.docker import Docker
 from tests.engine.fixtures import Engine
-from tests.engine.fleet import Fleet
+from tests.fleet import Fleet
 from tests.waiting import until
 
 FleetOf = Callable[[Engine], Fleet]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.engine.docker import Docker
-from tests.engine.fleet import Fleet
 from tests.engine.test_containers import names, outcomes, run
+from tests.fleet import Fleet
 
 THE_THREE = ("web", "web.trued-new", "web.trued-old")
 TOP = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ from agent.errors import HostError
 from agent.host.engine import client
 from agent.host.engine.door import Door
 from tests.engine.docker import Docker
-from tests.engine.fleet import Fleet
 from tests.engine.test_containers import assert_quiet, inspect, names, outcomes
+from tests.fleet import Fleet
 
 LIMIT = 3.0  # seconds, in the place of those that an engine has for one answer
 pytestmark = pytest.mark.usefixtures("hurried")

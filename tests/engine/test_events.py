@@ -12,8 +12,8 @@ import pytest
 
 from tests.engine.docker import Docker
 from tests.engine.fixtures import Engine
-from tests.engine.fleet import Fleet, Service
 from tests.engine.test_containers import inspect
+from tests.fleet import Fleet, Service
 from tests.waiting import until
 
 FleetOf = Callable[..., Fleet]

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from tests.engine.docker import Docker
-from tests.engine.fleet import Fleet
 from tests.engine.test_containers import assert_quiet
+from tests.fleet import Fleet
 
 TOP = Path(__file__).parents[2]
 PAGES = (TOP / "README.md", *sorted((TOP / "docs").rglob("*.md")))

@@ -19,10 +19,10 @@ from agent.host.engine.registry import Registries
 from agent.kinds.image import LEFT_OVER
 from tests.engine.docker import Docker
 from tests.engine.fixtures import Engine
-from tests.engine.fleet import Fleet
 from tests.engine.images import Image
 from tests.engine.registry import PASSWORD, USER, Registry
 from tests.engine.test_containers import assert_quiet, inspect, names, outcomes
+from tests.fleet import Fleet
 from tests.servers.faults import Fault
 
 FleetOf = Callable[..., Fleet]

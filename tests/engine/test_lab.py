@@ -17,8 +17,8 @@ from tests.engine import images
 from tests.engine.cell import Cell
 from tests.engine.docker import Docker
 from tests.engine.fixtures import Engine
-from tests.engine.fleet import Fleet
 from tests.engine.registry import Registry
+from tests.fleet import Fleet
 from tests.host.machine import slot
 from tests.servers.faults import Fault
 from tests.waiting import until

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.engine.docker import Docker
-from tests.engine.fleet import Fleet
 from tests.engine.images import Image
 from tests.engine.test_containers import assert_quiet, inspect, names, outcomes, run
+from tests.fleet import Fleet
 
 hurried = pytest.mark.usefixtures("hurried")
 BAD = ["/no/such/program"]

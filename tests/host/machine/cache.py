@@ -33,13 +33,18 @@ def key(*parts: str | bytes | Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def place(name: str, of: str) -> Path:
+    """Return where a folder of the cache is, or would be."""
+    return folder() / f"{name}-{of}"
+
+
 def cached(name: str, of: str, make: Callable[[Path], None]) -> Path:
     """
     Return the folder NAME-OF of the cache.
 
     When it is missing, `make` gets an empty folder that takes the name once it is complete; others wait meanwhile.
     """
-    path = folder() / f"{name}-{of}"
+    path = place(name, of)
     with lock(folder() / f".{name}.lock"):
         if not path.exists():
             _forget(name)

@@ -1,7 +1,8 @@
 """
-A host that trued keeps true with a container engine: this machine itself, by trued's own code and a repository of its own.
+A host that trued keeps true: this machine itself, by trued's own code and a repository of its own.
 
-Where the root is not /, trued asks no engine. So what a test declares stays in the engine that it has, and below its folder.
+Its root is /, since elsewhere trued asks no engine and no Kubernetes. So what a test declares stays in the engine or the
+namespace that it has, and below its folder.
 """
 
 from __future__ import annotations
@@ -78,6 +79,11 @@ class Fleet(Sandbox):
     def remote(self) -> Path:
         return self.path.parent / "fleet.git"
 
+    @property
+    def host(self) -> str:
+        """Its name in the fleet."""
+        return str(self.more.get("host", "edge-01"))
+
     def declare(self, state: Mapping[str, Any] | str, files: Mapping[str, Any] = {}) -> str:
         """Make this the whole of base/base.yaml, add files to the repository, and push; return the commit's id."""
         text = state if isinstance(state, str) else json.dumps(state)
@@ -115,11 +121,11 @@ class Fleet(Sandbox):
 
     def report(self) -> Any:
         """Return status.json as the newest report on the status branch has it."""
-        return json.loads(git("show", "status/edge-01:status.json", cwd=self.remote))
+        return json.loads(git("show", f"status/{self.host}:status.json", cwd=self.remote))
 
     def reports(self) -> list[str]:
         """Return the messages of the status branch, newest first."""
-        return self.status_log(self.remote)
+        return self.status_log(self.remote, f"status/{self.host}")
 
     def process(self, *words: str) -> subprocess.Popen[bytes]:
         """Start a verb as a process of its own, to kill it or to look on meanwhile; what it says is in `process.log`."""
