@@ -68,7 +68,16 @@ PRIVATE: Mapping[str, frozenset[str]] = {
 NOWHERE = frozenset(
     {"asyncio", "paramiko", "pydantic", "requests", "httpx", "dulwich.porcelain", "dulwich.client"}
 )
-LATE = ("docker", "dulwich", "jinja2", "rich", "urllib3", "yaml")  # not before somebody needs them
+LATE = (
+    "docker",
+    "dulwich",
+    "http",
+    "jinja2",
+    "rich",
+    "ssl",
+    "urllib3",
+    "yaml",
+)  # not before somebody needs them
 
 MODULES = {
     ".".join(path.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__"): path

@@ -15,7 +15,7 @@ from agent.compose.translate import Document, read, references, sections
 from agent.desired.entries import META, Meta, entry_name, entry_path
 from agent.desired.layers import document
 from agent.desired.section import COMPOSE
-from agent.desired.sources import read_bounded
+from agent.desired.sources import Manifests, read_bounded
 from agent.desired.variables import Variables
 from agent.documents.decode import BAD, reader
 from agent.documents.nodes import Map, Node, Place, Scalar, Seq, empty_map, text_scalar
@@ -51,10 +51,11 @@ class _Entry:
 
 
 class Shelf:
-    """The Compose files of one commit, each read once, however many hosts are looked at."""
+    """The Compose files and manifests of one commit, each read once, however many hosts are looked at."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
+        self.manifests = Manifests(tree)
         self._documents: dict[TreePath, tuple[Node | None, Findings]] = {}
 
     def document(self, path: TreePath, findings: Findings) -> Node | None:

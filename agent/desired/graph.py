@@ -147,13 +147,13 @@ def _resource(
         id=id_,
         spec=part.spec,
         digest=_digest(kind.fingerprint(part.spec)),
-        origin=entry.origin,
+        origin=kind.origin(part.spec) or entry.origin,
         needs=shared.setdefault(needs, needs),
         restart_on=_listening(entry.restarts, parts, members, implied=implied)
         | frozenset(kind.listens(id_.name, part.spec, parts.keys())),
         reload_on=_listening(entry.reloads, parts, members, implied=implied)
         | frozenset(kind.reloads(id_.name, part.spec, parts.keys())),
-        keep=not implied and entry.meta.keep,
+        keep=not implied and (entry.meta.keep or kind.keeps(part.spec)),
         drift=PLAIN_META.drift if implied else Drift(entry.meta.drift),
         implied=implied,
     )

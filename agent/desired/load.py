@@ -61,8 +61,8 @@ class View:
         self.declared = layered.declared
         self.findings = findings
         self.variables = Variables(layered.variables, identity, findings)
-        self.sources = CommitSources(tree, self.variables)
         self._shelf = shelf or Shelf(tree)
+        self.sources = CommitSources(tree, self.variables, self._shelf.manifests)
 
     def resources(self, kinds: Mapping[str, AnyKind]) -> Mapping[ResourceId, Resource]:
         """Return what the layers declare; raises SourceError."""

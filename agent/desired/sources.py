@@ -7,17 +7,54 @@ from typing import Final
 
 from agent.desired.templates import Templates
 from agent.desired.variables import Variables
+from agent.documents import manifests
+from agent.documents.nodes import Node, Scalar
+from agent.documents.problems import Findings
 from agent.errors import DocumentError
 from agent.model import Content, Text, Tree, TreeFile, TreeLink, TreePath, Written
 
 MAX_TEMPLATE: Final = 1 << 20  # bytes
 
 
-class CommitSources:
-    """Answers as the tree does, and renders. Each template is rendered once."""
+class Manifests:
+    """The files of manifests of one commit as they stand there, each read once, however many hosts are looked at."""
 
-    def __init__(self, tree: Tree, variables: Variables) -> None:
+    def __init__(self, tree: Tree) -> None:
         self._tree = tree
+        self._read: dict[TreePath, tuple[Written, ...] | DocumentError] = {}
+
+    def documents(self, path: TreePath) -> tuple[Written, ...]:
+        """Return the documents of a file; raises DocumentError with file and line, SourceError."""
+        if path not in self._read:
+            try:
+                self._read[path] = self.read(path)
+            except DocumentError as error:
+                self._read[path] = error
+        found = self._read[path]
+        if isinstance(found, DocumentError):
+            raise DocumentError(str(found))
+        return found
+
+    def read(self, path: TreePath, fill: manifests.Fill | None = None) -> tuple[Written, ...]:
+        """Return the documents of a file, with each text that has a dollar replaced; raises as `documents` does."""
+        found = self._tree.entry(path)
+        if not isinstance(found, TreeFile):
+            raise DocumentError(f"{path}:1: there is no such file in the repository")
+        data = read_bounded(found, manifests.MAX_BYTES)
+        if data is None:
+            raise DocumentError(f"{path}:1: expected at most {manifests.MAX_BYTES >> 20} MiB; split it up")
+        return manifests.read_manifests(data, str(path), fill)
+
+
+class CommitSources:
+    """Answers as the tree does, renders, and reads manifests. Each template is rendered once, and each manifest read once."""
+
+    def __init__(self, tree: Tree, variables: Variables, manifests: Manifests | None = None) -> None:
+        """`manifests`: what is read already, where several hosts are looked at."""
+        self._tree = tree
+        self._variables = variables
+        self._manifests = manifests or Manifests(tree)
+        self._filled: dict[TreePath, tuple[Written, ...]] = {}
         self._templates = Templates(self._template, variables.plain)
         self._rendered: dict[TreePath, Text] = {}
 
@@ -43,8 +80,23 @@ class CommitSources:
             self._rendered[path] = Text.of(self._templates.render(path).encode())
         return self._rendered[path]
 
-    def manifests(self, path: TreePath, *, substitute: bool) -> Sequence[Written]:  # noqa: ARG002
-        raise DocumentError(f"{path}:1: manifests are not read yet")
+    def manifests(self, path: TreePath, *, substitute: bool) -> Sequence[Written]:
+        if not substitute:
+            return self._manifests.documents(path)
+        if path not in self._filled:
+            self._filled[path] = self._manifests.read(path, self._fill)
+        return self._filled[path]
+
+    def _fill(self, node: Scalar, path: str, findings: Findings) -> Node:
+        """Return what a text becomes. Of one that cannot be replaced nothing is shown but names: it may be a Secret's."""
+        own = Findings()
+        filled = self._variables.replace(node, path, own)
+        for problem in own.problems:
+            told = problem.message
+            if told.startswith("expected ${name}"):
+                told = "expected ${name} or ${name:-default}; a dollar is $$"
+            findings.add(problem.place, problem.path, told)
+        return filled
 
     def _template(self, path: TreePath) -> str | None:
         found = self._tree.entry(path)

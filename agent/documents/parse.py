@@ -1,19 +1,23 @@
-"""
-YAML text into nodes, in one pass over the parser's events. The only importer of PyYAML.
-
-Nodes are built from events and not by `yaml.compose`, which follows nesting by recursion in C: a document of
-nothing but brackets would end the process (https://github.com/yaml/pyyaml/issues/482).
-"""
+"""YAML text into nodes, in one pass over the parser's events."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import yaml
-
+from agent.documents.events import (
+    ALIAS,
+    DOCUMENT_START,
+    LIST_END,
+    LIST_START,
+    MAPPING_END,
+    MAPPING_START,
+    SCALAR,
+    UnreadableError,
+    decoded,
+    events,
+    place_of,
+)
 from agent.documents.nodes import Map, Node, Place, Scalar, Seq, resolve
 from agent.documents.problems import Findings
 from agent.errors import ConfigError, DocumentError
@@ -23,8 +27,6 @@ MAX_BYTES: Final = 4 << 20
 MAX_DEPTH: Final = 50
 MAX_NODES: Final = 250_000  # of one document, every alias counted as what it stands for
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
-_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _MERGE: Final = "<<"
 
 
@@ -41,38 +43,10 @@ def parse(
 def parse_into(findings: Findings, data: bytes, file: str) -> Node | None:
     """Return what a document says, None if it says nothing or cannot be read; problems go to `findings`."""
     try:
-        return _Builder(file, findings).build(_decoded(data, file))
-    except _UnreadableError as bad:
+        return _Builder(file, findings).build(decoded(data, file, MAX_BYTES))
+    except UnreadableError as bad:
         findings.add(bad.place, "", str(bad))
         return None
-
-
-class _UnreadableError(Exception):
-    """Reading cannot go on from here."""
-
-    def __init__(self, place: Place, message: str) -> None:
-        super().__init__(message)
-        self.place = place
-
-
-def _decoded(data: bytes, file: str) -> str:
-    if len(data) > MAX_BYTES:
-        raise _UnreadableError(
-            Place(file), f"expected a document of at most {MAX_BYTES >> 20} MiB; split it up"
-        )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode()
-        raise _UnreadableError(_end_of(before, file), "expected UTF-8 text, found other bytes") from None
-    if control := _CONTROL.search(text):
-        place = _end_of(text[: control.start()], file)
-        raise _UnreadableError(place, f"expected text, found the control character U+{ord(control[0]):04X}")
-    return text
-
-
-def _end_of(before: str, file: str) -> Place:
-    return Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
 @dataclass(slots=True)
@@ -105,25 +79,24 @@ class _Builder:
 
     def build(self, text: str) -> Node | None:
         documents = 0
-        for event in _events(text, self.file):
+        for event in events(text, self.file):
             kind = type(event)
-            if kind is yaml.ScalarEvent:
+            if kind is SCALAR:
                 self._scalar(event)
-            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-                self._begin(event, mapping=kind is yaml.MappingStartEvent)
-            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+            elif kind is MAPPING_START or kind is LIST_START:
+                self._begin(event, mapping=kind is MAPPING_START)
+            elif kind is MAPPING_END or kind is LIST_END:
                 self._end()
-            elif kind is yaml.AliasEvent:
+            elif kind is ALIAS:
                 self._alias(event)
-            elif kind is yaml.DocumentStartEvent and (documents := documents + 1) > 1:
-                raise _UnreadableError(
+            elif kind is DOCUMENT_START and (documents := documents + 1) > 1:
+                raise UnreadableError(
                     self._place(event), "expected one document in a file, found a second one"
                 )
         return self.root
 
     def _place(self, event: Any) -> Place:
-        mark = event.start_mark
-        return Place(self.file, mark.line + 1, mark.column + 1)
+        return place_of(event, self.file)
 
     def _scalar(self, event: Any) -> None:
         mark = event.start_mark
@@ -153,7 +126,7 @@ class _Builder:
         if event.tag is not None:
             self._refuse_tag(event)
         if len(self.open) >= MAX_DEPTH:
-            raise _UnreadableError(place, f"expected at most {MAX_DEPTH} levels of nesting")
+            raise UnreadableError(place, f"expected at most {MAX_DEPTH} levels of nesting")
         self.open.append(_Open(place, event.anchor, mapping, before=self.nodes))
         self._count(place, 1)
         if event.anchor is not None:
@@ -169,12 +142,12 @@ class _Builder:
     def _alias(self, event: Any) -> None:
         place = self._place(event)
         if event.anchor not in self.anchors:
-            raise _UnreadableError(
+            raise UnreadableError(
                 place, f"expected a name that was given with & before, found *{event.anchor[:40]}"
             )
         node, size = self.anchors[event.anchor]
         if node is None:
-            raise _UnreadableError(
+            raise UnreadableError(
                 place, f"expected data that ends, found *{event.anchor[:40]} inside itself"
             )
         self._count(place, size)
@@ -183,7 +156,7 @@ class _Builder:
     def _count(self, place: Place, size: int) -> None:
         self.nodes += size
         if self.nodes > MAX_NODES:
-            raise _UnreadableError(
+            raise UnreadableError(
                 place, f"expected at most {MAX_NODES} values, aliases written out; split it up"
             )
 
@@ -246,30 +219,3 @@ def _mapping(done: _Open) -> Map:
                 done.entries[key] = node
                 done.keys[key] = other.keys[key]
     return Map(done.place, done.entries, done.keys)
-
-
-def _events(text: str, file: str) -> Iterator[Any]:
-    loader = _Loader(text)
-    following = loader.get_event
-    try:
-        while (event := following()) is not None:
-            yield event
-    except yaml.MarkedYAMLError as error:
-        raise _UnreadableError(*_explained(error, text, file)) from None
-    except yaml.YAMLError as error:
-        raise _UnreadableError(Place(file), str(error).split("\n", 1)[0]) from None
-    finally:
-        loader.dispose()
-
-
-def _explained(error: yaml.MarkedYAMLError, text: str, file: str) -> tuple[Place, str]:
-    mark = error.problem_mark or error.context_mark
-    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-    lines = text.split("\n")
-    line = lines[place.line - 1] if place.line <= len(lines) else ""
-    if line[place.column - 1 : place.column] == "\t":
-        return place, "expected spaces, found a tab; YAML is not indented with tabs"
-    said = ", ".join(part for part in (error.context, error.problem) if part)
-    if "flow" in said and "${" in line:
-        said += '; inside {…} and […] a "${…}" needs quotes'
-    return place, f"not YAML: {said}"

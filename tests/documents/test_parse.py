@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.documents import parse as module
+from agent.documents import events as module
 from agent.documents.nodes import Map, Node, Place, Plain, Scalar, Seq, Spelled, from_plain, to_plain
 from agent.documents.parse import MAX_BYTES, MAX_DEPTH, MAX_NODES, parse
 from agent.errors import ConfigError, DocumentError
