@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,11 +12,13 @@ from typing import Protocol
 from agent.errors import DocumentError, HostError, RefusedError, SourceError, TruedError
 from agent.host import Host
 from agent.kinds import AnyKind
-from agent.model import DesiredState, Identity, Observed, Outcome, Plan, Report, VerifiedCommit
-from agent.reconcile.apply import WELL, Hands, apply
+from agent.model import DesiredState, Identity, Observed, Outcome, Plan, Report, ResourceId, VerifiedCommit
+from agent.reconcile.apply import apply
+from agent.reconcile.hands import Deadline, Hands
 from agent.reconcile.ledger import Ledger, Memory
-from agent.reconcile.observe import Situation, observe
+from agent.reconcile.observe import Situation, look_around
 from agent.reconcile.order import ordered
+from agent.reconcile.outcomes import WELL
 from agent.reconcile.own import begin
 from agent.reconcile.patience import Patience
 from agent.reconcile.plan import make_plan
@@ -44,6 +47,10 @@ class Pulse(Protocol):
     @property
     def stopping(self) -> bool: ...
 
+    @property
+    def overdue(self) -> bool:
+        """Whether it is time for the next look at Git: nothing is waited for any longer."""
+
     def interruptible(self) -> AbstractContextManager[None]:
         """Wrap a wait on the network, which may be broken off at any point when trued is to stop."""
 
@@ -51,7 +58,7 @@ class Pulse(Protocol):
 class Quiet:
     """The pulse of a cycle that nobody watches."""
 
-    stopping = False
+    stopping = overdue = False
 
     def beat(self) -> None:
         return
@@ -70,6 +77,7 @@ class Recall:
     chosen: tuple[DesiredState | None, TruedError | None] | None = None  # by the last look at Git
     quiet: tuple[Situation, Report] | None = None  # the last look that found nothing to do
     patience: Patience = field(default_factory=Patience)
+    deadlines: dict[ResourceId, Deadline] = field(default_factory=dict)  # of what is not well yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +93,8 @@ class Agent:
     policy: Policy
     now: Callable[[], datetime]
     reboot: Callable[[], tuple[str, ...]] = tuple  # why the machine waits for a reboot
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     recall: Recall = field(default_factory=Recall, repr=False, compare=False)
 
 
@@ -105,7 +115,7 @@ def preview(agent: Agent) -> Preview:
     desired, error = choose(agent, ledger, Quiet())
     if desired is None:
         raise error or SourceError("there is no commit to plan for")
-    situation = look_around(agent, desired, ledger, Quiet())
+    situation = look_around(desired, ledger, agent.kinds, agent.host.probe())
     plan = hold_back(make_plan(situation), situation, agent.policy)
     return Preview(desired=desired, observed=situation.observed, plan=plan, ledger=ledger, error=error)
 
@@ -129,14 +139,14 @@ def run_cycle(
     if desired is None:
         return make_report(agent.identity, ledger, error=error, started=started, finished=agent.now())
     error = keep(agent, desired, ledger) or error
-    situation = look_around(agent, desired, ledger, pulse)
+    situation = look_around(desired, ledger, agent.kinds, agent.host.probe(pulse.beat))
     if report := as_before(agent, situation, error):
         return replace(report, started=started, finished=agent.now())
     policy = replace(agent.policy, allow_removals=allow_removals)
     plan = hold_back(make_plan(situation), situation, policy)
     begin(plan, situation, agent.memory)
     outcomes = carry_out(replace(agent, policy=policy), plan, situation, pulse)
-    all_well = error is None and all(outcome.result in WELL for outcome in outcomes)
+    all_well = error is None and all(one.result in WELL and not one.unready for one in outcomes)
     if all_well and ledger.good != desired.commit:
         agent.memory.judge(desired.commit)
     ledger = agent.memory.load()
@@ -221,11 +231,6 @@ def keep(agent: Agent, desired: DesiredState, ledger: Ledger) -> TruedError | No
     return None
 
 
-def look_around(agent: Agent, desired: DesiredState, ledger: Ledger, pulse: Pulse) -> Situation:
-    observed = observe(desired, ledger.owned, agent.kinds, agent.host.probe(pulse.beat))
-    return Situation(desired=desired, observed=observed, ledger=ledger, kinds=agent.kinds)
-
-
 def as_before(agent: Agent, situation: Situation, error: TruedError | None) -> Report | None:
     """Return the last report if nothing was to be done then, and nothing at all is otherwise since."""
     if agent.recall.quiet is None:
@@ -256,12 +261,22 @@ def carry_out(agent: Agent, plan: Plan, situation: Situation, pulse: Pulse) -> t
         memory=agent.memory,
         policy=agent.policy,
         stopping=lambda: pulse.stopping,
+        overdue=lambda: pulse.overdue,
         beat=pulse.beat,
+        clock=agent.clock,
+        sleep=agent.sleep,
         waiting=agent.recall.patience.waiting(plan),
+        deadlines=agent.recall.deadlines,
     )
     outcomes = []
     for outcome in apply(plan, situation, hands):
         pulse.beat()
         outcomes.append(outcome)
     agent.recall.patience.learn(plan, outcomes, hands.waiting)
-    return tuple(outcomes)
+    return in_plan_order(plan, outcomes)
+
+
+def in_plan_order(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
+    """Return the outcomes as the plan has them: what took time to become well came later than its turn."""
+    places = {rid: at for at, rid in enumerate((*(entry.id for entry in plan.entries), *plan.ailing))}
+    return tuple(sorted(outcomes, key=lambda outcome: places[outcome.id]))

@@ -136,13 +136,16 @@ class Loop:
         asked, roused, due = True, False, 0.0
         while not self.heart.stopping:
             # What happens on the host is no reason to ask Git, and none to ask it later than usual.
+            if not roused:
+                due = time.monotonic() + delay(self.work.interval, self.broken, self.chance)
+            self.heart.expect(due)
             said = self._look(poll=asked or (not roused and time.monotonic() >= self.poll_at))
             if self.broken >= ENOUGH:
                 log.error(
                     "%d cycles in a row ended in an unexpected error: making room for a new process", ENOUGH
                 )
                 return said
-            if not roused:
+            if not roused and not self.heart.hurried:
                 due = time.monotonic() + delay(self.work.interval, self.broken, self.chance)
             # READY=1 ends a reload, and a first one that was lost is made good.
             self.notifier.send(

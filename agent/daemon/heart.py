@@ -47,6 +47,8 @@ class Heart:
         self._asked = False
         self._roused = False
         self._open = False
+        self._due = math.inf
+        self._hurried = False
         self._ear, self._bell = socket.socketpair()
 
     @contextmanager
@@ -79,6 +81,21 @@ class Heart:
     def stopping(self) -> bool:
         """Whether to come to an end after the step in hand."""
         return self._stopping
+
+    def expect(self, due: float) -> None:
+        """Have a cycle that begins now wait for nothing beyond `due` (monotonic seconds): it is time to look at Git."""
+        self._due, self._hurried = due, False
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a cycle has to do without waiting any longer: what is new may be the cure of what it waits for."""
+        self._hurried = self._hurried or self._asked or time.monotonic() >= self._due
+        return self._hurried
+
+    @property
+    def hurried(self) -> bool:
+        """Whether a cycle was told so, and has left something to the next one, which should not be long in coming."""
+        return self._hurried
 
     def asked(self) -> bool:
         """Return whether a look was asked for since the last time this was called."""

@@ -71,7 +71,7 @@ def _trouble(standing: Standing) -> tuple[str, frozenset[str]]:
 
 
 def _told(standing: Standing) -> str:
-    if standing.result == Result.UNCHANGED:
+    if standing.result == Result.UNCHANGED and not standing.reason:
         return "well again"
     reason = ": ".join(text for text in (standing.cause, standing.reason) if text)
     return f"{standing.result}, {reason}" if reason else str(standing.result)

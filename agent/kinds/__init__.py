@@ -76,7 +76,11 @@ class Kind(ABC, Generic[S, T]):
         return False
 
     def habit(self, name: str) -> int:
-        """Return the habit of order among things of this kind that could go next; low goes first. Pure."""
+        """
+        Return the habit of order among things of one rank that could go next; low goes first. Pure.
+
+        Where it is not said it is 0. What goes does so in the reverse order.
+        """
         return 0
 
     def absent(self, spec: S) -> bool:
@@ -116,7 +120,8 @@ class Kind(ABC, Generic[S, T]):
         """
         Yield the names of things that bear the mark of this host's trued, which has made them; raises HostError.
 
-        Asked when the ledger remembers nothing of this kind: it may be new, or lost.
+        Asked when this kind is declared and the ledger remembers nothing of it: it may be new, or lost. What bears the
+        mark is trued's own from then on, declared or not. Where this raises, nothing of this kind is touched.
         """
         return ()
 
@@ -151,9 +156,12 @@ class Kind(ABC, Generic[S, T]):
 
     def patience(self, name: str, want: S | None, have: T) -> float:
         """
-        Return the seconds in which what is not well, or with a want of None not gone, may come so by itself. Pure.
+        Return the seconds in which what is not well, or is to go and not gone, may come so by itself. Pure.
 
-        0: it will not. What needs it is not touched before it has, and fails with it when the time is up.
+        Asked of what has `health` to tell of, and of what is still there after it was removed. 0: it will not, and has
+        failed. What needs it is not touched before it is well, nor what it needed before it is gone. The time runs from
+        when it is first asked, and on in later cycles while the declaration is the same and it is not well; a new attempt
+        has all of it. A kind that does not say this has things that are changed when they are as declared.
         """
         return 0.0
 

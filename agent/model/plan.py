@@ -87,6 +87,7 @@ class Change:
     needs: frozenset[ResourceId] = frozenset()
     stale: Stale = Stale.NO  # what it has to do though it may be as declared
     moved: tuple[ResourceId, ...] = ()  # those that it listens to, and that change in this plan
+    outlives: frozenset[ResourceId] = frozenset()  # of a removal: those that needed it, and go before it
 
     def __post_init__(self) -> None:
         if not self.steps:
@@ -154,3 +155,4 @@ class Outcome:
     verb: Verb | None = None
     cause: Cause | None = None
     reason: str = ""
+    unready: bool = False  # as declared, and not well yet: nobody had the time to wait for it

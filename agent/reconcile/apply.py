@@ -6,11 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 
 from agent.errors import HostError
-from agent.host import Host
 from agent.kinds import AnyKind
 from agent.model import (
     Blocked,
-    Cause,
     Change,
     Held,
     Outcome,
@@ -21,50 +19,73 @@ from agent.model import (
     Run,
     Stale,
     Step,
-    Verb,
 )
+from agent.reconcile import own
+from agent.reconcile.coming import Coming
+from agent.reconcile.hands import Hands
 from agent.reconcile.joined import in_one, mates
-from agent.reconcile.ledger import Memory, Owned
-from agent.reconcile.observe import Situation, look
+from agent.reconcile.ledger import Owned
+from agent.reconcile.observe import Situation, patient
+from agent.reconcile.outcomes import breaks, outcome_of, skipped, untouched
 from agent.reconcile.plan import decide_again, stays_after_all
-from agent.reconcile.policy import Policy, going, objection
-
-WELL = frozenset({Result.CHANGED, Result.UNCHANGED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hands:
-    """What a plan is carried out with."""
-
-    host: Host
-    memory: Memory
-    policy: Policy
-    stopping: Callable[[], bool] = lambda: False
-    beat: Callable[[], None] = lambda: None
-    waiting: Mapping[ResourceId, Outcome] = field(
-        default_factory=dict
-    )  # what has failed before, and is not tried now
+from agent.reconcile.policy import going, objection
+from agent.reconcile.sight import Sight
 
 
 def apply(plan: Plan, situation: Situation, hands: Hands) -> Iterator[Outcome]:
     """
-    Yield one outcome for each entry, in order, then one for each that is as declared and not well. Raises LedgerError.
+    Yield one outcome for each entry, then one for each that is as declared and not well. Raises LedgerError.
 
+    In order, but for what becomes well only while others have their turn, and what needs that: those come when they can.
     `own.begin` came before. When asked to stop, the step in hand is finished and the rest is skipped.
     """
-    walk = _Walk(plan, situation, hands, hands.memory.load().owned)
-    entries = tuple(entry for entry in plan.entries if entry.id not in hands.waiting)
+    walk = _begun(plan, situation, hands)
     yield from walk.note(hands.waiting.values())
-    at = 0
-    while at < len(entries):
-        if hands.stopping():
-            yield from map(_skipped, entries[at:])
-            return
-        group = mates(entries, at, situation.kinds, walk.broken)
-        yield from walk.note(walk.together(group) if group else (walk.untouched(entries[at]),))
-        at += max(1, len(group))
+    entries = [entry for entry in plan.entries if entry.id not in hands.waiting]
+    declared = [entry for entry in entries if entry.id in situation.desired.resources]
+    yield from _in_turn(declared, walk)
+    # Not before: what goes may do so when what takes its place is there.
+    yield from _in_turn([entry for entry in entries if entry.id not in situation.desired.resources], walk)
     # Last: what is not well holds up nobody, and may be well again once the others have their way.
-    yield from (Outcome(id=rid, result=Result.FAILED, reason=reason) for rid, reason in plan.ailing.items())
+    yield from walk.coming.to_the_end()
+    yield from (
+        Outcome(id=rid, result=Result.FAILED, reason=reason)
+        for rid, reason in plan.ailing.items()
+        if not patient(situation.kinds[rid.kind])
+    )
+
+
+def _in_turn(entries: Sequence[Planned], walk: _Walk) -> Iterator[Outcome]:
+    """Yield what becomes of entries; what has to wait is put off while others have their turn."""
+    patiently = True
+    while entries:
+        walk.put_off.clear()
+        at = 0
+        while at < len(entries) and not walk.hands.stopping():
+            if patiently and walk.puts_off(entries[at]):
+                at += 1
+                continue
+            group = mates(entries, at, walk.situation.kinds, walk.broken, walk.is_open)
+            yield from walk.note(walk.together(group) if group else (walk.untouched(entries[at]),))
+            at += max(1, len(group))
+        entries = [*walk.put_off.values(), *entries[at:]]
+        before = len(walk.coming.ids)
+        if entries and not walk.hands.stopping():
+            yield from walk.note(walk.coming.until_well(walk.awaited(entries), any_of=True))
+        patiently = len(walk.coming.ids) < before  # or it has been long enough
+        if walk.hands.stopping():
+            yield from map(skipped, entries)
+            return
+
+
+def _begun(plan: Plan, situation: Situation, hands: Hands) -> _Walk:
+    sight = Sight(situation, hands.host, hands.beat)
+    owned = hands.memory.load().owned
+
+    def finish(rid: ResourceId) -> None:
+        own.finish(rid, situation, hands.memory, owned)
+
+    return _Walk(plan, situation, hands, owned, sight, Coming(plan, sight, hands, finish), finish)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,26 +103,44 @@ class _Walk:
     situation: Situation
     hands: Hands
     owned: Mapping[ResourceId, Owned]
+    sight: Sight
+    coming: Coming
+    finish: Callable[[ResourceId], None]
     broken: dict[ResourceId, Result] = field(default_factory=dict)
     changed: set[ResourceId] = field(default_factory=set)
+    put_off: dict[ResourceId, Change] = field(default_factory=dict)  # until what they need is well
 
     def note(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Pass the outcomes on, remembering those that others must not build on."""
         for outcome in outcomes:
-            if _breaks(outcome):
+            if breaks(outcome):
                 self.broken[outcome.id] = outcome.result
             elif outcome.result is Result.CHANGED:
                 self.changed.add(outcome.id)
             yield outcome
 
+    def is_open(self, rid: ResourceId) -> bool:
+        """Return whether it is not known yet what becomes of something: nothing is built on it before."""
+        return rid in self.coming.ids or rid in self.put_off
+
+    def puts_off(self, entry: Planned) -> bool:
+        """Put off a change before which something has to become well, and a removal before which something has to go."""
+        if not isinstance(entry, Change) or not self.broken.keys().isdisjoint(entry.needs):
+            return False
+        if not any(map(self.is_open, (*entry.needs, *entry.outlives))):
+            return False
+        self.put_off[entry.id] = entry
+        return True
+
+    def awaited(self, entries: Iterable[Planned]) -> Sequence[ResourceId]:
+        """Return all that is coming and that these changes wait for."""
+        changes = [entry for entry in entries if isinstance(entry, Change)]
+        needed = dict.fromkeys(rid for one in changes for rid in (*one.needs, *one.outlives))
+        return [rid for rid in needed if rid in self.coming.ids]
+
     def untouched(self, entry: Planned) -> Outcome:
         """Return the outcome of what cannot be done."""
-        if isinstance(entry, Held):
-            return _outcome(entry.change, Result.HELD, entry.reason)
-        if isinstance(entry, Blocked):
-            return Outcome(id=entry.id, result=Result.BLOCKED, reason=entry.reason)
-        missing = min(entry.needs & self.broken.keys())
-        return _outcome(entry, Result.BLOCKED, f"needs {missing}, which {_words(self.broken[missing])}")
+        return untouched(entry, self.broken, self.coming.ids)
 
     def together(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         """Yield the outcomes of changes that are made in one go; what does not succeed so is tried by itself."""
@@ -135,14 +174,15 @@ class _Walk:
             if isinstance(entry, Change):
                 decided.append(entry)
             else:
-                yield self._no_longer(change, entry, "; ".join(ready.trouble))
+                yield from self._no_longer(change, entry, have, "; ".join(ready.trouble))
         self._begin_anew([change for change in decided if change.pending > planned[change.id].pending])
         if decided:
             yield from self._in_one_go(decided)
 
     def _prepared(self, changes: Sequence[Change]) -> _Ready:
         """Return what is seen once nothing stands in the way of deciding, and what was done for that."""
-        kind, wants, haves = self._kind(changes[0]), self._wants(changes), self._look(changes)
+        kind, wants = self._kind(changes[0]), self.sight.wants([change.id for change in changes])
+        haves = self._look(changes)
         steps = tuple(kind.prepare(wants, haves))
         done, trouble = [], []
         for step in steps:
@@ -166,28 +206,25 @@ class _Walk:
         reason = objection(entry, have, self.situation, others, self.hands.policy)
         return Held(id=entry.id, reason=reason, change=entry) if reason else entry
 
-    def _no_longer(self, change: Change, entry: Planned | None, trouble: str) -> Outcome:
+    def _no_longer(
+        self, change: Change, entry: Planned | None, have: object | HostError | None, trouble: str
+    ) -> Iterator[Outcome]:
         if entry is None:
-            return self._came_by_itself(change)
+            come = outcome_of(change, Result.CHANGED, change.why) if self.changed else None
+            yield from self._done(change, have, come or Outcome(id=change.id, result=Result.UNCHANGED))
+            return
         outcome = self.untouched(entry)
-        if trouble and isinstance(entry, Blocked):
-            return replace(outcome, reason=f"{outcome.reason}; before that: {trouble}")
-        return outcome
+        blocked = trouble and isinstance(entry, Blocked)
+        yield replace(outcome, reason=f"{outcome.reason}; before that: {trouble}") if blocked else outcome
 
     def _stays(self, change: Change, reason: str, *, for_now: bool) -> Outcome:
         """Let go of what cannot go; but where something went wrong, that may be why: then it is tried again."""
         if for_now and self.broken:
-            return _outcome(change, Result.BLOCKED, reason)
-        self._finish(change.id)
+            return outcome_of(change, Result.BLOCKED, reason)
+        self.finish(change.id)
         return Outcome(
             id=change.id, result=Result.UNCHANGED, reason=f"no longer declared, left in place: {reason}"
         )
-
-    def _came_by_itself(self, change: Change) -> Outcome:
-        self._finish(change.id)
-        if self.changed:
-            return _outcome(change, Result.CHANGED, change.why)
-        return Outcome(id=change.id, result=Result.UNCHANGED)
 
     def _begin_anew(self, changes: Collection[Change]) -> None:
         """Write down what turned out to have more to do than was thought."""
@@ -217,82 +254,68 @@ class _Walk:
     def _in_trouble(self, changes: Sequence[Change], step: Step, reason: str) -> Iterator[Outcome]:
         """Yield the outcomes after a step has failed."""
         if isinstance(step, Run) and step.common:
-            yield from (_outcome(change, Result.FAILED, reason) for change in changes)
+            yield from (outcome_of(change, Result.FAILED, reason) for change in changes)
             return
         # What a command does for several may fail for the sake of one. Any other step is of one, and has had its try.
         tried = changes if len(changes) == 1 else _of(step, changes)
         for change in tried:
-            so = self._is_so_anyway(change)
-            yield self._done(change) if so else _outcome(change, Result.FAILED, reason)
+            yield from self._tried(change, reason)
         if rest := [change for change in changes if change not in tried]:
             yield from self._one_by_one(rest)
 
-    def _is_so_anyway(self, change: Change) -> bool:
+    def _tried(self, change: Change, reason: str) -> Iterator[Outcome]:
         """
-        Return whether something is as declared though its step failed: for another's sake, as apt-get(8) does.
+        Yield what became of something whose step failed: it may be as declared, for it was for another's sake.
 
-        Only where a kind decides late, since what it sees is all there is to it: a file may look right, and not last.
+        As apt-get(8) does. Only where a kind decides late, since what it sees is all there is to it: a file may look
+        right, and not last.
         """
-        if not self._kind(change).late or change.pending is not Stale.NO:
-            return False
-        return not self._left_to_do(change, self._look((change,))[change.id.name])
+        if self._kind(change).late and change.pending is Stale.NO:
+            have = self._look((change,))[change.id.name]
+            if not self.sight.left_to_do(change.id, have):
+                yield from self._done(change, have)
+                return
+        yield outcome_of(change, Result.FAILED, reason)
 
     def _one_by_one(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         """Yield the outcomes after one call for all has failed: one wrong name fails alone."""
         haves = self._look(changes)
         for change in changes:
-            left = self._left_to_do(change, haves[change.id.name])
-            if left == "" and change.pending is Stale.NO:
-                yield self._done(change)
+            have = haves[change.id.name]
+            if change.pending is Stale.NO and not self.sight.left_to_do(change.id, have):
+                yield from self._done(change, have)
             else:
                 yield from self.together((change,))
 
     def _looked_again(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         haves = self._look(changes)
         for change in changes:
-            if left := self._left_to_do(change, haves[change.id.name]):
-                yield _outcome(change, Result.FAILED, left)
-            else:
-                yield self._done(change)
+            yield from self._done(change, haves[change.id.name])
 
-    def _done(self, change: Change) -> Outcome:
-        self._finish(change.id)
-        return _outcome(change, Result.CHANGED, change.why)
+    def _done(
+        self, change: Change, have: object | HostError | None, well: Outcome | None = None
+    ) -> Iterator[Outcome]:
+        """Yield what became of something that was carried out; nothing while it is coming, and may become well."""
+        seen, well = (
+            self.sight.judge(change.id, have),
+            well or outcome_of(change, Result.CHANGED, change.why),
+        )
+        waits = seen.patience > 0
+        if not seen.left and not (waits and self.sight.goes(change.id)):
+            self.finish(change.id)  # also where it is not well: it is as declared, and the next plan says so
+        if waits:
+            self.changed.add(change.id)
+            self.coming.add(well, seen)
+        elif reason := seen.left or seen.ill:
+            yield outcome_of(change, Result.FAILED, reason)
+        else:
+            yield well
 
     def _look(self, changes: Sequence[Change]) -> Mapping[str, object | HostError | None]:
-        kind = changes[0].id.kind
-        return look(self.situation.kinds, kind, self.hands.host.probe(self.hands.beat), self._wants(changes))
-
-    def _left_to_do(self, change: Change, have: object | HostError | None) -> str:
-        """Return why the resource still is not as it is to be, or nothing when it has converged."""
-        kind, want = self._kind(change), self._wants((change,))[change.id.name]
-        if isinstance(have, HostError):
-            return have.reason
-        if want is None and have is not None and (reason := kind.leaves(change.id.name, have)):
-            return f"done, and it is still not so: {reason}"  # the next plan lets it go, and says so
-        try:
-            left = tuple(kind.steps(change.id.name, want, have, stale=Stale.NO))
-        except HostError as error:
-            return error.reason
-        why = ", ".join(dict.fromkeys(step.why for step in left if step.why))
-        return f"done, and it is still not so: {why}" if left else ""
-
-    def _wants(self, changes: Sequence[Change]) -> Mapping[str, object | None]:
-        """Return what is declared of these, and what a section says as a whole: that holds for all of its kind."""
-        declared, kind = self.situation.desired.resources, changes[0].id.kind
-        whole = ResourceId(kind, self.situation.kinds[kind].only)
-        ids = (*(change.id for change in changes), *((whole,) if whole in declared else ()))
-        return {rid.name: declared[rid].spec if rid in declared else None for rid in ids}
+        return self.sight.look([change.id for change in changes])
 
     def _kind(self, change: Change) -> AnyKind:
         return self.situation.kinds[change.id.kind]
-
-    def _finish(self, rid: ResourceId) -> None:
-        resource = self.situation.desired.resources.get(rid)
-        if resource is not None:
-            self.hands.memory.finish(rid, replace(self.owned[rid], digest=resource.digest))
-        elif rid in self.owned:
-            self.hands.memory.finish(rid, None)
 
 
 def _of(step: Step, changes: Collection[Change]) -> Sequence[Change]:
@@ -302,23 +325,3 @@ def _of(step: Step, changes: Collection[Change]) -> Sequence[Change]:
         for change in changes
         if not isinstance(step, Run) and any(step is one for one in change.steps)
     ]
-
-
-def _breaks(outcome: Outcome) -> bool:
-    """Return whether those that need this one must wait: drift that is only reported holds up nobody."""
-    drifted = outcome.cause is Cause.DRIFT and outcome.verb is Verb.UPDATE
-    return outcome.result not in WELL and not (outcome.result is Result.HELD and drifted)
-
-
-def _outcome(change: Change, result: Result, reason: str) -> Outcome:
-    return Outcome(id=change.id, result=result, verb=change.verb, cause=change.cause, reason=reason)
-
-
-def _words(result: Result) -> str:
-    return "failed" if result is Result.FAILED else f"is {result}"
-
-
-def _skipped(entry: Planned) -> Outcome:
-    return Outcome(
-        id=entry.id, result=Result.SKIPPED, reason="trued was asked to stop before it came to this"
-    )

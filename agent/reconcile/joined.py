@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, pairwise
 
@@ -12,12 +12,22 @@ from agent.model import Change, Planned, ResourceId, Run, Step
 
 
 def mates(
-    entries: Sequence[Planned], at: int, kinds: Mapping[str, AnyKind], broken: Mapping[ResourceId, object]
+    entries: Sequence[Planned],
+    at: int,
+    kinds: Mapping[str, AnyKind],
+    broken: Collection[ResourceId],
+    is_open: Callable[[ResourceId], bool] = lambda _: False,
 ) -> Sequence[Change]:
-    """Return the changes from there on that go together: at least one, if that one is a change that can be made."""
+    """
+    Return the changes from there on that go together: at least one, if that one is a change that can be made.
+
+    What needs something of which it `is_open` what becomes is not made yet.
+    """
     together: dict[ResourceId, Change] = {}
     for change in _alike(entries, at, kinds):
-        if change.needs & (together.keys() | broken.keys()):
+        if any(need in together or need in broken or is_open(need) for need in change.needs):
+            break
+        if any(other in together or is_open(other) for other in change.outlives):
             break
         together[change.id] = change
     return tuple(together.values())

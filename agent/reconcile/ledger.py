@@ -184,7 +184,7 @@ class Memory:
             raise LedgerError(
                 f"{self._path}: the ledger cannot be used: {error}",
                 hint="free the disk or restore the file; if it is lost, move it away: what trued finds is then"
-                " adopted anew, and nothing is removed",
+                " adopted anew, and nothing is removed but what is marked as its own",
             ) from error
 
 

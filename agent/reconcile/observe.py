@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.errors import HostError
 from agent.host import Probe
-from agent.kinds import AnyKind
+from agent.kinds import AnyKind, Kind
 from agent.model import DesiredState, Observed, ResourceId
 from agent.reconcile.ledger import Ledger, Owned
+from agent.reconcile.recognize import recognize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +21,41 @@ class Situation:
     observed: Observed
     ledger: Ledger
     kinds: Mapping[str, AnyKind]
+    recognized: frozenset[ResourceId] = frozenset()  # of what is remembered, what is so by its marks only
+
+
+def look_around(
+    desired: DesiredState, ledger: Ledger, kinds: Mapping[str, AnyKind], probe: Probe
+) -> Situation:
+    """
+    Return all that a plan is made from. What is recognized is remembered from now on, in what is returned.
+
+    Where nothing can be recognized now, nothing of that kind can be read: had the ledger anything of it once, nobody
+    would be asked to recognize the rest.
+    """
+    found = recognize(desired, ledger, kinds, probe)
+    if found.owned:  # or it stays the same value as before
+        ledger = replace(ledger, owned={**ledger.owned, **found.owned})
+    readable = {name: kind for name, kind in kinds.items() if name not in found.failed}
+    observed = dict(observe(desired, ledger.owned, readable, probe))
+    observed |= {rid: found.failed[rid.kind] for rid in observed if rid.kind in found.failed}
+    return Situation(
+        desired=desired,
+        observed=observed,
+        ledger=ledger,
+        kinds=kinds,
+        recognized=frozenset(found.owned),
+    )
 
 
 def there(kind: AnyKind, have: object | HostError | None) -> bool:
     """Return whether something is on the host, as far as it could be read."""
     return have is not None and not isinstance(have, HostError) and kind.exists(have)
+
+
+def patient(kind: AnyKind) -> bool:
+    """Return whether things of a kind may become well after they are as declared; with others, nobody waits for that."""
+    return type(kind).patience is not Kind.patience
 
 
 def observe(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from heapq import heappop, heappush
 
-from agent.kinds import AnyKind
+from agent.kinds import AnyKind, Kind
 from agent.model import DesiredState, ResourceId
 
 
@@ -20,7 +20,7 @@ def in_order(
     graph: Mapping[ResourceId, Iterable[ResourceId]], kinds: Mapping[str, AnyKind]
 ) -> Iterator[ResourceId]:
     """
-    Yield each id after those it needs; among those that could go next, by rank, then by name.
+    Yield each id after those it needs; among those that could go next, by rank, by habit, by name.
 
     What waits for itself comes last: no commit declares a circle, but what is remembered is of several commits.
     """
@@ -31,7 +31,8 @@ def in_order(
             if need in followers:
                 followers[need].append(rid)
                 missing[rid] += 1
-    ready = sorted((rank(rid, kinds), rid) for rid, count in missing.items() if not count)
+    place = _places(kinds)
+    ready = sorted((place(rid), rid) for rid, count in missing.items() if not count)
     while ready:
         _, rid = heappop(ready)
         yield rid
@@ -39,9 +40,18 @@ def in_order(
         for follower in followers[rid]:
             missing[follower] -= 1
             if not missing[follower]:
-                heappush(ready, (rank(follower, kinds), follower))
+                heappush(ready, (place(follower), follower))
     yield from sorted(missing)
 
 
-def rank(rid: ResourceId, kinds: Mapping[str, AnyKind]) -> int:
-    return kinds[rid.kind].rank if rid.kind in kinds else 0
+def _places(kinds: Mapping[str, AnyKind]) -> Callable[[ResourceId], tuple[int, int]]:
+    """Return what says where habit puts an id. Most kinds have none among their own: ten thousand files ask for nothing."""
+    ranks = {name: (kind.rank, 0) for name, kind in kinds.items()}
+    habits = {name: kind.habit for name, kind in kinds.items() if type(kind).habit is not Kind.habit}
+
+    def place(rid: ResourceId) -> tuple[int, int]:
+        if habit := habits.get(rid.kind):
+            return kinds[rid.kind].rank, habit(rid.name)
+        return ranks.get(rid.kind, (0, 0))
+
+    return place

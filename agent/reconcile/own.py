@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from agent.model import Cause, Change, Ownership, Plan, Resource, ResourceId, Verb
 from agent.reconcile.ledger import Memory, Owned
 from agent.reconcile.observe import Situation, there
@@ -19,9 +22,22 @@ def begin(plan: Plan, situation: Situation, memory: Memory) -> None:
         if (owned := _found_true(desired.resources[rid], ledger.owned.get(rid))) is not None
         and (owned != ledger.owned.get(rid) or rid in ledger.unfinished)
     }
+    # From now on the kind is known, and nobody is asked to recognize what could not be touched yet.
+    true |= {
+        rid: ledger.owned[rid] for rid in situation.recognized - touched.keys() - true.keys() - plan.gone
+    }
     if touched or true or plan.gone or ledger.held != desired.commit:
         pending = {change.id: change.pending for change in plan.changes}
         memory.begin(desired.commit, touched=touched, pending=pending, true=true, gone=plan.gone)
+
+
+def finish(rid: ResourceId, situation: Situation, memory: Memory, owned: Mapping[ResourceId, Owned]) -> None:
+    """Write down that one thing is as it is to be. `owned`: what is remembered since `begin`. Raises LedgerError."""
+    resource = situation.desired.resources.get(rid)
+    if resource is not None:
+        memory.finish(rid, replace(owned[rid], digest=resource.digest))
+    elif rid in owned:
+        memory.finish(rid, None)
 
 
 def _found_true(resource: Resource, before: Owned | None) -> Owned | None:

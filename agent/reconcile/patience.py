@@ -68,12 +68,13 @@ class Patience:
     def _once_more(self, plan: Plan, change: Change, outcome: Outcome) -> _Failure:
         what, before, now = _what(plan, change), self._failures.get(change.id), self.clock()
         vain = outcome.result is Result.CHANGED
-        count = 1
-        if before and before.what == what and now < before.lasted:
-            # What comes right after it has failed has come right once.
-            count = 1 if vain and before.lasted == math.inf else before.count + 1
-        # What was only blocked by another one costs nothing, and waits for that one.
-        until = now if outcome.result is Result.BLOCKED else now + _wait(count)
+        count = before.count if before and before.what == what and now < before.lasted else 0
+        # What was only blocked by another one costs nothing, and waits for that one: no attempt was made.
+        if outcome.result is Result.BLOCKED:
+            return _Failure(what=what, count=count, until=now, outcome=outcome)
+        # What comes right after it has failed has come right once.
+        count = 1 if vain and before and before.lasted == math.inf else count + 1
+        until = now + _wait(count)
         if not vain:
             return _Failure(what=what, count=count, until=until, outcome=outcome)
         words = f"{outcome.reason}; put right {count} times in a row, and it does not stay so"

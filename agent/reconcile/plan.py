@@ -23,7 +23,7 @@ from agent.model import (
     Step,
     Verb,
 )
-from agent.reconcile.observe import Situation, there
+from agent.reconcile.observe import Situation, patient, there
 from agent.reconcile.order import in_order
 
 
@@ -35,11 +35,15 @@ def make_plan(situation: Situation) -> Plan:
         if entry := planner.declared(resource, entries):
             entries[resource.id] = entry
     released: dict[ResourceId, str] = {}
+    needing: dict[ResourceId, list[ResourceId]] = {}  # those that go, and may take their time
     for rid in planner.undeclared():
         if reason := planner.stays(rid):
             released[rid] = reason
-        elif entry := planner.removal(rid):
+        elif entry := planner.removal(rid, frozenset(needing.get(rid, ()))):
             entries[rid] = entry
+            if isinstance(entry, Change) and patient(situation.kinds[rid.kind]):
+                for need in planner.needed(rid):
+                    needing.setdefault(need, []).append(rid)
     return Plan(
         commit=desired.commit,
         entries=tuple(entries.values()),
@@ -153,7 +157,7 @@ class _Planner:
 
     def undeclared(self) -> Iterator[ResourceId]:
         """Yield what is to go, in the reverse of the order in which it came."""
-        going = {rid: self._needed(rid) for rid in self.observed if rid not in self.desired.resources}
+        going = {rid: self.needed(rid) for rid in self.observed if rid not in self.desired.resources}
         yield from reversed(tuple(in_order(going, self.kinds)))
 
     def stays(self, rid: ResourceId) -> str:
@@ -177,8 +181,9 @@ class _Planner:
         kind = self.kinds[rid.kind]
         return kind.clings(rid.name, have) if there(kind, have) else ""
 
-    def removal(self, rid: ResourceId) -> Change | Blocked | None:
-        return self.removing(rid, self.observed[rid])
+    def removal(self, rid: ResourceId, before: frozenset[ResourceId]) -> Change | Blocked | None:
+        entry = self.removing(rid, self.observed[rid])
+        return replace(entry, outlives=before) if before and isinstance(entry, Change) else entry
 
     def removing(self, rid: ResourceId, have: object | HostError | None) -> Change | Blocked | None:
         """Return what takes away something that is no longer declared."""
@@ -195,7 +200,7 @@ class _Planner:
         every = (*self._first(rid, have), *steps)
         return Change(id=rid, verb=Verb.REMOVE, cause=cause, steps=every, stale=stale)
 
-    def _needed(self, rid: ResourceId) -> tuple[ResourceId, ...]:
+    def needed(self, rid: ResourceId) -> tuple[ResourceId, ...]:
         return self.ledger.owned[rid].needs if rid in self.ledger.owned else ()
 
     def _reason(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> Reason:

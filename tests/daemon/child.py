@@ -22,6 +22,7 @@ from agent.host.journal import setup_logging
 from agent.host.lock import cycle_lock, daemon_lock
 from agent.host.notify import Notifier
 from agent.model import Report, Verdict
+from tests.daemon.rollout import rollout
 
 COUNT = itertools.count()
 
@@ -133,7 +134,7 @@ def assemble(cycle: str, folder: Path) -> Work:
         )
     state = Path((folder / "state_dir").read_text()) if (folder / "state_dir").exists() else folder / "state"
     return Work(
-        cycle=CYCLES[cycle],
+        cycle=rollout(folder) if cycle == "rollout" else CYCLES[cycle],
         reboot=lambda _: None,
         tell=tell,
         listen=partial(WAKE.__setitem__, 0),

@@ -132,3 +132,10 @@ def test_a_host_without_a_commit_has_a_headline() -> None:
     )
 
     assert "refused, no commit yet (not listed in fleet.yaml)" == headline(empty)
+
+
+def test_what_is_not_ready_yet_is_not_well_again(kept: list[logging.LogRecord]) -> None:
+    last = report(result=Verdict.FAILED, nginx=FAILED)
+    log_report(report(nginx=Standing(result="unchanged", reason="not ready yet: 0 of 1 ready")), last)
+
+    assert ("INFO", "package:nginx: unchanged, not ready yet: 0 of 1 ready") == lines(kept)[0]

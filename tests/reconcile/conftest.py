@@ -1,4 +1,4 @@
-"""A host made of a dict, and a ledger on disk, for each test."""
+"""A host made of a dict, or one on which things take time, and a ledger on disk, for each test."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.reconcile import cluster as slow
 from tests.reconcile.world import Cycle, World
 
 
@@ -18,5 +19,17 @@ def _world() -> World:
 @pytest.fixture(name="cycle")
 def _cycle(tmp_path: Path, world: World) -> Iterator[Cycle]:
     cycle = Cycle(tmp_path / "ledger.db", world)
+    yield cycle
+    cycle.memory.close()
+
+
+@pytest.fixture(name="cluster")
+def _cluster() -> slow.Cluster:
+    return slow.Cluster()
+
+
+@pytest.fixture(name="slowly")
+def _slowly(tmp_path: Path, cluster: slow.Cluster) -> Iterator[slow.Cycle]:
+    cycle = slow.Cycle(tmp_path / "slow.db", cluster)
     yield cycle
     cycle.memory.close()

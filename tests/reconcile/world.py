@@ -14,9 +14,10 @@ from pathlib import Path
 from agent.errors import HostError
 from agent.kinds import AnyKind, Kind, NotYetError
 from agent.model import DesiredState, Drift, Outcome, Plan, Resource, ResourceId, Run, Stale, Step
-from agent.reconcile.apply import Hands, apply
+from agent.reconcile.apply import apply
+from agent.reconcile.hands import Hands
 from agent.reconcile.ledger import Memory
-from agent.reconcile.observe import Situation, observe
+from agent.reconcile.observe import Situation, look_around
 from agent.reconcile.order import ordered
 from agent.reconcile.own import begin
 from agent.reconcile.plan import make_plan
@@ -269,9 +270,7 @@ class Cycle:
         self.path, self.world, self.memory = path, world, Memory(path)
 
     def situation(self, want: DesiredState) -> Situation:
-        ledger = self.memory.load()
-        seen = observe(want, ledger.owned, KINDS, self.world)
-        return Situation(desired=want, observed=seen, ledger=ledger, kinds=KINDS)
+        return look_around(want, self.memory.load(), KINDS, self.world)
 
     def plan(self, want: DesiredState) -> Plan:
         return make_plan(self.situation(want))
