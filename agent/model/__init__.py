@@ -8,6 +8,7 @@ from agent.model.cluster import (
     AwaitCluster,
     ClusterStep,
     DeleteObject,
+    Named,
     ReplaceObject,
     Seen,
 )
@@ -113,6 +114,7 @@ __all__ = [
     "MakeDirectory",
     "MakeLink",
     "Mode",
+    "Named",
     "Observed",
     "Outcome",
     "Ownership",

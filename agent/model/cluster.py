@@ -7,13 +7,50 @@ where there is none. `object` is as declared; the marks of the host that keeps i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, Self, TypeAlias
+
+from agent.model.words import quoted
 
 MANAGER: Final = "trued"  # field manager, for ever: under another name, its fields would be nobody's
 OWNER: Final = "trued.dev/owner"  # label: the host whose trued keeps the object
 ADOPTED: Final = "trued.dev/adopted"  # annotation: it was there before trued, and is never removed by it
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Named:
+    """What a resource's name says: `apps/Deployment/default/web`, `ConfigMap/default/web`, `Namespace/web`. `str()` and `parse()` are inverse."""
+
+    group: str  # "" is the core group
+    kind: str
+    namespace: str  # "": it is in none
+    name: str
+
+    KIND: ClassVar[str] = "[A-Z][A-Za-z0-9]*"  # by its capital it is told from a group
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.group, self.kind, self.namespace, self.name) if part)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raise ValueError for what is no name of an object."""
+        parts = text.split("/")
+        whole = all(parts)
+        group = "" if re.fullmatch(cls.KIND, parts[0]) else parts.pop(0)
+        if not whole or not 2 <= len(parts) <= 3 or not re.fullmatch(cls.KIND, parts[0]):
+            raise ValueError(f"expected group/Kind/namespace/name, as in {_LIKE}, got {quoted(text)}")
+        return cls(group, parts[0], parts[1] if len(parts) == 3 else "", parts[-1])
+
+    @classmethod
+    def of(cls, object_: Mapping[str, Any]) -> Self:
+        """Return the name of an object."""
+        metadata, group = object_["metadata"], str(object_["apiVersion"]).rpartition("/")[0]
+        return cls(group, object_["kind"], metadata.get("namespace") or "", metadata["name"])
+
+
+_LIKE: Final = "apps/Deployment/default/web, ConfigMap/default/web or Namespace/web"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
