@@ -15,6 +15,7 @@ from agent.doctor import (
     Finding,
     Found,
     Grade,
+    cluster,
     engine,
     examine,
     exit_code,
@@ -69,6 +70,7 @@ def checks(config: Path, stack: ExitStack) -> Iterator[Check]:
     fleet = _fleet(source, ref, settings, stack)
     yield from _of_repository(source, settings, fleet)
     yield from _of_engine(settings, fleet)
+    yield from _of_cluster(settings, fleet)
     yield from _way_out(source, status, settings)
 
 
@@ -153,6 +155,15 @@ def _of_engine(settings: Settings, fleet: access_to.Repository) -> Iterator[Chec
     socket = settings.engine.socket
     if engine.is_there(socket) or fleet.kinds & {"container", "network", "volume"}:
         yield Check(name="engine", look=lambda: engine.engine(socket), limit=45)
+
+
+def _of_cluster(settings: Settings, fleet: access_to.Repository) -> Iterator[Check]:
+    """Yield what is checked of a Kubernetes where there is one, or what was found to be declared asks for one."""
+    way = settings.kubernetes
+    if cluster.is_there(way.kubeconfig) or "manifest" in fleet.kinds:
+        yield Check(
+            name="cluster", look=lambda: cluster.cluster(way.kubeconfig, way.context or ""), limit=45
+        )
 
 
 def _way_out(source: Access, status: Access, settings: Settings) -> Iterator[Check]:

@@ -200,6 +200,11 @@ class ApiKind:
     namespaced: bool
     has_status: bool = False  # its status is a subresource
 
+    @property
+    def group(self) -> str:
+        """The group; empty for the core group."""
+        return self.api_version.rpartition("/")[0]
+
 
 class Cluster(Protocol):
     """
@@ -211,6 +216,10 @@ class Cluster(Protocol):
     @property
     def owner(self) -> str:
         """The value of the label OWNER on all that this host's trued keeps."""
+
+    @property
+    def now(self) -> float:
+        """When this look began: seconds since the epoch, by this host's clock."""
 
     def served(self, group: str, kind: str, version: str = "") -> ApiKind | None:
         """Return how a kind is served, in one version or the preferred one; None if it is not, perhaps not yet."""
@@ -231,6 +240,9 @@ class Cluster(Protocol):
 
     def tried(self, object_: Json, *, adopted: bool) -> Json:
         """Return what an object would be if it were applied, Git winning: a dry run of a server-side apply."""
+
+    def tried_whole(self, object_: Json) -> Json:
+        """Return what an object would be if the whole of it were replaced by this one: a dry run of an update."""
 
     def tried_anew(self, object_: Json) -> None:
         """Raise ClusterError if an object like this one, under another name, could not be created either."""

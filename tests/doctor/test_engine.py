@@ -10,7 +10,7 @@ from agent.doctor import Grade
 from agent.doctor.engine import judged
 from tests.engine.docker import Docker
 from tests.engine.fixtures import Engine
-from tests.engine.fleet import Fleet
+from tests.fleet import Fleet
 
 SOCKET = Path("/run/docker.sock")
 

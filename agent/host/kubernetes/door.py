@@ -1,17 +1,32 @@
-"""The way to the API server: nothing is read, and no connection opened, before it is asked. Acts."""
+"""
+The way to the API server: nothing is read, and no connection opened, before it is asked. Acts.
+
+What is kept from one look to the next: the connection, what kinds there are, and what was worked out from objects that have not
+changed. The first two go when the connection breaks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from agent.errors import HostError
 from agent.host import Cluster
-from agent.model import ClusterStep
+from agent.host.kubernetes.acts import Acts
+from agent.host.kubernetes.client import Client
+from agent.host.kubernetes.discovery import Discovery
+from agent.host.kubernetes.kubeconfig import Kubeconfig
+from agent.host.kubernetes.look import ClusterView, Memory
+from agent.host.kubernetes.objects import owner_of
+from agent.host.kubernetes.trouble import SilentError
+from agent.model import AwaitCluster, ClusterStep
 
 KUBECONFIG: Final = Path("/etc/rancher/k3s/k3s.yaml")  # what k3s writes, and only root may read
+PAUSE: Final = 0.5  # seconds between two questions whether a server is ready
 
 
 def _nobody() -> None:
@@ -25,14 +40,63 @@ class Door:
     owner: str = ""
     kubeconfig: Path = KUBECONFIG
     context: str = ""  # "": the current one
+    _client: Client | None = None
+    _discovery: Discovery | None = None
+    _memory: Memory = field(default_factory=Memory)
 
-    def look(self, beat: Callable[[], None] = _nobody) -> Cluster:  # noqa: ARG002
+    def look(self, beat: Callable[[], None] = _nobody) -> Cluster:
         """Return fresh eyes; raises HostError where no API server is ready."""
-        raise HostError("no Kubernetes answers on this host")
+        with self._noticing():
+            client, discovery = self._connected()
+            client.ready()
+            discovery.begin()
+        self._memory.begin()
+        return ClusterView(client, discovery, self._memory, owner_of(self.owner), beat)
 
-    def perform(self, step: ClusterStep, beat: Callable[[], None]) -> None:  # noqa: ARG002
+    def perform(self, step: ClusterStep, beat: Callable[[], None]) -> None:
         """Do one step; raises HostError."""
-        raise HostError("no Kubernetes answers on this host")
+        if isinstance(step, AwaitCluster):
+            self._await(step, beat)
+            return
+        with self._noticing():
+            client, discovery = self._connected()
+            discovery.begin()
+            Acts(client, discovery, owner_of(self.owner)).act(step, beat)
 
     def close(self) -> None:
-        return
+        """Let go of the connection; the next question opens a new one."""
+        if self._client is not None:
+            self._client.close()
+        self._client = self._discovery = None
+
+    def _await(self, step: AwaitCluster, beat: Callable[[], None]) -> None:
+        """Ask until a server is ready. Before it first starts there is not even a kubeconfig."""
+        end = time.monotonic() + step.patience
+        while True:
+            try:
+                with self._noticing():
+                    self._connected()[0].ready()
+            except HostError as error:
+                if time.monotonic() > end:
+                    message = f"no API server is ready within {step.patience:.0f} s: {error}"
+                    raise HostError(message, hint=error.hint) from error
+            else:
+                return
+            time.sleep(PAUSE)
+            beat()
+
+    def _connected(self) -> tuple[Client, Discovery]:
+        if self._client is None or self._discovery is None:
+            self._client = Client(Kubeconfig(self.kubeconfig, self.context))
+            self._discovery = Discovery(self._client)
+        self._client.begin()
+        return self._client, self._discovery
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """Drop the connection when something is wrong with it: the server that comes back may be another one."""
+        try:
+            yield
+        except SilentError:
+            self.close()
+            raise
