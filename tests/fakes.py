@@ -7,15 +7,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Self, TypeAlias, TypeVar
 
-from agent.errors import DocumentError, HostError
+from agent.documents.manifests import read_manifests
+from agent.errors import HostError
 from agent.host import Accounts, Answer, Cluster, DetourError, Engine, Entry, FileType, accounts
 from agent.model import (
+    ApplyObject,
+    AwaitCluster,
     Content,
+    DeleteObject,
     EngineStep,
     KeepFirst,
     MakeDirectory,
     MakeLink,
     Remove,
+    ReplaceObject,
     Run,
     SetAttributes,
     Step,
@@ -27,6 +32,7 @@ from agent.model import (
     Written,
     blob_id,
 )
+from tests.fake_cluster import FakeCluster
 from tests.fake_engine import FakeEngine
 
 T = TypeVar("T")
@@ -81,7 +87,7 @@ class FakeHost:
     A host in memory: `nodes` by path, `users` and `groups` by name, `answers` by argv, `unreadable` paths.
 
     `commands` are those that do something to it: by name, what is called with the whole argv and stdin. `engine` is
-    its container engine, if it has one.
+    its container engine, and `cluster` its Kubernetes, if it has one.
     """
 
     def __init__(
@@ -101,6 +107,7 @@ class FakeHost:
         self.answers = dict(answers or {})
         self.commands: dict[str, Command] = {}
         self.engine: FakeEngine | None = None
+        self.cluster: FakeCluster | None = None
         self.ages: dict[str, float] = {}
         self.unreadable = {PurePosixPath(path): words for path, words in (unreadable or {}).items()}
         self.mounted: frozenset[PurePosixPath] = frozenset()
@@ -134,6 +141,8 @@ class FakeHost:
                 self.kept.setdefault(step.path, self.nodes[step.path])
             case Run():
                 self._answer((*step.argv, *step.operands), step.stdin, ok=(0,))
+            case ApplyObject() | ReplaceObject() | DeleteObject() | AwaitCluster():
+                self.clustered().perform(step)
             case _:
                 assert isinstance(step, EngineStep)
                 self.answering().perform(step)
@@ -143,6 +152,12 @@ class FakeHost:
         if self.engine is None:
             raise HostError("no container engine answers on this host")
         return self.engine
+
+    def clustered(self) -> FakeCluster:
+        """Return the cluster; raises HostError where there is none."""
+        if self.cluster is None:
+            raise HostError("no Kubernetes answers on this host")
+        return self.cluster
 
     def below(self, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
         return tuple(sorted(path for path in self.nodes if path.parent == folder and path != folder))
@@ -233,7 +248,7 @@ class FakeProbe:
         return self.host.answering()
 
     def cluster(self) -> Cluster:
-        raise HostError("no Kubernetes answers on this host")
+        return self.host.clustered()
 
     def age(self, path: PurePosixPath) -> float | None:
         return self.host.ages.get(str(path), 0.0) if path in self.host.nodes else None
@@ -287,7 +302,7 @@ class FakeTree:
         return Text.of(self.files[str(path)].upper())
 
     def manifests(self, path: TreePath, *, substitute: bool) -> Sequence[Written]:
-        raise DocumentError(f"{path}:1: manifests are not read yet")
+        return read_manifests(self.files[str(path)], str(path))
 
     def _below(self, folder: TreePath) -> list[str]:
         return sorted(path for path in (*self.files, *self.links) if folder in TreePath(path).parents)

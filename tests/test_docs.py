@@ -31,6 +31,7 @@ PAGES = (TOP / "README.md", *sorted((TOP / "docs").rglob("*.md")))
 FLEET = 'hosts: ["*"]\nlayers: [base]\nvars: {site: berlin}\n'
 KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n"
 ENTRIES_OF_TEXT = {"compose"}  # whose entries may be nothing but a source
+OBJECT = "ConfigMap/docs/{}"
 KINDS = kinds.discover()
 EDGE = Identity(host="edge-01", facts=MappingProxyType(dict(gather())))
 
@@ -66,6 +67,7 @@ def test_every_yaml_example_loads(example: str, tmp_path: Path) -> None:
     elif node.entries.keys() <= {"compose", *(kind.section for kind in KINDS.values())}:
         written(tmp_path / "base/example.yaml", example)
         make_sources(to_plain(node), tmp_path / "base")
+        make_manifests(node, tmp_path / "base")
         assert declared(tmp_path).keys() >= set(ids(node))
     else:
         written(tmp_path / "base/vars.yaml", example)
@@ -85,7 +87,12 @@ def ids(document: Map) -> Iterator[ResourceId]:
         if kind.only and section:
             yield ResourceId(singular, kind.only)
         elif isinstance(section, Map):
-            yield from (ResourceId(singular, kind.name(written)) for written in section.entries)
+            names = map(kind.name, section.entries)
+            # An entry of manifests is nothing by itself: see make_manifests.
+            yield from (
+                ResourceId(singular, OBJECT.format(name) if singular == "manifest" else name)
+                for name in names
+            )
 
 
 def make_sources(plain: Plain, base: Path) -> None:
@@ -102,6 +109,18 @@ def make_sources(plain: Plain, base: Path) -> None:
         written(base / f"{source}/index.html" if source.endswith("/") else base / source, text)
     for below in plain.values():
         make_sources(below, base)
+
+
+def make_manifests(document: Map, base: Path) -> None:
+    """Make one object for each entry of `manifests`, of its name."""
+    section = document.entries.get("manifests")
+    for name, entry in section.entries.items() if isinstance(section, Map) else ():
+        source = to_plain(entry.entries["source"] if isinstance(entry, Map) else entry)
+        path = base / f"{source}/one.yaml" if str(source).endswith("/") else base / str(source)
+        kind, namespace, of = OBJECT.format(name).split("/")
+        written(
+            path, f"{{apiVersion: v1, kind: {kind}, metadata: {{name: {of}, namespace: {namespace}}}}}\n"
+        )
 
 
 def declared(folder: Path, fleet_file: str = FLEET) -> dict[ResourceId, object]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from agent.cli.diff import LIMIT, Side, differences
+from agent.documents.emit import emit
 from agent.errors import HostError, SourceError
 from agent.host import Entry, Probe
 from agent.model import (
@@ -17,6 +19,7 @@ from agent.model import (
     Mode,
     Plan,
     ResourceId,
+    Seen,
     Step,
     Verb,
     WriteFile,
@@ -75,8 +78,30 @@ def _change(change: Change, probe: Probe, origin: str, *, private: bool) -> Show
         why=change.why,
         origin=origin,
         steps=change.steps,
-        diff=tuple(line for step in writes for line in _diff(step, probe, private=private)),
+        diff=(
+            *(line for step in writes for line in _diff(step, probe, private=private)),
+            *(line for step in change.steps for line in _object_diff(getattr(step, "seen", None))),
+        ),
     )
+
+
+def _object_diff(seen: Seen | None) -> Sequence[str]:
+    """Return what `kubectl diff` would show of an object; what is secret is masked by now."""
+    if seen is None:
+        return ()
+    old = None if seen.before is None else Side(_yaml(seen.before))
+    return differences(old, Side(b"" if seen.after is None else _yaml(seen.after)))
+
+
+def _yaml(value: Mapping[str, Any]) -> bytes:
+    return emit(_in_order(value)).encode()
+
+
+def _in_order(value: Any) -> Any:
+    """Return plain data with its keys sorted, all the way down: the server's own order says nothing."""
+    if isinstance(value, Mapping):
+        return {key: _in_order(value[key]) for key in sorted(value)}
+    return [_in_order(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _diff(step: WriteFile, probe: Probe, *, private: bool) -> Sequence[str]:

@@ -22,7 +22,8 @@ from agent.desired.load import load
 from agent.host import Probe
 from agent.host.local import Local
 from agent.model import DesiredState, Identity, Outcome, Ownership, Plan, ResourceId, Result, Step
-from agent.reconcile.apply import Hands, apply
+from agent.reconcile.apply import apply
+from agent.reconcile.hands import Hands
 from agent.reconcile.ledger import Memory
 from agent.reconcile.observe import Situation, observe
 from agent.reconcile.order import ordered

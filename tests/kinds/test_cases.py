@@ -4,7 +4,7 @@ Runs tests/cases/<kind>/*.yaml: what is declared, what the host is, and which st
 A case has `name`, `entry` (as in a document; null: owned and no longer declared), `host` (what stands there before,
 by path), perhaps `files` (of the repository), `others` (further entries) and `resource` (what is asked about, if it
 is only a part of the entry), `implied` (what follows from entries of other kinds: the fields of its spec, by name),
-`stale` (no, reload, restart), and one of `steps` and `error` (in which {today} is a date). What else a kind finds on
+`stale` (no, reload, restart), and one of `steps` and `error` (in which {read} is the day on which the index was read). What else a kind finds on
 a host, and the commands that change it, come from tests/kinds/hosts/<kind>.py, whose `furnish(host, case)` reads keys
 of its own. Every case with steps is also carried out on a host that keeps state: a second look must find nothing to do.
 """
@@ -53,11 +53,11 @@ def test_case(path: Path) -> None:
     )
     stale = Stale[case.get("stale", "no").upper()]
     if "error" in case:
-        days = [_today()]
+        days = [_day_of_reading(case)]
         with pytest.raises(HostError) as caught:
             _steps(kind, host, wants, name, stale)
-        days.append(_today())  # it may be midnight in between
-        assert str(caught.value) in {case["error"].replace("{today}", day) for day in days}
+        days.append(_day_of_reading(case))  # it may become another one in between
+        assert str(caught.value) in {case["error"].replace("{read}", day) for day in days}
         return
     steps = _steps(kind, host, wants, name, stale)
     assert case["steps"] == [_told(step) for step in steps]
@@ -66,8 +66,8 @@ def test_case(path: Path) -> None:
     assert [] == _steps(kind, host, wants, name)
 
 
-def _today() -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime())
+def _day_of_reading(case: Mapping[str, Any]) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() - case.get("read", 3600.0)))
 
 
 def _steps(
@@ -128,7 +128,7 @@ def _node(given: Mapping[str, Any]) -> Node:
 def _told(step: Any) -> Mapping[str, Any]:
     """Return a step as a case writes it: what it does, its fields that are not as usual, and the content's text."""
     told: dict[str, Any] = {"do": type(step).__name__}
-    for field in dataclasses.fields(step):
+    for field in (one for one in dataclasses.fields(step) if one.compare):
         value = getattr(step, field.name)
         if field.name == "content":
             told["content"] = b"".join(value.chunks()).decode()
