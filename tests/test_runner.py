@@ -12,6 +12,7 @@ import pytest
 
 from scripts.lib import layers
 from scripts.lib.layers import LAYERS, Layer, Tally, run_layer
+from tests.waiting import lives, until
 
 TOP = Path(__file__).parents[1]
 MARKERS = tuple(layer.marker for layer in LAYERS if layer.marker)
@@ -100,9 +101,13 @@ def test_an_unknown_layer_is_a_usage_error() -> None:
 
 @pytest.mark.parametrize(
     ("marker", "path"),
-    [("machine", "tests/host/machine/test_machine.py"), ("engine", "tests/engine/test_lab.py")],
+    [
+        ("machine", "tests/host/machine/test_machine.py"),
+        ("engine", "tests/engine/test_lab.py"),
+        ("kube", "tests/kube/test_kubelet.py"),
+    ],
 )
-def test_who_asks_for_a_machine_or_an_engine_is_in_its_layer(marker: str, path: str) -> None:
+def test_who_asks_for_a_machine_an_engine_or_a_kubernetes_is_in_its_layer(marker: str, path: str) -> None:
     """Nobody has to remember the marker."""
     argv = (
         sys.executable,
@@ -130,6 +135,69 @@ def test_what_takes_long_is_made_before_the_tests(project: Path, monkeypatch: py
     )
 
     assert (1, 0, 0) == counts(run_layer(layer, strict=False))
+
+
+MADE = """\
+import os, pathlib, subprocess
+sleep = subprocess.Popen(("sleep", "60"))
+print("made behind", os.nice(0), flush=True)
+pathlib.Path("new").write_text(str(sleep.pid))
+pathlib.Path("new").rename("made")
+"""
+
+
+@pytest.fixture
+def two_layers(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project's tests are in the layer `unit`, which waits for what is made for the layer `late`."""
+    (project.parent / "made.py").write_text(f"{MADE}sleep.kill()\n")
+    project.write_text(
+        "import pathlib, time\n"
+        "def test_good():\n"
+        "    end = time.monotonic() + 20\n"
+        "    while not pathlib.Path('made').exists(): assert time.monotonic() < end\n"
+    )
+    late = Layer(name="late", marker="slow", at_once=1, prepare="made", ahead=True)
+    monkeypatch.setattr(layers, "LAYERS", (late, UNIT))
+    monkeypatch.delenv("CI", raising=False)
+    return project.parent
+
+
+def test_what_takes_minutes_is_made_behind_the_other_layers(
+    two_layers: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It yields to them, and what it says is shown when its own turn has come."""
+    assert 0 == layers.main(["unit", "late"])
+
+    unit, late = capfd.readouterr().out.split("== late ==\n")
+    assert "1 passed" in unit
+    assert "made behind" not in unit
+    assert "made behind 19\n" == late.splitlines(keepends=True)[0]
+
+
+def test_what_no_layer_of_this_run_needs_is_not_made(two_layers: Path) -> None:
+    (two_layers / "test_it.py").write_text("def test_good(): pass\n")
+
+    assert 0 == layers.main(["unit"])
+
+    assert not (two_layers / "made").exists()
+
+
+def test_what_is_made_ahead_ends_with_a_run_that_is_broken_off(
+    two_layers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all that it has started."""
+    (two_layers / "made.py").write_text(f"{MADE}sleep.wait()\n")
+
+    def broken_off(*_: object, **__: object) -> Tally:
+        until((two_layers / "made").exists)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(layers, "run_layer", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        layers.main(["unit", "late"])
+
+    sleep = (two_layers / "made").read_text()
+    until(lambda: not lives(sleep))
 
 
 def collected(*words: str) -> list[str]:

@@ -7,8 +7,10 @@ test is in exactly one, and no list is kept by hand.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from xml.etree import ElementTree as ET
 
 TOP = Path(__file__).parents[2]
@@ -34,6 +37,7 @@ class Layer:
     root: bool = False
     tools: tuple[str, ...] = ()
     prepare: str = ""  # a module that makes what takes longer than a test may
+    ahead: bool = False  # that takes minutes: it begins with the whole run, behind the other layers
     alone: bool = False  # no two tests share more than what is made for a whole run
 
     def lacks(self) -> str:
@@ -60,6 +64,7 @@ ENGINES = (
     "dockerd", "containerd", "runc", "podman", "docker-registry", "docker-compose", "iptables", "ip", "busybox",
     "htpasswd", "openssl", "git",
 )  # fmt: skip
+KUBE = ("apt-get", "make", "rsync", "openssl", "git")
 # The first marker wins; run in the opposite order, so that the quick ones speak first.
 LAYERS = (
     Layer(name="demo", marker="demo", at_once=1, tools=("git",)),
@@ -73,6 +78,7 @@ LAYERS = (
         alone=True,
     ),
     Layer(name="engine", marker="engine", at_once=2, root=True, tools=ENGINES, alone=True),
+    Layer(name="kube", marker="kube", at_once=2, tools=KUBE, prepare="tests.kube", ahead=True, alone=True),
     Layer(name="slow", marker="slow", at_once=2),
     Layer(name="e2e", marker="e2e", at_once=2),
     Layer(name="root", marker="root", at_once=1, root=True),
@@ -98,6 +104,41 @@ class Tally:
         return f"{name:<8} {counts}, {self.seconds:.0f} s"
 
 
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What makes things for a layer whose turn has not come yet: it yields to all else, and says nothing meanwhile."""
+
+    process: subprocess.Popen[bytes]
+    said: IO[bytes]
+
+    @classmethod
+    def begin(cls, layer: Layer) -> Preparation:
+        said = tempfile.TemporaryFile()  # noqa: SIM115 - open until `end`
+        argv = ("nice", "-n", "19", sys.executable, "-m", layer.prepare)
+        process = subprocess.Popen(
+            argv,
+            cwd=TOP,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        return cls(process, said)
+
+    def finish(self) -> None:
+        """Wait for it; show what it has said."""
+        self.process.wait()
+        self.said.seek(0)
+        print(self.said.read().decode(errors="replace"), end="", flush=True)
+
+    def end(self) -> None:
+        """End it, with what it has started, where its turn does not come any more."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait()
+        self.said.close()
+
+
 def expression(layer: Layer) -> str:
     """Return pytest's marker expression for the tests of this layer and of no earlier one."""
     earlier = [f"not {other.marker}" for other in LAYERS[: LAYERS.index(layer)]]
@@ -111,13 +152,20 @@ def run_check() -> Tally:
     return Tally(passed=int(code == 0), failed=int(code != 0), seconds=time.monotonic() - started)
 
 
-def run_layer(layer: Layer, *, strict: bool) -> Tally:
-    """Run one layer; with `strict` a test that is skipped, or a layer that can't be run, has failed."""
+def run_layer(layer: Layer, *, strict: bool, begun: Preparation | None = None) -> Tally:
+    """
+    Run one layer; with `strict` a test that is skipped, or a layer that can't be run, has failed.
+
+    `begun`: its preparation, if that is at work already.
+    """
     print(f"\n== {layer.name} ==", flush=True)
     if reason := layer.lacks():
         return Tally(left_out=reason, failed=int(strict))
     started = time.monotonic()
-    if layer.prepare:  # if it fails, the tests do too, and say why
+    # If it fails, the tests do too, and say why.
+    if begun:
+        begun.finish()
+    elif layer.prepare:
         subprocess.run((sys.executable, "-m", layer.prepare), check=False, cwd=TOP)
     with tempfile.TemporaryDirectory() as scratch:
         record = Path(scratch, "record.xml")
@@ -153,12 +201,20 @@ def main(names: Sequence[str]) -> int:
         print(f"no layer {', '.join(sorted(unknown))}; there are check, {', '.join(known)}", file=sys.stderr)
         return 64
     strict = os.environ.get("CI") == "true"
+    chosen = {name: layer for name, layer in known.items() if not names or name in names}
     tallies: dict[str, Tally] = {}
-    if not names or "check" in names:
-        tallies["check"] = run_check()
-    for name, layer in known.items():
-        if not names or name in names:
-            tallies[name] = run_layer(layer, strict=strict)
+    with contextlib.ExitStack() as ends:
+        begun = {
+            name: Preparation.begin(layer)
+            for name, layer in chosen.items()
+            if layer.ahead and not layer.lacks()
+        }
+        for preparation in begun.values():
+            ends.callback(preparation.end)
+        if not names or "check" in names:
+            tallies["check"] = run_check()
+        for name, layer in chosen.items():
+            tallies[name] = run_layer(layer, strict=strict, begun=begun.get(name))
     print()
     for name, tally in tallies.items():
         print(tally.line(name))

@@ -24,7 +24,7 @@ Fixtures (tests/engine/fixtures.py; every test may ask for them, and is thereby 
            -> digest; then f"{registry.host}/web:1" can be pulled; digest("web:1") delete("web:1")
 `Image`    Image(name="trued-test/box:3", mark="3", config={"Healthcheck": {…}}); images.STOCK: box:1, :2, :well and :ill
            (with a health check that succeeds, fails)
-`Fleet`    declare(state) apply(code=0) plan() run(*words) trued(*words, code=) json(*words) report() reports();
+`Fleet`    (tests/fleet.py) declare(state) apply(code=0) plan() run(*words) trued(*words, code=) json(*words) report() reports();
            process(*words) -> Popen; with service() as service: service.look() .said() .kill()
 `Cell`     get(url) inside(function) path("/etc/…") processes() start(*argv, log=)
 

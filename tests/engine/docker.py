@@ -8,10 +8,10 @@ import signal
 import subprocess
 import time
 from functools import cached_property
-from pathlib import Path
 
 from tests.engine import api, images
 from tests.engine.cell import Cell
+from tests.waiting import lives
 
 
 class Docker:
@@ -65,7 +65,7 @@ class Docker:
         """Kill it and its containerd at once; its containers go on."""
         containerd = self._containerd()
         self._end(signal.SIGKILL)
-        while containerd and _lives(containerd):
+        while containerd and lives(containerd):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(containerd, signal.SIGKILL)
             time.sleep(0.01)
@@ -110,10 +110,3 @@ class Docker:
     def _signal(self, number: signal.Signals) -> None:
         assert self._process
         self._process.send_signal(number)
-
-
-def _lives(pid: int) -> bool:
-    """Say whether there is such a process, and it is no zombie (proc(5))."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
-    return False

@@ -11,53 +11,17 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.fleet import Fleet
 from tests.kube import binaries
 from tests.kube.client import RefusedError
-from tests.kube.kubelet import Kubelet
+from tests.kube.objects import APPLY, conditions, config_map, definition, keep
 from tests.kube.server import Kube
-from tests.waiting import until
+from tests.waiting import lives, until
 
 TOP = Path(__file__).parents[2]
-APPLY = "application/apply-patch+yaml"
-WEB = {
-    "selector": {"matchLabels": {"app": "web"}},
-    "template": {
-        "metadata": {"labels": {"app": "web"}},
-        "spec": {"containers": [{"name": "web", "image": "web:1"}]},
-    },
-}
-
-
-def apps(namespace: str, plural: str, name: str = "") -> str:
-    return f"/apis/apps/v1/namespaces/{namespace}/{plural}/{name}".removesuffix("/")
-
-
-def deploy(kube: Kube, namespace: str, **spec: object) -> str:
-    """Make the Deployment web; return its path."""
-    body = {"metadata": {"name": "web"}, "spec": {**WEB, **spec}}
-    kube.request("POST", apps(namespace, "deployments"), body)
-    return apps(namespace, "deployments", "web")
-
-
-def conditions(found: Any) -> dict[str, str]:
-    return {one["type"]: one["status"] for one in found["status"].get("conditions") or ()}
-
-
-def config_map(name: str, **data: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
-
-
-def keep(kube: Kube, namespace: str, name: str, **data: str) -> str:
-    """Make a ConfigMap; return its path."""
-    path = f"/api/v1/namespaces/{namespace}/configmaps"
-    kube.request("POST", path, config_map(name, **data))
-    return f"{path}/{name}"
-
 
 # The server
 
@@ -136,75 +100,6 @@ def test_whatever_a_test_has_done_the_next_finds_it_well(kube: Kube, whom: str, 
     assert all(daemon.running for daemon in (kube.etcd, kube.api, kube.controllers))
 
 
-# What happens in it
-
-
-def test_a_deployment_becomes_available_by_its_kubelet(kube: Kube, namespace: str, kubelet: Kubelet) -> None:
-    path = deploy(kube, namespace, replicas=2)
-
-    kubelet.make_ready("web", pods=2)
-
-    until(lambda: kube.get(path)["status"].get("availableReplicas") == 2)
-    assert "True" == conditions(kube.get(path))["Available"]
-
-
-def test_a_deployment_can_be_late(kube: Kube, namespace: str) -> None:
-    path = deploy(kube, namespace, progressDeadlineSeconds=1)
-
-    until(lambda: conditions(kube.get(path)).get("Progressing") == "False")
-
-
-def test_a_pod_says_why_it_waits(kube: Kube, namespace: str, kubelet: Kubelet) -> None:
-    deploy(kube, namespace)
-
-    kubelet.hold_up("web", "ImagePullBackOff", 'Back-off pulling image "web:1"')
-
-    (pod,) = kubelet.pods("web")
-    state = pod["status"]["containerStatuses"][0]["state"]
-    assert {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "web:1"'} == state["waiting"]
-
-
-@pytest.mark.parametrize("outcome", ["Complete", "Failed"])
-def test_a_job_ends_as_told(kube: Kube, namespace: str, kubelet: Kubelet, outcome: str) -> None:
-    path = make_job(kube, namespace)
-
-    {"Complete": kubelet.succeed, "Failed": kubelet.fail}[outcome]("once")
-
-    until(lambda: conditions(kube.get(path)).get(outcome) == "True")
-
-
-def make_job(kube: Kube, namespace: str) -> str:
-    path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
-    pod = {"restartPolicy": "Never", "containers": [{"name": "once", "image": "once:1"}]}
-    spec = {"backoffLimit": 0, "template": {"spec": pod}}
-    kube.request("POST", path, {"metadata": {"name": "once"}, "spec": spec})
-    return f"{path}/once"
-
-
-def test_a_kubelet_works_by_itself(kube: Kube, namespace: str, kubelet: Kubelet) -> None:
-    """Whatever pods appear: those of a StatefulSet come one after the other, those of a Job end."""
-    stateful = apps(namespace, "statefulsets", "web")
-    spec = {**WEB, "replicas": 3, "serviceName": "web"}
-
-    with kubelet.working():
-        kube.request("POST", apps(namespace, "statefulsets"), {"metadata": {"name": "web"}, "spec": spec})
-        job = make_job(kube, namespace)
-
-        until(lambda: kube.get(stateful)["status"].get("readyReplicas") == 3)
-        until(lambda: conditions(kube.get(job)).get("Complete") == "True")
-
-
-def test_a_foreground_delete_comes_to_its_end(kube: Kube, namespace: str, kubelet: Kubelet) -> None:
-    """The garbage collector runs: what a Deployment has made goes with it."""
-    path = deploy(kube, namespace)
-    kubelet.make_ready("web")
-
-    kube.request("DELETE", path, {"propagationPolicy": "Foreground"})
-
-    until(lambda: kube.get(path) is None)
-    assert [] == kubelet.pods()
-
-
 # Who does what
 
 
@@ -267,28 +162,6 @@ def test_hosts_of_their_own_names_meet_at_one_cluster(
 
 
 # What it bears
-
-
-def definition(group: str, number: int) -> dict[str, Any]:
-    """Return a CustomResourceDefinition that has a schema."""
-    text = {"type": "string"}
-    spec = {
-        "type": "object",
-        "properties": {"color": text, "notes": {"type": "object", "additionalProperties": text}},
-    }
-    version = {
-        "name": "v1",
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}},
-    }
-    names = {"plural": f"kind{number}s", "singular": f"kind{number}", "kind": f"Kind{number}"}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"kind{number}s.{group}"},
-        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
-    }
 
 
 @pytest.mark.slow
@@ -368,22 +241,30 @@ def test_nothing_outlives_a_killed_run(kube_server: Kube, tmp_path: Path) -> Non
     until(lambda: not any(lives(pid) for pid in pids))
 
 
-def lives(pid: str) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
-    except OSError:
-        return False
+def test_the_programs_are_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    build(monkeypatch, tmp_path, 'echo built >>"$1/etcd"')
+    assert not binaries.built()
+
+    assert binaries.folder() == binaries.folder()
+
+    assert binaries.built()
+    assert "built\n" == (binaries.folder() / "etcd").read_text()
 
 
 def test_what_fails_to_build_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The end of what it said, and where the rest is; and nothing is kept."""
-    script = tmp_path / "kube-build"
-    script.write_text("#!/bin/sh\necho no mirror\nexit 3\n")
-    script.chmod(0o755)
-    monkeypatch.setattr(binaries, "SCRIPT", script)
-    monkeypatch.setenv("TRUED_CACHE", str(tmp_path / "cache"))
+    build(monkeypatch, tmp_path, "echo no mirror; exit 3")
 
     with pytest.raises(AssertionError, match=r"exit 3; the end of .*kube-build.log:\nno mirror"):
         binaries.folder()
 
     assert not binaries.built()
+
+
+def build(monkeypatch: pytest.MonkeyPatch, folder: Path, command: str) -> None:
+    """Let this be what builds, into a cache of its own."""
+    script = folder / "kube-build"
+    script.write_text(f"#!/bin/sh\n{command}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(binaries, "SCRIPT", script)
+    monkeypatch.setenv("TRUED_CACHE", str(folder / "cache"))
