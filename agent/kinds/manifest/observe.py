@@ -24,6 +24,7 @@ from agent.model import OWNER, Json, Named, few
 Wants: TypeAlias = Mapping[str, ManifestSpec | None]
 
 FEW: Final = 3  # objects of a kind that are asked for one by one
+AGAIN: Final = 3  # times that an object is tried once more because it changes while it is looked at
 # Kinds that are well as soon as they are there: of these, a list of metadata says all.
 PLAIN: Final = frozenset(
     {
@@ -145,11 +146,20 @@ class _Look:
         return replace(state, trial=trial, health=health, age=age)
 
     def _tried(self, named: Named, want: ManifestSpec, live: Json) -> Trial:
+        """Return what an apply would change; once more where a controller was faster, as it often is with what is new."""
+        trial = attempt(self.cluster, want, self._whole(named) if self._plain else live)
+        for _ in range(AGAIN):
+            if not trial.moved:
+                break
+            trial = attempt(self.cluster, want, self._whole(named))
+        return replace(trial, moved=False)
+
+    def _whole(self, named: Named) -> Json:
         assert self.served is not None  # noqa: S101 # for the type checker: it was checked before
-        whole = self.cluster.find(self.served, named.namespace, named.name) if self._plain else live
-        if whole is None:
+        found = self.cluster.find(self.served, named.namespace, named.name)
+        if found is None:
             raise HostError("it went away while it was looked at")
-        return attempt(self.cluster, want, whole)
+        return found
 
     def _going(self, named: Named, live: Json) -> ObjectState:
         return replace(

@@ -49,7 +49,17 @@ def attempt(cluster: Cluster, want: ManifestSpec, live: Json | None) -> Trial:
     found = differences(live, expected)
     if not found:
         return Trial()
-    return Trial(why=f"differs: {sentence(found)}", seen=shown(live, expected), taking=bool(taken))
+    return Trial(
+        why=f"differs: {sentence(found)}",
+        seen=shown(live, expected),
+        taking=bool(taken),
+        moved=_version(expected) != _version(live),
+    )
+
+
+def _version(object_: Json) -> object:
+    """Return what an object's answers to dry runs bear, too: the version that they are of."""
+    return object_["metadata"].get("resourceVersion")
 
 
 def _less(cluster: Cluster, left: Json) -> Json:
