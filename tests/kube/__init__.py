@@ -7,9 +7,10 @@ Fixtures (tests/kube/fixtures.py; every test may ask for them, and is thereby in
                   runs and answers, whatever was done to it
     namespace     the name of a fresh namespace; it is deleted after the test, and nobody waits for its end
     kubelet       who says of the pods in it that they run: `Kubelet`
-    kube_fleet    a host that trued keeps true, with `kube` and no engine: `Fleet` of tests/fleet.py
+    kube_fleet    a host that trued keeps true, with `kube` and no engine: `Fleet` of tests/fleet.py. Its name is `.host`, and no
+                  other test has it: a new trued takes what bears its host's name for its own
     kube_fleet_of makes one with another kubeconfig or name: kube_fleet_of(kubeconfig=kube.expired(), host="edge-02",
-                  limits=…); each name has a repository of its own
+                  limits=…); each has a repository of its own
 
     def test_it(kube: Kube, kube_fleet: Fleet, namespace: str, kubelet: Kubelet) -> None:
         kube_fleet.declare({"manifests": {"web": {"source": "web.yaml"}}}, {"web.yaml": text})

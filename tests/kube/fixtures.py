@@ -72,21 +72,27 @@ def kubelet(kube: Kube, namespace: str) -> Kubelet:
     return Kubelet(kube, namespace)
 
 
+def new_host() -> str:
+    """Return a name that no other test has: with a new ledger, trued takes all objects for its own that bear its host's."""
+    return f"edge-{secrets.token_hex(4)}"
+
+
 @pytest.fixture
 def kube_fleet(kube: Kube, tmp_path: Path) -> Fleet:
-    """A host that trued keeps true, with this Kubernetes and no engine."""
-    return Fleet.of(tmp_path, None, kubernetes={"kubeconfig": str(kube.kubeconfig)})
+    """A host that trued keeps true, with this Kubernetes and no engine; its name is new in this Kubernetes."""
+    return Fleet.of(tmp_path, None, host=new_host(), kubernetes={"kubeconfig": str(kube.kubeconfig)})
 
 
 @pytest.fixture
 def kube_fleet_of(kube: Kube, tmp_path: Path) -> Callable[..., Fleet]:
     """
-    Make such a host: kube_fleet_of(kubeconfig=…, host=…), with further keys of agent.yaml.
+    Make such a host: kube_fleet_of(kubeconfig=…, host="edge-…"), with further keys of agent.yaml.
 
     Each name is a host of its own, with a repository of its own, at the same Kubernetes.
     """
 
-    def make(*, kubeconfig: Path | None = None, host: str = "edge-01", **more: Any) -> Fleet:
+    def make(*, kubeconfig: Path | None = None, host: str = "", **more: Any) -> Fleet:
+        host = host or new_host()
         kubernetes = {"kubeconfig": str(kubeconfig or kube.kubeconfig)}
         return Fleet.of(tmp_path / host, None, host=host, **{"kubernetes": kubernetes, **more})
 

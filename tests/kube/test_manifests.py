@@ -50,7 +50,7 @@ def test_objects_are_made_and_a_second_cycle_writes_nothing(
     assert "converged" == report["result"]
     found = kube.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/web")
     assert 2 == found["status"]["availableReplicas"]
-    assert "edge-01" == found["metadata"]["labels"]["trued.dev/owner"]
+    assert kube_fleet.host == found["metadata"]["labels"]["trued.dev/owner"]
     since = kube.mark()
     assert "converged" == kube_fleet.apply()["result"]
     assert [] == written(kube, since)
