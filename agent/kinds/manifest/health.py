@@ -55,13 +55,14 @@ NOTHING_ELSE: Final = Extra()
 def assess(object_: Json, extra: Extra = NOTHING_ELSE) -> Health:
     """Return how an object is, as the API server has it."""
     found = _for_every_kind(object_) or RULES.get(_kind(object_), _other)(object_, extra)
-    if found.state != "progressing":
+    if found.state not in {"progressing", "failed"}:
         return found
     wrong = trouble(object_, extra.pods)
     if wrong is None:
         return found
+    lasting = wrong.lasting or found.state == "failed"
     return Health(
-        state="failed" if wrong.lasting else "progressing", reason=one_line(f"{found.reason}; {wrong.text}")
+        state="failed" if lasting else "progressing", reason=one_line(f"{found.reason}; {wrong.text}")
     )
 
 
