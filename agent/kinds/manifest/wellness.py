@@ -13,17 +13,20 @@ from agent.model import Json
 
 LATE: Final = "WaitForFirstConsumer"  # volumeBindingMode of a StorageClass; that of k3s's local-path has it
 
+TICK: Final = 1.0  # seconds: the times of objects are whole ones, and the rest of them is cut off
+
 
 def assessed(cluster: Cluster, kind: ApiKind, live: Json) -> tuple[Health, float]:
     """
     Return how an object is, and for how many seconds nothing has changed in it.
 
-    Others are asked only if it is not well by itself; what cannot be read of them is not told.
+    Others are asked only if it is not well by itself, or says nothing of that itself, as a HelmChart; what cannot be read of
+    them is not told.
     """
     age = age_of(cluster, live)
     alone = Extra(has_status=kind.has_status, age=age)
     found = assess(live, alone)
-    if found.state == "current":
+    if found.state == "current" and needs_job(live) is None:
         return found, age
     try:
         extra = _others(cluster, live)
@@ -33,9 +36,9 @@ def assessed(cluster: Cluster, kind: ApiKind, live: Json) -> tuple[Health, float
 
 
 def age_of(cluster: Cluster, live: Json) -> float:
-    """Return for how many seconds nothing has changed in an object, or it is to go."""
+    """Return for how many seconds at least nothing has changed in an object, or it is to go."""
     changed = since(live)
-    return 0.0 if changed is None else max(0.0, cluster.now - changed.timestamp())
+    return 0.0 if changed is None else max(0.0, cluster.now - changed.timestamp() - TICK)
 
 
 def _others(cluster: Cluster, live: Json) -> Extra:
