@@ -129,7 +129,7 @@ class Coming:
         if seen.patience > 0:
             return self._still(rid, replace(one, ill=reason, deadline=self._deadline(rid, seen.patience)))
         if reason:
-            return replace(one.outcome, result=Result.FAILED, reason=reason)
+            return self._failed(rid, replace(one, ill=reason))
         self._hands.deadlines.pop(rid, None)
         if self._sight.goes(rid):
             self._finish(rid)
@@ -137,13 +137,15 @@ class Coming:
 
     def _still(self, rid: ResourceId, one: _Awaited) -> Outcome | None:
         self._awaited[rid] = one
-        if self._hands.clock() < one.deadline.until:
-            return None
-        within = (
-            f"not {self._word(rid, 'well')} within {_span(one.deadline.span)}" if one.deadline.span else ""
-        )
-        told = ": ".join(filter(None, (within, one.ill)))
-        return replace(one.outcome, result=Result.FAILED, reason=told)
+        return None if self._hands.clock() < one.deadline.until else self._failed(rid, one)
+
+    def _failed(self, rid: ResourceId, one: _Awaited) -> Outcome:
+        """Return that something is not well: because its time is up, or since it cannot become so any more."""
+        span, until = one.deadline.span, one.deadline.until
+        # Its kind counts from another moment than this clock does.
+        in_vain = span >= SOONEST and self._hands.clock() > until - SOONEST
+        within = f"not {self._word(rid, 'well')} within {_span(span)}" if in_vain else ""
+        return replace(one.outcome, result=Result.FAILED, reason=": ".join(filter(None, (within, one.ill))))
 
     def _word(self, rid: ResourceId, word: str) -> str:
         return "gone" if self._sight.goes(rid) else word
