@@ -52,9 +52,11 @@ class Kubelet:
         """Have this many pods of it end badly."""
         self._have(workload, pods, lambda pod: ended(pod, "Failed", 1))
 
-    def hold_up(self, workload: str, reason: str, message: str = "", pods: int = 1) -> None:
+    def hold_up(
+        self, workload: str, reason: str, message: str = "", pods: int = 1, *, restarts: int = 0
+    ) -> None:
         """Have its containers wait, for a reason such as ImagePullBackOff or CrashLoopBackOff."""
-        self._have(workload, pods, lambda pod: waiting(pod, reason, message))
+        self._have(workload, pods, lambda pod: waiting(pod, reason, message, restarts))
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -124,21 +126,23 @@ def ended(pod: Pod, phase: str, code: int) -> Mapping[str, Any]:
     return _status(pod, phase, {"terminated": state}, well=False)
 
 
-def waiting(pod: Pod, reason: str, message: str) -> Mapping[str, Any]:
+def waiting(pod: Pod, reason: str, message: str, restarts: int = 0) -> Mapping[str, Any]:
     """Return the status of a pod whose containers do not run, and why."""
     # A pod is Running as soon as one of its containers has run once.
     phase = "Running" if reason == "CrashLoopBackOff" else "Pending"
-    return _status(pod, phase, {"waiting": {"reason": reason, "message": message}}, well=False)
+    return _status(pod, phase, {"waiting": {"reason": reason, "message": message}}, restarts, well=False)
 
 
-def _status(pod: Pod, phase: str, state: Mapping[str, Any], *, well: bool) -> Mapping[str, Any]:
+def _status(
+    pod: Pod, phase: str, state: Mapping[str, Any], restarts: int = 0, *, well: bool
+) -> Mapping[str, Any]:
     containers = [
         {
             "name": container["name"],
             "image": container["image"],
             "imageID": "",
             "ready": well,
-            "restartCount": 0,
+            "restartCount": restarts,
             "state": state,
         }
         for container in pod["spec"]["containers"]
