@@ -3,40 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-
-import yaml
 
 from tests.fleet import Fleet
+from tests.kube.declared import declare, deployment, settings, written
 from tests.kube.kubelet import Kubelet
 from tests.kube.server import Kube
-
-
-def settings(namespace: str, **data: str) -> dict[str, Any]:
-    metadata = {"name": "settings", "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
-
-
-def deployment(namespace: str, **spec: Any) -> dict[str, Any]:
-    labels = {"app": "web"}
-    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "web", "namespace": namespace},
-        "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": pod, **spec},
-    }
-
-
-def declare(fleet: Fleet, *objects: dict[str, Any], **entry: Any) -> str:
-    text = yaml.safe_dump_all(objects)
-    entries = {"web": {"source": "manifests/web.yaml", **entry}} if objects else {}
-    return fleet.declare({"manifests": entries}, {"base/manifests/web.yaml": text})
-
-
-def written(kube: Kube, since: Any) -> list[str]:
-    """Return what trued has written since, dry runs left out."""
-    return [f"{one.verb} {one.path}" for one in kube.writes(since, by="trued") if not one.dry_run]
 
 
 def test_objects_are_made_and_a_second_cycle_writes_nothing(
