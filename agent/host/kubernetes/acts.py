@@ -11,7 +11,16 @@ from agent.errors import HostError
 from agent.host import ApiKind, ClusterError
 from agent.host.kubernetes.client import APPLY_PATCH, JSON_PATCH, Client
 from agent.host.kubernetes.discovery import Discovery
-from agent.host.kubernetes.objects import APPLYING, group_of, is_secret, marked, not_served, place
+from agent.host.kubernetes.objects import (
+    APPLYING,
+    group_of,
+    is_object,
+    is_secret,
+    mapping,
+    marked,
+    not_served,
+    place,
+)
 from agent.host.kubernetes.trouble import NOT_THERE
 from agent.model import MANAGER, ApplyObject, DeleteObject, Json, Named, ReplaceObject, few
 from agent.model.fields import removed, without
@@ -54,7 +63,7 @@ class Acts:
         body = marked(declared, self.owner, adopted=adopted)
         path, secret = self._path_of(declared), is_secret(declared)
         there = self.client.ask("PATCH", path, APPLYING, body, content=APPLY_PATCH, secret=secret)
-        if there["metadata"].get("deletionTimestamp"):
+        if mapping(there, "metadata").get("deletionTimestamp"):
             raise HostError(
                 f"{name} is being deleted{_held_by(there)}", hint="it is made anew once it is gone"
             )
@@ -139,11 +148,14 @@ class Acts:
 
     def _find(self, path: str) -> Any:
         try:
-            return self.client.ask("GET", path)
+            found = self.client.ask("GET", path)
         except ClusterError as error:
             if error.code == NOT_THERE:
                 return None
             raise
+        if not is_object(found):
+            raise HostError("the API server answers with something else than an object")
+        return found
 
     def _path_of(self, declared: Json) -> str:
         metadata = declared["metadata"]

@@ -38,6 +38,7 @@ BUSY: Final = frozenset({429, 503})
 UNKNOWN: Final = 401
 PATIENT: Final = frozenset({401, 403, 404})  # of /readyz: an answer, though not one that is for us
 MOST_WARNINGS: Final = 500
+PAIR: Final = re.compile(r"\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|.)")
 WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')  # RFC 7234, 5.5
 
 log = logging.getLogger(__name__)
@@ -105,8 +106,13 @@ class Client:
         data = None if body is None else _encoded(body)
         answer = self._patiently(method, target, data, headers)
         said = self._decoded(answer)
-        if answer.code < 400:
+        if answer.code < 300 and isinstance(said, dict):
             return said
+        if answer.code < 400:
+            raise SilentError(
+                f"the API server at {self._access.server} answers with HTTP status {answer.code}, and no object",
+                hint=f"does {shown(str(self._access.file))} name the right server?",
+            )
         raise refused(answer.code, said, hint=self._hint(answer.code), secret=secret)
 
     def _patiently(self, method: str, target: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
@@ -115,7 +121,8 @@ class Client:
             answer = self._exchange(method, target, data, headers, PATIENCE)
             if answer.code not in BUSY or not answer.retry_after:
                 return answer
-            pause = float(answer.retry_after) if answer.retry_after.isdigit() else 1.0
+            asked = answer.retry_after
+            pause = float(asked) if asked.isascii() and asked.isdigit() else 1.0
             if self._waited + pause > RETRYING:
                 return answer
             self._waited += max(pause, 0.1)
@@ -170,7 +177,7 @@ class Client:
             return answer.body.decode(errors="replace")
         try:
             return json.loads(answer.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SilentError(f"the API server at {self._access.server} answers with broken JSON") from error
 
     def _hint(self, code: int) -> str:
@@ -207,7 +214,15 @@ def _target(path: str, query: Query) -> str:
 
 
 def _encoded(body: object) -> bytes:
+    """Return JSON that is YAML as well, since a server reads an apply as such: what is beyond U+FFFF stands as it is."""
     try:
-        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+        text = json.dumps(body, allow_nan=False, separators=(",", ":"))
+        return (PAIR.sub(_one_character, text) if "\\ud" in text else text).encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise HostError("expected an object of plain data, found what JSON does not have") from error
+
+
+def _one_character(found: re.Match[str]) -> str:
+    if not found[1]:
+        return found[0]
+    return chr(0x10000 + ((int(found[1], 16) - 0xD800) << 10) + int(found[2], 16) - 0xDC00)

@@ -49,7 +49,7 @@ class Discovery:
 
     def every_kind(self) -> Iterator[ApiKind]:
         """Yield what can be listed and deleted, in the preferred version that has it; what does not answer is left out."""
-        groups = (self._document("/apis", anew=True) or {}).get("groups") or ()
+        groups = _mappings((self._document("/apis", anew=True) or {}).get("groups"), "versions")
         for versions in ((CORE,), *(_preference(group) for group in groups)):
             seen: set[str] = set()
             for version in versions:
@@ -109,8 +109,10 @@ def _group_path(group: str) -> str:
 
 def _preference(group: Mapping[str, Any]) -> list[str]:
     """Return the versions of a group (APIGroup), as group/version, the preferred one first."""
-    preferred = (group.get("preferredVersion") or {}).get("groupVersion")
-    every = [str(one["groupVersion"]) for one in group.get("versions") or ()]
+    preferred = next(
+        (one["groupVersion"] for one in _mappings([group.get("preferredVersion")], "groupVersion")), ""
+    )
+    every = [str(one["groupVersion"]) for one in _mappings(group.get("versions"), "groupVersion")]
     return sorted(every, key=lambda version: version != preferred)
 
 
@@ -118,7 +120,7 @@ def _kinds(
     document: Any, api_version: str, verbs: frozenset[str] | set[str] = frozenset()
 ) -> dict[str, ApiKind]:
     """Return the kinds of a document (APIResourceList); of two with one name, the first."""
-    every = (document or {}).get("resources") or ()
+    every = _mappings((document or {}).get("resources"), "name", "kind")
     with_status = {
         str(one["name"]).removesuffix("/status") for one in every if str(one["name"]).endswith("/status")
     }
@@ -134,3 +136,9 @@ def _kinds(
             )
             found.setdefault(kind.kind, kind)
     return found
+
+
+def _mappings(items: Any, *keys: str) -> list[Mapping[str, Any]]:
+    """Return those items that say all of this; what else there may be is left out."""
+    every = items if isinstance(items, list) else []
+    return [one for one in every if isinstance(one, Mapping) and all(one.get(key) for key in keys)]

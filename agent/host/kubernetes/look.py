@@ -15,8 +15,11 @@ from agent.host.kubernetes.objects import (
     APPLYING,
     collection,
     group_of,
+    is_object,
     is_secret,
+    mapping,
     marked,
+    no_object,
     not_served,
     place,
     renamed,
@@ -27,6 +30,7 @@ from agent.model import MANAGER, OWNER, Json
 T = TypeVar("T")
 
 PAGE: Final = 500  # objects
+MOST: Final = 200_000  # of them; no cluster of one host has as many
 GONE: Final = 410  # a list took so long that the rest of it is of another time
 SLOW: Final = 2.0  # seconds that a webhook may cost once
 TRIES: Final = 2  # namespaces in which a webhook is waited for
@@ -141,11 +145,15 @@ class ClusterView:
             query: Query = {"labelSelector": selector, "limit": PAGE, "continue": rest}
             accept = JSON if whole else METADATA
             page = self._ask(kind, "GET", collection(kind, namespace), query, accept=accept)
-            items = page.get("items") or ()
-            found += [_filled(one if whole else {"metadata": one["metadata"]}, kind) for one in items]
-            rest = (page.get("metadata") or {}).get("continue") or ""
+            items = page.get("items") or []
+            if not isinstance(items, list):
+                raise no_object(kind)
+            found += [_filled(one, kind, whole=whole) for one in items]
+            rest = mapping(page, "metadata").get("continue") or ""
             if not rest:
                 return found
+            if len(found) > MOST:
+                raise HostError(f"there are more than {MOST} objects of the kind {kind.kind}")
 
     def _kind_of(self, object_: Json) -> ApiKind:
         version = str(object_["apiVersion"])
@@ -211,9 +219,12 @@ class ClusterView:
             self._beat()
 
 
-def _filled(found: Any, kind: ApiKind) -> Json:
-    """Return an object with what the items of a list lack."""
-    return {**found, "apiVersion": kind.api_version, "kind": kind.kind}
+def _filled(found: Any, kind: ApiKind, *, whole: bool = True) -> Json:
+    """Return an object, or its metadata, with what the items of a list lack; raises HostError where it is none."""
+    if not is_object(found):
+        raise no_object(kind)
+    content = found if whole else {"metadata": found["metadata"]}
+    return {**content, "apiVersion": kind.api_version, "kind": kind.kind}
 
 
 def _only_taken(error: ClusterError) -> bool:

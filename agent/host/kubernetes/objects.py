@@ -18,6 +18,12 @@ HASH: Final = 8  # digits that a shortened name ends with
 SHORT: Final = (
     57  # characters of a name that has room for more, whatever it is of: 63 for a Service, a Namespace
 )
+# What of metadata is used, and what it is if it is there (kubernetes.io/docs/reference, ObjectMeta).
+SHAPES: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("name", "namespace", "uid", "resourceVersion", "deletionTimestamp"), str),
+    **dict.fromkeys(("labels", "annotations"), Mapping),
+    **dict.fromkeys(("managedFields", "finalizers", "ownerReferences"), list),
+}
 APPLYING: Final[Mapping[str, str | bool]] = {
     "fieldManager": MANAGER,
     "force": True,
@@ -35,9 +41,9 @@ def owner_of(host: str) -> str:
 
 def marked(declared: Json, owner: str, *, adopted: bool) -> Json:
     """Return a copy of an object with the marks of the host that keeps it."""
-    metadata = _mapping(declared, "metadata")
-    labels = {**_mapping(metadata, "labels"), OWNER: owner}
-    annotations = {**_mapping(metadata, "annotations"), **({ADOPTED: "true"} if adopted else {})}
+    metadata = mapping(declared, "metadata")
+    labels = {**mapping(metadata, "labels"), OWNER: owner}
+    annotations = {**mapping(metadata, "annotations"), **({ADOPTED: "true"} if adopted else {})}
     notes = {"annotations": annotations} if annotations else {}
     return {**declared, "metadata": {**metadata, "labels": labels, **notes}}
 
@@ -86,11 +92,25 @@ def not_served(group: str, kind: str, version: str = "") -> ClusterError:
     )
 
 
+def is_object(found: object) -> bool:
+    """Return whether an answer has the metadata of an object, and nothing in it that would be none."""
+    metadata = found.get("metadata") if isinstance(found, Mapping) else None
+    if not isinstance(metadata, Mapping) or not metadata.get("name"):
+        return False
+    sound = all(isinstance(metadata.get(key), (shape, type(None))) for key, shape in SHAPES.items())
+    return sound and all(isinstance(one, Mapping) for one in metadata.get("managedFields") or ())
+
+
+def no_object(kind: ApiKind) -> HostError:
+    return HostError(f"the API server answers with something else than {kind.kind} objects")
+
+
 def is_secret(declared: Json) -> bool:
     return declared.get("apiVersion") == "v1" and declared.get("kind") == "Secret"
 
 
-def _mapping(above: Json, key: str) -> Mapping[str, Any]:
+def mapping(above: Json, key: str) -> Mapping[str, Any]:
+    """Return what is below a key, nothing if that is missing; raises HostError."""
     found = above.get(key)
     if found is None or isinstance(found, Mapping):
         return found or {}

@@ -34,11 +34,21 @@ class StaleError(Exception):
 
 def refused(code: int, said: Any, *, hint: str = "", secret: bool = False) -> ClusterError:
     """Return the error that an answer stands for. `secret`: what it may have quoted from what was sent is not shown."""
-    status: Json = said if isinstance(said, Mapping) else {"message": str(said or "")}
+    status: Json = _well_formed(said) if isinstance(said, Mapping) else {"message": str(said or "")}
     if secret and code in QUOTING:
         status = _discreet(status)
     words = one_line(str(status.get("message") or f"HTTP status {code}"))
     return ClusterError(words, code=code, status=status, hint=hint)
+
+
+def _well_formed(said: Json) -> Json:
+    """Return a Status (kubernetes.io/docs/reference, Status) whose details and causes are such."""
+    details = said.get("details")
+    if not isinstance(details, Mapping):
+        return {key: value for key, value in said.items() if key != "details"}
+    causes = details.get("causes")
+    sound = [cause for cause in causes if isinstance(cause, Mapping)] if isinstance(causes, list) else []
+    return {**said, "details": {**details, "causes": sound}}
 
 
 def one_line(said: str) -> str:

@@ -100,7 +100,9 @@ class Wire(http.client.HTTPSConnection):
 
     def _body(self, response: http.client.HTTPResponse) -> bytes:
         pieces, size, end = [], 0, time.monotonic() + WHOLE
-        while piece := response.read(PIECE):
+        while piece := response.read1(
+            PIECE
+        ):  # what has come: drop by drop it would take for ever to fill a piece
             pieces.append(piece)
             size += len(piece)
             if size > MOST:
@@ -110,6 +112,7 @@ class Wire(http.client.HTTPSConnection):
                 raise TimeoutError
         if response.length:  # reading in pieces says nothing of what is missing
             raise http.client.IncompleteRead(b"", response.length)
+        response.close()  # Pythons before 3.11.8 leave it open, and take no other request then
         return b"".join(pieces)
 
     def _place(self) -> str:

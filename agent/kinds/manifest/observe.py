@@ -138,7 +138,7 @@ class _Look:
                 f"is being deleted by somebody else{held}", hint="it is made anew once it is gone"
             )
         metadata = live["metadata"]
-        at = (want.digest, metadata["uid"], metadata["resourceVersion"])
+        at = (want.digest, metadata.get("uid"), metadata.get("resourceVersion"))
         trial = self.cluster.remembered(str(named), at, lambda: self._tried(named, want, live))
         if self._plain:
             return replace(state, trial=trial)
@@ -172,7 +172,7 @@ class _Look:
         metadata = live["metadata"]
         annotations = metadata.get("annotations") or {}
         return ObjectState(
-            uid=metadata["uid"],
+            uid=metadata.get("uid") or "",
             ours=(metadata.get("labels") or {}).get(OWNER) == self.cluster.owner,
             adopted=is_adopted(self.cluster, live),
             stays=annotations.get(PRUNE) == DISABLED,
