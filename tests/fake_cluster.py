@@ -110,6 +110,9 @@ class FakeCluster:
     def remembered(self, key: Hashable, at: Hashable, read: Callable[[], T]) -> T:
         return read()
 
+    def recalls(self, key: Hashable) -> bool:
+        return False
+
     def perform(self, step: ClusterStep) -> None:
         """Do a step."""
         match step:

@@ -250,6 +250,9 @@ class Cluster(Protocol):
     def remembered(self, key: Hashable, at: Hashable, read: Callable[[], T]) -> T:
         """Return what `read` returns, or what it did for this key when `at` was last equal. What is raised is not remembered."""
 
+    def recalls(self, key: Hashable) -> bool:
+        """Return whether something is remembered for this key, be it of another `at`."""
+
 
 class Probe(Protocol):
     """Reads the host. Equal questions get one answer for the probe's lifetime."""

@@ -59,6 +59,9 @@ class Memory:
         result: T = known[1]
         return result
 
+    def recalls(self, key: Hashable) -> bool:
+        return key in self._known
+
 
 @dataclass(slots=True)
 class ClusterView:
@@ -72,6 +75,7 @@ class ClusterView:
     _began: float = field(default_factory=time.time)
     _silent: HostError | None = None
     _hung: dict[tuple[str, str], dict[str, ClusterError]] = field(default_factory=dict)
+    _homeless: dict[str, ClusterError] = field(default_factory=dict)  # by namespaces that there are not
 
     @property
     def owner(self) -> str:
@@ -138,6 +142,9 @@ class ClusterView:
     def remembered(self, key: Hashable, at: Hashable, read: Callable[[], T]) -> T:
         return self._memory.answer(key, at, read)
 
+    def recalls(self, key: Hashable) -> bool:
+        return self._memory.recalls(key)
+
     def _pages(self, kind: ApiKind, namespace: str, selector: str, *, whole: bool) -> list[Json]:
         found: list[Json] = []
         rest = ""
@@ -166,11 +173,17 @@ class ClusterView:
     def _send(
         self, kind: ApiKind, method: str, path: str, body: Json, query: Query, *, content: str = JSON
     ) -> Any:
-        """Send an object for a dry run, unless a webhook for such objects has been waited for in vain."""
+        """
+        Send an object for a dry run, unless its namespace is missing, or a webhook has been waited for in vain.
+
+        The server itself waits 50 ms for a namespace to appear (its admission plugin NamespaceLifecycle), for each object in it.
+        """
         namespace = str(body["metadata"].get("namespace") or "")
         hung = self._hung.setdefault((kind.api_version, kind.kind), {})
-        if namespace in hung or len(hung) >= TRIES:
-            before = hung.get(namespace) or next(iter(hung.values()))
+        before = self._homeless.get(namespace) or hung.get(namespace)
+        if len(hung) >= TRIES:
+            before = before or next(iter(hung.values()))
+        if before is not None:
             raise ClusterError(
                 str(before), code=before.code, status=before.status, hint=before.hint
             ) from before
@@ -180,6 +193,8 @@ class ClusterView:
         except ClusterError as error:
             if HOOK in str(error) and time.monotonic() - began > SLOW:
                 hung[namespace] = error
+            if error.code == NOT_THERE and _details(error).get("kind") == "namespaces":
+                self._homeless[namespace] = error
             raise
 
     def _ask(
@@ -227,8 +242,12 @@ def _filled(found: Any, kind: ApiKind, *, whole: bool = True) -> Json:
     return {**content, "apiVersion": kind.api_version, "kind": kind.kind}
 
 
+def _details(error: ClusterError) -> Json:
+    details = error.status.get("details")
+    return details if isinstance(details, Mapping) else {}
+
+
 def _only_taken(error: ClusterError) -> bool:
     """Return whether all that is wrong is that an address or a port is taken: by the object that this one is like."""
-    details = error.status.get("details")
-    causes = (details.get("causes") if isinstance(details, Mapping) else None) or ()
+    causes = _details(error).get("causes") or ()
     return bool(causes) and all(TAKEN in str(cause.get("message")) for cause in causes)

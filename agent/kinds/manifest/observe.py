@@ -6,7 +6,7 @@ As little as can be is asked: one list for each kind of object, and a dry run on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
@@ -69,11 +69,10 @@ def _of_one_kind(
 ) -> Iterator[tuple[Named, Have | HostError | None]]:
     try:
         served = cluster.served(*key)
-        live = _live(cluster, served, members) if served else {}
+        look = _Look(cluster, served, *(_live(cluster, served, members) if served else ()))
     except HostError as error:
         yield from ((named, error) for named in members)
         return
-    look = _Look(cluster, served, live)
     for named, want in members.items():
         try:
             yield named, look.state(named, want)
@@ -83,17 +82,22 @@ def _of_one_kind(
             yield named, error
 
 
-def _live(cluster: Cluster, served: ApiKind, members: Iterable[Named]) -> Mapping[Named, Json]:
-    """Return what there is of these, by name; of kinds that are plain, perhaps only the metadata."""
-    members = tuple(members)
+def _live(
+    cluster: Cluster, served: ApiKind, members: Mapping[Named, ManifestSpec | None]
+) -> tuple[Mapping[Named, Json], Collection[Named]]:
+    """Return what there is of these, by name; and those of which that is only the metadata."""
     found: dict[Named, Json] = {}
+    bare: Collection[Named] = ()
     if len(members) > FEW:
-        whole = (served.group, served.kind) not in PLAIN
+        # What nothing is remembered of is needed as a whole, to be tried.
+        new = sum(want is not None and not cluster.recalls(str(named)) for named, want in members.items())
+        whole = (served.group, served.kind) not in PLAIN or new > FEW
         found = {Named.of(one): one for one in cluster.owned(served, whole=whole)}
+        bare = () if whole else frozenset(found)
     for named in members:
         if named not in found and (one := cluster.find(served, named.namespace, named.name)) is not None:
             found[named] = one
-    return found
+    return found, bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class _Look:
     cluster: Cluster
     served: ApiKind | None
     live: Mapping[Named, Json] = field(default_factory=dict)
+    bare: Collection[Named] = ()
 
     def state(self, named: Named, want: ManifestSpec | None) -> ObjectState | None:
         """Return how one object stands, None where there is none; raises HostError, NotYetError."""
@@ -147,7 +152,7 @@ class _Look:
 
     def _tried(self, named: Named, want: ManifestSpec, live: Json) -> Trial:
         """Return what an apply would change; once more where a controller was faster, as it often is with what is new."""
-        trial = attempt(self.cluster, want, self._whole(named) if self._plain else live)
+        trial = attempt(self.cluster, want, self._whole(named) if named in self.bare else live)
         for _ in range(AGAIN):
             if not trial.moved:
                 break
@@ -164,6 +169,7 @@ class _Look:
     def _going(self, named: Named, live: Json) -> ObjectState:
         return replace(
             self._state(live),
+            age=age_of(self.cluster, live),
             trial=Trial(seen=shown(live, None)),
             inhabitants=tuple(inhabitants(self.cluster, named, live)),
         )
@@ -178,7 +184,6 @@ class _Look:
             stays=annotations.get(PRUNE) == DISABLED,
             deleting="deletionTimestamp" in metadata,
             finalizers=tuple(metadata.get("finalizers") or ()),
-            age=age_of(self.cluster, live),
         )
 
     @property
