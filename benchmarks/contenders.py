@@ -130,6 +130,10 @@ class Resident:
         argv = (sys.executable, str(Path(__file__).with_name("resident.py")), str(config))
         self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def cycle(self) -> Sample:
         """Run one cycle; raises RuntimeError if the process has ended."""
         assert self._process.stdin
