@@ -11,6 +11,7 @@ from agent.host import ClusterError
 from agent.model import Json, few
 
 SAID: Final = 400  # characters of the server's words
+LAST: Final = 100  # of these, from their end
 NOT_THERE: Final = 404
 UNTYPED: Final = "failed to create typed patch object"  # what is declared is not what its schema asks for
 SCHEMA: Final = re.compile(
@@ -52,9 +53,9 @@ def _well_formed(said: Json) -> Json:
 
 
 def one_line(said: str) -> str:
-    """Return words as one line that is not too long."""
+    """Return words as one line that is not too long: what is quoted in the midst may be, and what is wrong with it comes last."""
     line = "".join(char if char.isprintable() else "?" for char in " ".join(said.split()))
-    return line if len(line) <= SAID else f"{line[:SAID]}…"
+    return line if len(line) <= SAID else f"{line[: SAID - LAST]}… {line[-LAST:]}"
 
 
 def _discreet(status: Json) -> Json:

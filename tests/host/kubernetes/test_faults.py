@@ -213,8 +213,10 @@ def test_a_warning_is_logged_once(server: Scripted, door: Door, caplog: pytest.L
 
 
 def test_words_of_a_server_are_one_line_that_ends(server: Scripted, door: Door) -> None:
-    server.answers(Say(403, {"reason": "Forbidden", "message": "no\n\tway \x1b[31m" + "x" * 5000}))
-    with pytest.raises(ClusterError, match=r"^no way \?\[31mx+…$") as error:
+    """As of a field that cannot be changed, whose old value is quoted in the midst."""
+    words = "no\n\tway \x1b[31m" + "x" * 5000 + ": field is immutable"
+    server.answers(Say(403, {"reason": "Forbidden", "message": words}))
+    with pytest.raises(ClusterError, match=r"^no way \?\[31mx+… x+: field is immutable$") as error:
         find(door.look())
 
     assert (403, "Forbidden") == (error.value.code, error.value.status["reason"])
