@@ -200,6 +200,15 @@ def test_a_port_of_a_service_gets_its_protocol() -> None:
     assert {"ports": [{"port": 1, "protocol": "TCP"}, {"port": 1, "protocol": "UDP"}]} == found["spec"]
 
 
+def test_an_empty_address_of_a_service_is_none() -> None:
+    """As charts render it: once an address is allocated, a server refuses that it be unset."""
+    text = 'apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\nspec: {clusterIP: "", type: ClusterIP}'
+    found = document(text)
+
+    assert isinstance(found, dict)
+    assert {"type": "ClusterIP"} == found["spec"]
+
+
 def test_plain_text_of_a_secret_becomes_data() -> None:
     text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: b}\ndata: {x: eA==, b: eQ==}\nstringData: {b: hunter2, z: ''}"
     found = document(text)

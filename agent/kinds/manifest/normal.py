@@ -40,6 +40,7 @@ def normal(document: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     match document["apiVersion"], document["kind"]:
         case "v1", "Service":
             _with_protocols(made)
+            _without_empty_address(made)
         case "v1", "Secret":
             _with_data(made, tell)
         case "v1", "ConfigMap":
@@ -88,6 +89,13 @@ def _with_protocols(service: dict[str, Any]) -> None:
     ports = spec.get("ports") if isinstance(spec, Mapping) else None
     if isinstance(spec, Mapping) and isinstance(ports, list):
         service["spec"] = {**spec, "ports": [_with_protocol(port) for port in ports]}
+
+
+def _without_empty_address(service: dict[str, Any]) -> None:
+    """Take an empty clusterIP away: it says what none says, and yet would be refused once the Service has one."""
+    spec = service.get("spec")
+    if isinstance(spec, Mapping) and spec.get("clusterIP") == "":
+        service["spec"] = {key: value for key, value in spec.items() if key != "clusterIP"}
 
 
 def _with_protocol(port: Any) -> Any:
