@@ -72,9 +72,9 @@ def why_it_stays(name: str, have: ObjectState) -> str:
         return "no cluster can do without it"
     if have.stays:
         return f"it says {PRUNE}: {DISABLED}"
-    if have.adopted:
-        return "it was there before trued"
-    return "" if have.ours else "it does not bear this host's label any more: it is somebody else's now"
+    if not have.ours:
+        return "it does not bear this host's label any more: it is somebody else's now"
+    return "it was there before trued" if have.adopted else ""
 
 
 def strangers(name: str, have: ObjectState, going: Collection[str]) -> str:
