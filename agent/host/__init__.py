@@ -177,6 +177,10 @@ class Engine(Protocol):
         """Return the end of a container's log, on one line."""
 
 
+class NoClusterError(HostError):
+    """Nothing leads to a Kubernetes: none has started here so far, for k3s writes the way to itself when it does."""
+
+
 class ClusterError(HostError):
     """
     The API server of Kubernetes said no. `code` is HTTP's.

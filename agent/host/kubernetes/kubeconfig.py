@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from agent.errors import DocumentError, HostError
-from agent.host import shown
+from agent.host import NoClusterError, shown
 from agent.model import few, quoted
 
 if TYPE_CHECKING:
@@ -211,7 +211,8 @@ class _Reading:
             with path.open("rb") as file:
                 data = file.read(MOST + 1)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise HostError(missing.format(name), hint=where) from error
+            lacking = NoClusterError if path == self.path else HostError
+            raise lacking(missing.format(name), hint=where) from error
         except OSError as error:
             raise HostError(f"{name}: cannot be read: {error.strerror}", hint=where) from error
         if len(data) > MOST:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from agent.errors import HostError
-from agent.host import ApiKind, Cluster, Probe
+from agent.host import ApiKind, Cluster, NoClusterError, Probe
 from agent.kinds import NotYetError
 from agent.kinds.manifest.guests import inhabitants
 from agent.kinds.manifest.masks import shown
@@ -56,7 +56,10 @@ def observe(probe: Probe, wants: Wants) -> Mapping[str, Have | HostError | None]
 
 def recognized(probe: Probe) -> Iterator[str]:
     """Yield the objects that this host's trued has made, by their names; raises HostError."""
-    cluster = probe.cluster()
+    try:
+        cluster = probe.cluster()
+    except NoClusterError:
+        return  # there is nothing yet, and this plan may bring it: its objects are not kept waiting for another look
     for kind in cluster.every_kind():
         for one in cluster.owned(kind, whole=False):
             # Controllers copy labels: a Service's to its Endpoints.

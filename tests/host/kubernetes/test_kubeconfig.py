@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agent.errors import HostError
+from agent.host import NoClusterError
 from agent.host.kubernetes.kubeconfig import Kubeconfig
 
 SECRETS = ("s3cret", "LS0tS0VZ", "---KEY")
@@ -215,7 +216,7 @@ def test_what_is_no_kubeconfig_is_told(tmp_path: Path, content: bytes, why: str)
 
 
 def test_no_kubeconfig_is_told_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(HostError, match="^there is no kubeconfig .*/k3s.yaml$") as error:
+    with pytest.raises(NoClusterError, match="^there is no kubeconfig .*/k3s.yaml$") as error:
         Kubeconfig(tmp_path / "k3s.yaml").access()
 
     assert "start k3s, or say where it is in agent.yaml: kubernetes.kubeconfig" == error.value.hint
