@@ -36,6 +36,10 @@ APPLY_PATCH: Final = "application/apply-patch+yaml"  # JSON is YAML
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 BUSY: Final = frozenset({429, 503})
 UNKNOWN: Final = 401
+FORBIDDEN: Final = 403
+BARRED: Final = re.compile(
+    r"is forbidden: (?:User \".*\" cannot |$)"
+)  # by RBAC, and not by what looks at objects
 PATIENT: Final = frozenset({401, 403, 404})  # of /readyz: an answer, though not one that is for us
 MOST_WARNINGS: Final = 500
 PAIR: Final = re.compile(r"\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|.)")
@@ -113,7 +117,7 @@ class Client:
                 f"the API server at {self._access.server} answers with HTTP status {answer.code}, and no object",
                 hint=f"does {shown(str(self._access.file))} name the right server?",
             )
-        raise refused(answer.code, said, hint=self._hint(answer.code), secret=secret)
+        raise refused(answer.code, said, hint=self._hint(answer.code, said), secret=secret)
 
     def _patiently(self, method: str, target: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
         """Ask again when a busy server says when (RFC 9110, 10.2.3), as long as there is time for it."""
@@ -180,7 +184,9 @@ class Client:
         except (ValueError, RecursionError) as error:
             raise SilentError(f"the API server at {self._access.server} answers with broken JSON") from error
 
-    def _hint(self, code: int) -> str:
+    def _hint(self, code: int, said: object) -> str:
+        if code == FORBIDDEN and isinstance(said, dict) and BARRED.search(str(said.get("message"))):
+            return f"whom {shown(str(self._access.file))} names needs a role that allows it (RBAC)"
         if code != UNKNOWN:
             return ""
         from agent.host.kubernetes.wire import expiry  # noqa: PLC0415 - see wire.py

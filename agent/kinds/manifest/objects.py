@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from agent.host import shown
 from agent.kinds.manifest.spec import Namespace
 from agent.model import Named, Written, quoted
 
@@ -31,7 +32,8 @@ class Draft:
     named: Named = field(default=Named("", "", "", ""))
 
     def tell(self, where: str, message: str) -> None:
-        path = ".".join(part for part in (self.path, where) if part)
+        path = shown(".".join(part for part in (self.path, where) if part))
+        path = path if len(path) <= LONGEST else f"{path[:LONGEST]}…"
         self.problems.append(f"{self.place}: {path}: {message}" if path else f"{self.place}: {message}")
 
 

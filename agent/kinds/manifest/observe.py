@@ -6,25 +6,26 @@ As little as can be is asked: one list for each kind of object, and a dry run on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from agent.errors import HostError
-from agent.host import ApiKind, Cluster, NoClusterError, Probe
+from agent.host import ApiKind, Cluster, ClusterError, NoClusterError, Probe
 from agent.kinds import NotYetError
 from agent.kinds.manifest.guests import inhabitants
 from agent.kinds.manifest.masks import shown
 from agent.kinds.manifest.spec import DISABLED, PRUNE, ManifestSpec
 from agent.kinds.manifest.state import Have, ObjectState, Silent, Trial
-from agent.kinds.manifest.trial import attempt, is_adopted, is_applied
+from agent.kinds.manifest.trial import FORBIDDEN, MovedError, attempt, is_adopted, is_applied
 from agent.kinds.manifest.wellness import age_of, assessed
 from agent.model import OWNER, Json, Named, few
 
 Wants: TypeAlias = Mapping[str, ManifestSpec | None]
 
+TRIES: Final = 4  # looks at an object that others write as well
 FEW: Final = 3  # objects of a kind that are asked for one by one
-AGAIN: Final = 3  # times that an object is tried once more because it changes while it is looked at
 # Kinds that are well as soon as they are there: of these, a list of metadata says all.
 PLAIN: Final = frozenset(
     {
@@ -55,13 +56,13 @@ def observe(probe: Probe, wants: Wants) -> Mapping[str, Have | HostError | None]
 
 
 def recognized(probe: Probe) -> Iterator[str]:
-    """Yield the objects that this host's trued has made, by their names; raises HostError."""
+    """Yield the objects that this host's trued has made, by their names, as far as it may list them; raises HostError."""
     try:
         cluster = probe.cluster()
     except NoClusterError:
         return  # there is nothing yet, and this plan may bring it: its objects are not kept waiting for another look
     for kind in cluster.every_kind():
-        for one in cluster.owned(kind, whole=False):
+        for one in _owned(cluster, kind, whole=False):
             # Controllers copy labels: a Service's to its Endpoints.
             if is_applied(one) and not is_adopted(cluster, one):
                 yield str(Named.of(one))
@@ -95,12 +96,22 @@ def _live(
         # What nothing is remembered of is needed as a whole, to be tried.
         new = sum(want is not None and not cluster.recalls(str(named)) for named, want in members.items())
         whole = (served.group, served.kind) not in PLAIN or new > FEW
-        found = {Named.of(one): one for one in cluster.owned(served, whole=whole)}
+        found = {Named.of(one): one for one in _owned(cluster, served, whole=whole)}
         bare = () if whole else frozenset(found)
     for named in members:
         if named not in found and (one := cluster.find(served, named.namespace, named.name)) is not None:
             found[named] = one
     return found, bare
+
+
+def _owned(cluster: Cluster, kind: ApiKind, *, whole: bool) -> Iterable[Json]:
+    """Return this host's objects of a kind, none where it may not list them: it may still ask for each by its name."""
+    try:
+        return cluster.owned(kind, whole=whole)
+    except ClusterError as error:
+        if error.code == FORBIDDEN:
+            return ()
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +153,7 @@ class _Look:
         state = self._state(live)
         if state.deleting:
             held = f", and waits for its finalizers: {few(state.finalizers)}" if state.finalizers else ""
-            raise HostError(
-                f"is being deleted by somebody else{held}", hint="it is made anew once it is gone"
-            )
+            raise HostError(f"is being deleted{held}", hint="it is made anew once it is gone")
         metadata = live["metadata"]
         at = (want.digest, metadata.get("uid"), metadata.get("resourceVersion"))
         trial = self.cluster.remembered(str(named), at, lambda: self._tried(named, want, live))
@@ -155,19 +164,19 @@ class _Look:
 
     def _tried(self, named: Named, want: ManifestSpec, live: Json) -> Trial:
         """Return what an apply would change; once more where a controller was faster, as it often is with what is new."""
-        trial = attempt(self.cluster, want, self._whole(named) if named in self.bare else live)
-        for _ in range(AGAIN):
-            if not trial.moved:
-                break
-            trial = attempt(self.cluster, want, self._whole(named))
-        return replace(trial, moved=False)
-
-    def _whole(self, named: Named) -> Json:
         assert self.served is not None  # noqa: S101 # for the type checker: it was checked before
-        found = self.cluster.find(self.served, named.namespace, named.name)
-        if found is None:
-            raise HostError("it went away while it was looked at")
-        return found
+        found: Json | None = None if named in self.bare else live
+        for _ in range(TRIES):
+            whole = found or self.cluster.find(self.served, named.namespace, named.name)
+            if whole is None:
+                raise HostError("it went away while it was looked at")
+            with suppress(MovedError):
+                return attempt(self.cluster, want, whole)
+            found = None
+        raise HostError(
+            f"it changes all the time, and could not be compared in {TRIES} looks",
+            hint="metadata.managedFields says who writes it",
+        )
 
     def _going(self, named: Named, live: Json) -> ObjectState:
         return replace(

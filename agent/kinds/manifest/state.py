@@ -31,7 +31,6 @@ class Trial:
     seen: Seen | None = field(default=None, compare=False)
     taking: bool = False  # fields that kubectl and the like have left are to be taken over
     replacing: bool = False  # it can only be made anew, and may be
-    moved: bool = False  # somebody has changed it between the look and the trial: what differs may be that
 
 
 WELL: Final = Health(state="current")

@@ -25,14 +25,25 @@ MISFIT: Final = (
     "field not declared in schema",
     "failed to convert",
 )
+# What the server says of webhooks, and what to do about it.
+HOOKS: Final = {
+    "does not support dry run": "trued applies nothing that it has not tried; have the webhook say"
+    " sideEffects: NoneOnDryRun, or leave this namespace out of it",
+    "failed calling webhook": "is what serves it running? see kubectl get validatingwebhookconfigurations,"
+    "mutatingwebhookconfigurations",
+}
 # Deleting one of these deletes data, or all objects of a kind.
 IRREPLACEABLE: Final = frozenset(
     {"Namespace", "PersistentVolume", "PersistentVolumeClaim", "CustomResourceDefinition"}
 )
 
 
+class MovedError(HostError):
+    """Somebody has changed an object between the look at it and the dry run: what differs may be theirs."""
+
+
 def attempt(cluster: Cluster, want: ManifestSpec, live: Json | None) -> Trial:
-    """Return what an apply would change in `live`; raises HostError, NotYetError, where it would be refused."""
+    """Return what an apply would change in `live`; raises HostError, NotYetError, where it would be refused, and MovedError."""
     adopted = live is not None and is_adopted(cluster, live)
     if live is not None:
         _check_keeper(cluster, want, live)
@@ -42,6 +53,7 @@ def attempt(cluster: Cluster, want: ManifestSpec, live: Json | None) -> Trial:
         return _refused(cluster, want, live, error)
     if live is None:
         return Trial(why="object is missing", seen=shown(None, expected))
+    moved = _version(expected) != _version(live)
     entries = expected["metadata"].get("managedFields") or ()
     taken = left_behind(entries)
     if gone := removed(entries):
@@ -49,17 +61,9 @@ def attempt(cluster: Cluster, want: ManifestSpec, live: Json | None) -> Trial:
     found = differences(live, expected)
     if not found:
         return Trial()
-    return Trial(
-        why=f"differs: {sentence(found)}",
-        seen=shown(live, expected),
-        taking=bool(taken),
-        moved=_version(expected) != _version(live),
-    )
-
-
-def _version(object_: Json) -> object:
-    """Return what an object's answers to dry runs bear, too: the version that they are of."""
-    return object_["metadata"].get("resourceVersion")
+    if moved:
+        raise MovedError("it was changed while it was looked at")
+    return Trial(why=f"differs: {sentence(found)}", seen=shown(live, expected), taking=bool(taken))
 
 
 def _less(cluster: Cluster, left: Json) -> Json:
@@ -68,8 +72,12 @@ def _less(cluster: Cluster, left: Json) -> Json:
         return cluster.tried_whole(left)
     except ClusterError as error:
         if error.code == CONFLICT:
-            raise HostError("it was changed while it was looked at") from error
+            raise MovedError("it was changed while it was looked at") from error
         return left  # without the right to update, or where some things can only be set: all but defaults is told right
+
+
+def _version(object_: Json) -> object:
+    return object_["metadata"].get("resourceVersion")
 
 
 def is_adopted(cluster: Cluster, live: Json) -> bool:
@@ -111,6 +119,8 @@ def _refused(cluster: Cluster, want: ManifestSpec, live: Json | None, error: Clu
         raise NotYetError(_missing(want, error), hint="declare it as well, or make it") from error
     if error.code == FORBIDDEN and any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
         raise HostError(f"its namespace is being deleted: {error}") from error
+    if way_out := next((hint for words, hint in HOOKS.items() if words in str(error)), ""):
+        raise HostError(str(error), hint=way_out) from error
     if error.code == INVALID and live is not None and _could_be_made(cluster, want):
         return _replaced(want, live, error)
     if error.code == INVALID or (error.code == BROKEN and any(words in str(error) for words in MISFIT)):
