@@ -115,7 +115,7 @@ def test_an_api_that_is_away_holds_up_nothing_else(
         )
         kube.start()
         service.look()
-        until(lambda: color(kube, namespace, "settings") == "red")
+        until(lambda: color(kube, namespace, "settings") == "red", seconds=60)
         until(lambda: converged(kube_fleet))
 
 

@@ -30,7 +30,7 @@ def test_a_first_start_and_what_runs_there_are_one_plan(
 
     assert {"config": "create", "settings": "create"} == planned(fleet.plan(code=2))
     process = fleet.process("apply")
-    until(file.exists)
+    until(file.exists, seconds=60)
     kube.start()
     shutil.copy(kube.kubeconfig, kubeconfig)
     assert 0 == process.wait(timeout=60), (fleet.path / "process.log").read_text()
@@ -54,7 +54,7 @@ def test_an_api_that_starts_anew_is_waited_for(
     plan = planned(kube_fleet.plan(code=2))
     assert {"config": "create", "settings": "create", "more": "create"} == plan
     process = kube_fleet.process("apply")
-    until(file.exists)
+    until(file.exists, seconds=60)
     kube.start()
     assert 0 == process.wait(timeout=60), (kube_fleet.path / "process.log").read_text()
 
