@@ -109,6 +109,9 @@ class _Walk:
     broken: dict[ResourceId, Result] = field(default_factory=dict)
     changed: set[ResourceId] = field(default_factory=set)
     put_off: dict[ResourceId, Change] = field(default_factory=dict)  # until what they need is well
+    in_vain: dict[tuple[Step, int], str] = field(
+        default_factory=dict
+    )  # what was done first, as long as nothing changes
 
     def note(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Pass the outcomes on, remembering those that others must not build on."""
@@ -186,10 +189,17 @@ class _Walk:
         steps = tuple(kind.prepare(wants, haves))
         done, trouble = [], []
         for step in steps:
+            attempt = step, len(self.changed)
+            if (
+                attempt in self.in_vain
+            ):  # a server that does not come is not waited for by each that needs it
+                trouble.append(self.in_vain[attempt])
+                continue
             try:
                 self.hands.host.perform(step, self.hands.beat)
             except HostError as error:
                 trouble.append(error.reason)
+                self.in_vain[attempt] = error.reason
             else:
                 done.append(step.why)
         return _Ready(
