@@ -53,4 +53,3 @@ def test_what_a_controller_sets_meanwhile_is_no_difference() -> None:
 
     assert "" == state.trial.why
     assert 0 == cluster.times
-    assert not state.trial.moved
