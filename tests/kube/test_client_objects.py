@@ -146,6 +146,7 @@ def test_a_custom_resource_is_known_once_its_definition_is(
     )
     until(lambda: kube.get(path) is None)
     until(lambda: door.look().find(kind, namespace, "web") is None)
+    assert () == tuple(door.look().listed(kind, namespace))
     until(lambda: door.look().served(group, "Cart") is None)
     door.perform(DeleteObject(name=name_of(cart), uid=uid, why=""), lambda: None)
 

@@ -109,6 +109,8 @@ class ClusterView:
         try:
             return self._pages(kind, namespace, selector, whole=whole)
         except ClusterError as error:
+            if error.code == NOT_THERE:
+                return ()  # the kind has gone since it was discovered, and its objects with it
             if error.code != GONE:
                 raise
             return self._pages(kind, namespace, selector, whole=whole)
