@@ -73,6 +73,9 @@ class FakeCluster:
     def every_kind(self) -> Iterable[ApiKind]:
         return tuple(self.kinds)
 
+    def heed(self, kind: ApiKind) -> None:
+        """Nobody listens."""
+
     def find(self, kind: ApiKind, namespace: str, name: str) -> Json | None:
         found = self.objects.get(Named(group=kind.group, kind=kind.kind, namespace=namespace, name=name))
         return deepcopy(found)

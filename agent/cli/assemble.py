@@ -41,6 +41,11 @@ class Parts:
     engine: Door
     cluster: kubernetes.Door
 
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called (by another thread) when something happens on the host that may be news."""
+        self.engine.listen(wake)
+        self.cluster.listen(wake)
+
     def close(self) -> None:
         """Let go of files and connections; what is used again opens them again."""
         self.agent.memory.close()

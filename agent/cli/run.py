@@ -52,7 +52,7 @@ class Resident:
             cycle=cycle,
             tell=tell,
             reboot=rebooter.consider if wanted else lambda _: None,
-            listen=parts.engine.listen,
+            listen=parts.listen,
             interval=parts.settings.interval,
             state_dir=parts.settings.state_dir,
             alone=daemon_lock(parts.settings.state_dir),

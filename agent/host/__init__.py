@@ -231,6 +231,9 @@ class Cluster(Protocol):
     def every_kind(self) -> Iterable[ApiKind]:
         """Return all that can be listed and deleted, each in its preferred version; what is not served now is left out."""
 
+    def heed(self, kind: ApiKind) -> None:
+        """From now on, have a daemon woken when somebody else changes an object of this host, of this kind."""
+
     def find(self, kind: ApiKind, namespace: str, name: str) -> Json | None:
         """Return one object, None if it is not there."""
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent.errors import HostError
-from agent.host import Cluster
+from agent.host import ApiKind, Cluster
 from agent.host.kubernetes.acts import Acts
 from agent.host.kubernetes.client import Client
 from agent.host.kubernetes.discovery import Discovery
@@ -23,7 +23,10 @@ from agent.host.kubernetes.kubeconfig import Kubeconfig
 from agent.host.kubernetes.look import ClusterView, Memory
 from agent.host.kubernetes.objects import owner_of
 from agent.host.kubernetes.trouble import SilentError
-from agent.model import AwaitCluster, ClusterStep
+from agent.model import AwaitCluster, ClusterStep, DeleteObject, ReplaceObject
+
+if TYPE_CHECKING:
+    from agent.host.kubernetes.watch import Listener
 
 KUBECONFIG: Final = Path("/etc/rancher/k3s/k3s.yaml")  # what k3s writes, and only root may read
 PAUSE: Final = 0.5  # seconds between two questions whether a server is ready
@@ -43,6 +46,8 @@ class Door:
     _client: Client | None = None
     _discovery: Discovery | None = None
     _memory: Memory = field(default_factory=Memory)
+    _listener: Listener | None = None
+    _wake: Callable[[], None] | None = None
 
     def look(self, beat: Callable[[], None] = _nobody) -> Cluster:
         """Return fresh eyes; raises HostError where no API server is ready."""
@@ -51,23 +56,45 @@ class Door:
             client.ready()
             discovery.begin()
         self._memory.begin()
-        return ClusterView(client, discovery, self._memory, owner_of(self.owner), beat)
+        return ClusterView(client, discovery, self._memory, owner_of(self.owner), beat, self._heed)
 
     def perform(self, step: ClusterStep, beat: Callable[[], None]) -> None:
         """Do one step; raises HostError."""
         if isinstance(step, AwaitCluster):
             self._await(step, beat)
             return
+        if self._listener is not None and isinstance(step, ReplaceObject | DeleteObject):
+            self._listener.expect(step.uid)
         with self._noticing():
             client, discovery = self._connected()
             discovery.begin()
             Acts(client, discovery, owner_of(self.owner)).act(step, beat)
 
+    def listen(self, wake: Callable[[], None]) -> None:
+        """From the first look on, have `wake` called (by another thread) when somebody else changes an object."""
+        self._wake = wake
+
     def close(self) -> None:
+        self._drop()
+        if self._listener is not None:
+            self._listener.stop()
+            self._listener = None
+
+    def _drop(self) -> None:
         """Let go of the connection; the next question opens a new one."""
         if self._client is not None:
             self._client.close()
         self._client = self._discovery = None
+
+    def _heed(self, kind: ApiKind) -> None:
+        if self._wake is None:
+            return
+        if self._listener is None:
+            from agent.host.kubernetes.watch import Listener  # noqa: PLC0415 - see wire.py
+
+            kubeconfig = Kubeconfig(self.kubeconfig, self.context)
+            self._listener = Listener(kubeconfig, owner_of(self.owner), self._wake)
+        self._listener.heed(kind)
 
     def _await(self, step: AwaitCluster, beat: Callable[[], None]) -> None:
         """Ask until a server is ready. Before it first starts there is not even a kubeconfig."""
@@ -98,5 +125,5 @@ class Door:
         try:
             yield
         except SilentError:
-            self.close()
+            self._drop()
             raise

@@ -72,6 +72,7 @@ class ClusterView:
     _memory: Memory
     _owner: str
     _beat: Callable[[], None]
+    _heed: Callable[[ApiKind], None] = lambda _: None
     _began: float = field(default_factory=time.time)
     _silent: HostError | None = None
     _hung: dict[tuple[str, str], dict[str, ClusterError]] = field(default_factory=dict)
@@ -90,6 +91,9 @@ class ClusterView:
 
     def every_kind(self) -> Iterable[ApiKind]:
         return self._answered(lambda: tuple(self._discovery.every_kind()))
+
+    def heed(self, kind: ApiKind) -> None:
+        self._heed(kind)
 
     def find(self, kind: ApiKind, namespace: str, name: str) -> Json | None:
         path = place(kind, namespace, name)

@@ -54,8 +54,13 @@ class Answer:
 class Wire(http.client.HTTPSConnection):
     """A connection, opened when something is sent. Not for two threads at once."""
 
-    def __init__(self, access: Access) -> None:
-        self._tls = _context(access)
+    _access: Access
+    _tls: ssl.SSLContext
+
+    def __init__(self, access: Access, other: Wire | None = None) -> None:
+        """`other`: one whose settings of TLS are shared, if it is for the same server."""
+        shared = other is not None and other._access == access  # noqa: SLF001 - of its own kind
+        self._tls = other._tls if other is not None and shared else _context(access)  # noqa: SLF001
         self._access = access
         self.opened = 0  # times that it was
         super().__init__(access.host, access.port, timeout=CONNECTING, context=self._tls)
@@ -97,6 +102,24 @@ class Wire(http.client.HTTPSConnection):
         except BaseException:
             self.close()  # what is half read would be taken for the next answer
             raise
+
+    def send_only(self, path: str, headers: Mapping[str, str]) -> None:
+        """
+        Ask for something by a new connection, and leave the answer to who reads `sock`, which blocks no more.
+
+        By HTTP/1.0, in which an answer has no end and no chunks (RFC 9112, 6.1). Raises HostError.
+        """
+        authorization = self._access.authorization
+        proof = {"Authorization": authorization} if authorization else {}
+        lines = (f"{name}: {value}" for name, value in {"Host": self.host, **headers, **proof}.items())
+        head = "\r\n".join((f"GET {self._access.prefix}{path} HTTP/1.0", *lines, "", ""))
+        try:
+            self.connect()
+            self.sock.sendall(head.encode("latin-1"))
+            self.sock.setblocking(False)
+        except OSError as error:
+            self.close()
+            raise self._trouble(error) from error
 
     def _body(self, response: http.client.HTTPResponse) -> bytes:
         pieces, size, end = [], 0, time.monotonic() + WHOLE

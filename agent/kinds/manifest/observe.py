@@ -77,6 +77,8 @@ def _of_one_kind(
     except HostError as error:
         yield from ((named, error) for named in members)
         return
+    if served is not None and any(members.values()):
+        cluster.heed(served)
     for named, want in members.items():
         try:
             yield named, look.state(named, want)

@@ -1,0 +1,188 @@
+"""
+Listens to what happens to the objects of this host in the cluster, and wakes who decides. Decides nothing, changes nothing.
+
+One thread, and for each kind of object a connection with a watch of metadata (kubernetes.io/docs/reference/using-api/api-concepts:
+Efficient detection of changes). Each begins with what there is; so nothing has to be remembered from one to the next.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlencode
+
+from agent.errors import HostError
+from agent.host import ApiKind
+from agent.host.kubernetes.events import Events
+from agent.host.kubernetes.kubeconfig import Kubeconfig
+from agent.host.kubernetes.objects import collection
+from agent.host.kubernetes.trouble import SilentError
+from agent.host.kubernetes.wire import Wire
+from agent.model import OWNER, Json
+
+SOON: Final = 1.0  # seconds before a watch that has broken is begun anew; then twice as long each time,
+LATE: Final = 60.0  # and at most this
+LASTING: Final = 6 * 3600  # seconds: then the server ends a watch. A new one costs a look
+SILENCE: Final = 60  # seconds after which the kernel asks whether the other end is still there
+MOST: Final = 8 << 20  # bytes of an event
+PIECE: Final = 1 << 16
+PARTIAL: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A watch of one kind; without `wire` it has to be begun, at `due` (monotonic seconds)."""
+
+    kind: ApiKind
+    events: Events
+    wire: Wire | None = None
+    due: float = 0.0
+    since: float = 0.0
+    pause: float = SOON
+    begun: bool = False  # the head of the answer was read
+    rest: bytearray = field(default_factory=bytearray)
+
+
+class Listener:
+    """A thread that reads watches until it is stopped; after a break they begin anew."""
+
+    def __init__(self, kubeconfig: Kubeconfig, owner: str, wake: Callable[[], None]) -> None:
+        """`kubeconfig` is for this thread alone."""
+        self._kubeconfig, self._owner, self._wake = kubeconfig, owner, wake
+        self._expected: set[str] = set()
+        self._heeded: set[ApiKind] = set()  # the thread's own copy is `_watches`
+        self._watches: dict[ApiKind, _Watch] = {}
+        self._stopped = threading.Event()
+        self._ear, self._bell = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def heed(self, kind: ApiKind) -> None:
+        """Listen to the objects of one more kind."""
+        if kind in self._heeded:
+            return
+        self._heeded = {*self._heeded, kind}
+        if self._thread.ident is None:
+            self._thread.start()
+        self._ring()
+
+    def expect(self, uid: str) -> None:
+        """Know that this object goes because trued itself has told it to."""
+        self._expected.add(uid)
+
+    def stop(self) -> None:
+        """Ask it to end. It is a daemon thread, and may still wait for an answer: nobody waits for it."""
+        self._stopped.set()
+        self._ring()
+
+    def _ring(self) -> None:
+        with suppress(OSError):  # closed by the thread as it ended
+            self._bell.send(b"\0")
+
+    def _run(self) -> None:
+        self._selector.register(self._ear, selectors.EVENT_READ, None)
+        try:
+            while not self._stopped.is_set():
+                self._begin()
+                for key, _ in self._selector.select(self._until_due()):
+                    if key.data is None:
+                        self._ear.recv(PIECE)
+                    else:
+                        self._read(key.data)
+        finally:
+            for watch in self._watches.values():
+                self._drop(watch)
+            self._selector.close()
+            self._ear.close()
+            self._bell.close()
+
+    def _until_due(self) -> float | None:
+        waiting = [watch.due for watch in self._watches.values() if watch.wire is None]
+        return max(0.0, min(waiting) - time.monotonic()) if waiting else None
+
+    def _begin(self) -> None:
+        """Begin those that are due. What has happened before is for the look that follows."""
+        for kind in self._heeded - self._watches.keys():
+            self._watches[kind] = _Watch(kind, Events(self._expected))
+        anew = [w for w in self._watches.values() if w.wire is None and w.due <= time.monotonic()]
+        other: Wire | None = None
+        for watch in anew:
+            if self._stopped.is_set():
+                return
+            try:
+                other = watch.wire = self._opened(watch.kind, other)
+            except HostError:  # whoever looks next meets the same trouble, and says it
+                self._fail(watch)
+            else:
+                watch.events, watch.begun, watch.since = Events(self._expected), False, time.monotonic()
+                watch.rest.clear()
+                self._selector.register(watch.wire.sock, selectors.EVENT_READ, watch)
+
+    def _opened(self, kind: ApiKind, other: Wire | None) -> Wire:
+        access = self._kubeconfig.access()
+        wire = Wire(access, other)
+        query = {"watch": "true", "labelSelector": f"{OWNER}={self._owner}", "timeoutSeconds": LASTING}
+        wire.send_only(f"{collection(kind)}?{urlencode(query)}", {"User-Agent": "trued", "Accept": PARTIAL})
+        wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        wire.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENCE)
+        return wire
+
+    def _read(self, watch: _Watch) -> None:
+        """Read what has come. TLS may have decrypted more than was asked for, which no selector knows of."""
+        assert watch.wire is not None  # noqa: S101 # for the type checker: only those are waited for
+        try:
+            while piece := watch.wire.sock.recv(PIECE):
+                watch.rest += piece
+                for event in _events(watch):
+                    if event is None or watch.events.tells(event):
+                        self._wake()
+        except ssl.SSLWantReadError:
+            return
+        except (OSError, SilentError, ValueError, LookupError, TypeError) as error:
+            log.debug("the watch of %s broke off: %s", watch.kind.plural, type(error).__name__)
+        self._fail(watch)
+
+    def _fail(self, watch: _Watch) -> None:
+        """Have a watch begin anew: soon if it has lasted, ever later if not."""
+        self._drop(watch)
+        if watch.begun and time.monotonic() - watch.since > LATE:
+            watch.pause = SOON
+        watch.due, watch.pause = time.monotonic() + watch.pause, min(LATE, watch.pause * 2)
+
+    def _drop(self, watch: _Watch) -> None:
+        if watch.wire is not None:
+            with suppress(KeyError, ValueError):  # it was not waited for yet
+                self._selector.unregister(watch.wire.sock)
+            watch.wire.close()
+            watch.wire = None
+
+
+def _events(watch: _Watch) -> Iterator[Json | None]:
+    """Yield the events that are there as a whole; None when a watch has begun. Raises SilentError, ValueError."""
+    if not watch.begun:
+        head, end, rest = watch.rest.partition(b"\r\n\r\n")
+        if not end:
+            return
+        if head.split(None, 2)[1] != b"200":
+            raise SilentError("no watch")
+        watch.begun, watch.rest = True, rest
+        yield None
+    *lines, watch.rest = watch.rest.split(b"\n")
+    for line in lines:
+        event = json.loads(line)
+        if event.get("type") == "ERROR":
+            raise SilentError("the watch has ended")
+        yield event
+    if len(watch.rest) > MOST:
+        raise SilentError("an event that has no end")
