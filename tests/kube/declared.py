@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import yaml
@@ -28,7 +29,7 @@ def settings(namespace: str, name: str = "settings", /, **data: str) -> dict[str
 
 
 def deployment(namespace: str, **spec: Any) -> dict[str, Any]:
-    every = {"replicas": 2, "selector": {"matchLabels": LABELS}, "template": POD, **spec}
+    every = {"replicas": 2, "selector": {"matchLabels": LABELS}, "template": deepcopy(POD), **spec}
     return thing("apps/v1", "Deployment", namespace, "web", spec=every)
 
 

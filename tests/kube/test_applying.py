@@ -203,7 +203,7 @@ def test_what_is_being_deleted_is_made_anew_once_it_is_gone(
 
     result, reason = standing(report, f"ConfigMap/{namespace}/settings")
     assert "blocked" == result
-    assert "is being deleted by somebody else, and waits for its finalizers: example.com/hold" in reason
+    assert "is being deleted, and waits for its finalizers: example.com/hold" in reason
     assert ["example.com/hold"] == kube.get(path)["metadata"]["finalizers"]
     assert [] == written(kube, since)
     patch(kube, path, FREE)
@@ -230,7 +230,7 @@ def test_a_namespace_that_is_being_deleted_is_made_anew_once_it_is_gone(
     report = kube_fleet.apply(code=3)
 
     blocked = {
-        f"Namespace/{new}": "is being deleted by somebody else",
+        f"Namespace/{new}": "is being deleted",
         f"ConfigMap/{new}/settings": "waits for its finalizers: example.com/hold",
         f"ConfigMap/{new}/other": "its namespace is being deleted",
     }

@@ -245,7 +245,7 @@ def test_a_helm_chart_is_as_well_as_its_job(
     path = f"/apis/helm.cattle.io/v1/namespaces/{namespace}/helmcharts"
     until(lambda: kube.get(path))
     chart = thing("helm.cattle.io/v1", "HelmChart", "web", namespace, spec={"chart": "stable/web"})
-    declare(kube_fleet, chart)
+    declare(kube_fleet, chart, wait="2m")
 
     def controller() -> None:
         until(lambda: kube.get(f"{path}/web"))
