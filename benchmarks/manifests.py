@@ -67,8 +67,7 @@ class Bench:
             DIFF: ("diff", "--server-side", "--field-manager=bench", "-f", str(folder)),
         }
         for name, said in words.items():
-            # In 1.20 diff finds something to say, 1, of Deployments that have pods: the time of an entry in managedFields.
-            self.rows[name] = partial(measure.process, (kubectl, *said), environment, ok=frozenset({0, 1}))
+            self.rows[name] = partial(measure.process, (kubectl, *said), environment)
         self.first[APPLY] = self.measured(self.rows[APPLY])
 
     @contextmanager

@@ -65,6 +65,7 @@ def config_map(kube: Kube, namespace: str) -> Any:
     return kube.get(f"/api/v1/namespaces/{namespace}/configmaps/settings")
 
 
+@pytest.mark.slow
 def test_whatever_somebody_else_does_is_put_right_at_once(
     kube: Kube, host: Fleet, namespace: str, kubelet: Kubelet
 ) -> None:
