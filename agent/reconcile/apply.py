@@ -42,10 +42,7 @@ def apply(plan: Plan, situation: Situation, hands: Hands) -> Iterator[Outcome]:
     walk = _begun(plan, situation, hands)
     yield from walk.note(hands.waiting.values())
     entries = [entry for entry in plan.entries if entry.id not in hands.waiting]
-    declared = [entry for entry in entries if entry.id in situation.desired.resources]
-    yield from _in_turn(declared, walk)
-    # Not before: what goes may do so when what takes its place is there.
-    yield from _in_turn([entry for entry in entries if entry.id not in situation.desired.resources], walk)
+    yield from _in_turn(entries, walk)
     # Last: what is not well holds up nobody, and may be well again once the others have their way.
     yield from walk.coming.to_the_end()
     yield from (
@@ -130,7 +127,9 @@ class _Walk:
         """Put off a change before which something has to become well, and a removal before which something has to go."""
         if not isinstance(entry, Change) or not self.broken.keys().isdisjoint(entry.needs):
             return False
-        if not any(map(self.is_open, (*entry.needs, *entry.outlives))):
+        # What goes may do so when what takes its place is there.
+        early = bool(self.put_off) and entry.id not in self.situation.desired.resources
+        if not early and not any(map(self.is_open, (*entry.needs, *entry.outlives))):
             return False
         self.put_off[entry.id] = entry
         return True
