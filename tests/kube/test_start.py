@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.fleet import Fleet
+from tests.kube.declared import written
 from tests.kube.server import Kube
-from tests.kube.workloads import became, declare, settings, written
+from tests.kube.workloads import became, declare, settings
 from tests.waiting import until
 
 

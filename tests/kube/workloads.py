@@ -62,11 +62,6 @@ def declare(fleet: Fleet, *objects: dict[str, Any], files: Mapping[str, Any] = {
     return fleet.declare(sections, manifests(*objects))
 
 
-def written(kube: Kube, since: Any) -> list[str]:
-    """Return what trued has written since, dry runs left out."""
-    return [f"{one.verb} {one.path}" for one in kube.writes(since, by="trued") if not one.dry_run]
-
-
 def became(report: Any, name: str) -> tuple[str, str]:
     """Return result and reason of the resource whose id ends so."""
     (found,) = (one for rid, one in report["resources"].items() if rid.endswith(name))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from agent.errors import HostError
 from agent.host import Engine, Probe
-from agent.kinds import NotYetError
+from agent.kinds._unknown import Unknown
 from agent.model import ResourceId
 
 T = TypeVar("T")
@@ -24,16 +23,10 @@ GROUND: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silent:
-    """No engine answers: nothing is known of what it has. That may change with what comes first in the same plan."""
+class Silent(Unknown):
+    """No engine answers: nothing is known of what it has."""
 
-    reason: str
-    hint: str = ""
-
-    @property
-    def error(self) -> NotYetError:
-        return NotYetError(self.reason, hint=self.hint)
+    __slots__ = ()
 
 
 def ground_among(declared: Collection[ResourceId]) -> Iterator[ResourceId]:

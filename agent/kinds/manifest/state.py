@@ -5,22 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from agent.kinds import NotYetError
+from agent.kinds._unknown import Unknown
 from agent.kinds.manifest.states import Health
 from agent.model import Seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Silent:
-    """What is asked for cannot be had as the cluster is now. What comes first in the same plan may change that."""
+class Silent(Unknown):
+    """What is asked for cannot be had as the cluster is now."""
 
-    reason: str
-    hint: str = ""
     everything: bool = False  # no API server is ready
-
-    @property
-    def error(self) -> NotYetError:
-        return NotYetError(self.reason, hint=self.hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
