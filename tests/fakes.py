@@ -9,7 +9,18 @@ from typing import Self, TypeAlias, TypeVar
 
 from agent.documents.manifests import read_manifests
 from agent.errors import HostError
-from agent.host import Accounts, Answer, Cluster, DetourError, Engine, Entry, FileType, accounts
+from agent.host import (
+    Accounts,
+    Answer,
+    Cluster,
+    DetourError,
+    Engine,
+    Entry,
+    FileType,
+    Job,
+    accounts,
+    in_turn,
+)
 from agent.model import (
     ApplyObject,
     AwaitCluster,
@@ -116,6 +127,11 @@ class FakeHost:
 
     def probe(self, beat: Callable[[], None] = lambda: None) -> FakeProbe:
         return FakeProbe(self)
+
+    def perform_all(
+        self, jobs: Sequence[Job], beat: Callable[[], None] = lambda: None
+    ) -> Mapping[int, HostError | None]:
+        return in_turn(self.perform, jobs)
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         self.performed.append(step)

@@ -7,7 +7,7 @@ These are the protocols, and the values that cross them; `local.py` is the real 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Protocol, TypeVar
@@ -335,8 +335,20 @@ def entry_at(probe: Probe, path: PurePosixPath | str) -> Entry | None:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """
+    The steps that one thing takes, in order: none is done after one that has failed.
+
+    `needs`: which of the jobs before it (their places) have to be done, and on the disk, before it is begun.
+    """
+
+    steps: Sequence[Step]
+    needs: Collection[int] = ()
+
+
 class Host(Protocol):
-    """Changes the host, one step at a time."""
+    """Changes the host, one step or one batch of them at a time."""
 
     def probe(self, beat: Callable[[], None] = lambda: None) -> Probe:
         """
@@ -351,3 +363,32 @@ class Host(Protocol):
 
         `beat` is called every few seconds while a command is waited for: the caller is alive, and its time is bounded.
         """
+
+    def perform_all(
+        self, jobs: Sequence[Job], beat: Callable[[], None] = lambda: None
+    ) -> Mapping[int, HostError | None]:
+        """
+        Do jobs as `in_turn` does, with the same promises when it returns; but what can be made durable together is.
+
+        Killed in between, each path has what it had or what it was to have, and those of a job after those it needs.
+        """
+
+
+def in_turn(perform: Callable[[Step], None], jobs: Sequence[Job]) -> Mapping[int, HostError | None]:
+    """Do jobs one after the other; return what each met with, by its place. What needs one that failed is not tried."""
+    met: dict[int, HostError | None] = {}
+    for at, job in enumerate(jobs):
+        if not ready(job, met):
+            continue
+        met[at] = None
+        try:
+            for step in job.steps:
+                perform(step)
+        except HostError as error:
+            met[at] = error
+    return met
+
+
+def ready(job: Job, met: Mapping[int, HostError | None]) -> bool:
+    """Return whether all that a job needs was done, and went well."""
+    return all(need in met and met[need] is None for need in job.needs)

@@ -6,14 +6,27 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from agent.errors import HostError
-from agent.host import Accounts, Answer, Cluster, Engine, Entry, FileType, accounts, commands, owners, shown
+from agent.host import (
+    Accounts,
+    Answer,
+    Cluster,
+    Engine,
+    Entry,
+    FileType,
+    Job,
+    accounts,
+    commands,
+    owners,
+    shown,
+)
 from agent.host.attributes import set_attributes
+from agent.host.batch import Batch
 from agent.host.engine.door import Door
 from agent.host.files import Seen, Sight, content, look, names
 from agent.host.first import keep_first
@@ -111,6 +124,12 @@ class Local:
             case _:
                 _check_whole(self._root, ("docker",))
                 self._engine.perform(step, beat)
+
+    def perform_all(
+        self, jobs: Sequence[Job], beat: Callable[[], None] = lambda: None
+    ) -> Mapping[int, HostError | None]:
+        with Batch(self._root, lambda step: self.perform(step, beat), self._tidy_once, beat) as batch:
+            return batch.perform(jobs)
 
     def _run(self, step: Run, beat: Callable[[], None]) -> None:
         argv = (*step.argv, *step.operands)

@@ -129,23 +129,28 @@ class Walk:
 @contextmanager
 def parent_of(root: Path, path: PurePosixPath, doing: str) -> Iterator[tuple[int, str]]:
     """Lend the folder (readable, so that it can be made durable) and the last name; raises HostError."""
-    if not path.name or path.name == "..":
-        raise HostError(f"{shown(path)}: cannot {doing}: this is no name in a folder")
     with Walk(root) as walk:
-        above = walk.folder(str(path.parent))
-        if above is None:
-            raise HostError(
-                f"{shown(path)}: cannot {doing}: there is no folder {shown(path.parent)}",
-                hint="declare the folder, with directory: true",
-            )
-        try:
-            fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
-        except OSError as error:
-            raise trouble(path, doing, error) from error
+        fd = opened(walk, path, doing)
         try:
             yield fd, path.name
         finally:
             os.close(fd)
+
+
+def opened(walk: Walk, path: PurePosixPath, doing: str) -> int:
+    """Return a readable descriptor of the folder that a path is in, for the caller to close; raises HostError."""
+    if not path.name or path.name == "..":
+        raise HostError(f"{shown(path)}: cannot {doing}: this is no name in a folder")
+    above = walk.folder(str(path.parent))
+    if above is None:
+        raise HostError(
+            f"{shown(path)}: cannot {doing}: there is no folder {shown(path.parent)}",
+            hint="declare the folder, with directory: true",
+        )
+    try:
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
+    except OSError as error:
+        raise trouble(path, doing, error) from error
 
 
 def folder_there(root: Path, folder: PurePosixPath) -> bool:

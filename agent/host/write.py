@@ -13,68 +13,98 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 from agent.errors import HostError, SourceError
 from agent.host import owners, shown
 from agent.host.attributes import Kept, dress, kept, own, own_link
 from agent.host.files import UnsteadyError, open_regular
 from agent.host.walk import Walk, folder_there, is_plain, parent_of, standing, trouble
-from agent.model import Content, MakeDirectory, MakeLink, Remove, WriteFile
+from agent.model import MakeDirectory, MakeLink, Remove, WriteFile
 
 TEMPORARY = re.compile(r"\.trued-[0-9a-f]{16}")
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
+TROUBLE = (OSError, UnsteadyError, SourceError)  # what writing a file may meet with
+
+Numbers: TypeAlias = tuple[int | None, int | None]  # of owner and group; None: as it comes
 
 
 def write_file(root: Path, step: WriteFile, check: Callable[[Path], None]) -> None:
     """Put a regular file in place; `check` raises HostError if the temporary file will not do."""
-    uid, gid = owners.wanted(step.owner, step.group)
+    numbers = owners.wanted(step.owner, step.group)
     with parent_of(root, step.path, "be written") as (fd, name):
         try:
-            like = _like(fd, name, step.path)
+            like = inherited(fd, name, step.path)
             with _temporary(fd) as temporary:
-                _fill(fd, temporary, step.content, step.mode, uid, gid, like)
+                out = fill(fd, temporary, step, numbers, like)
+                try:
+                    os.fsync(out)
+                finally:
+                    os.close(out)
                 if step.validate:
                     check(root / step.path.parent.relative_to("/") / temporary)
-                _put_in_place(fd, temporary, name)
-        except (OSError, UnsteadyError, SourceError) as error:
-            raise _unwritable(step.path, error) from error
+                put_in_place(fd, temporary, name)
+            os.fsync(fd)
+        except TROUBLE as error:
+            raise unwritable(step.path, error) from error
 
 
 def make_link(root: Path, step: MakeLink) -> None:
     """Put a symbolic link in place; raises HostError."""
-    uid, gid = owners.wanted(step.owner, step.group)
+    numbers = owners.wanted(step.owner, step.group)
     with parent_of(root, step.path, "be linked") as (fd, name):
         try:
-            _refuse_other(standing(fd, name), step.path)
+            refuse_other(standing(fd, name), step.path)
             with _temporary(fd) as temporary:
-                os.symlink(step.target, temporary, dir_fd=fd)
-                own_link(fd, temporary, os.stat(temporary, dir_fd=fd, follow_symlinks=False), uid, gid)
-                _put_in_place(fd, temporary, name)
+                link(fd, temporary, step, numbers)
+                put_in_place(fd, temporary, name)
+            os.fsync(fd)
         except OSError as error:
             raise trouble(step.path, "be linked", error) from error
 
 
 def make_directory(root: Path, step: MakeDirectory) -> None:
     """Make one folder, complete when it appears; one that is there gets its owner and mode. Raises HostError."""
-    uid, gid = owners.wanted(step.owner, step.group)
+    numbers = owners.wanted(step.owner, step.group)
     with parent_of(root, step.path, "be made") as (fd, name):
         try:
-            found = standing(fd, name)
-            if found is not None and not stat.S_ISDIR(found.st_mode):
-                raise HostError(f"{shown(step.path)}: cannot be made: something that is no folder is there")
-            if found is not None:
-                _dress_folder(fd, name, step.mode, uid, gid)
-                return
-            with _temporary(fd) as temporary:
-                os.mkdir(temporary, 0o700, dir_fd=fd)
-                made = os.stat(temporary, dir_fd=fd, follow_symlinks=False).st_mode
-                mode = 0o755 | made & stat.S_ISGID if step.mode is None else step.mode  # inode(7): inherited
-                _dress_folder(fd, temporary, mode, uid, gid)
-                os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+            made = folder(fd, name, step, numbers, settle=os.fsync)
+            os.close(made)
             os.fsync(fd)
         except OSError as error:
             raise trouble(step.path, "be made", error) from error
+
+
+def folder(
+    fd: int,
+    name: str,
+    step: MakeDirectory,
+    numbers: Numbers,
+    *,
+    settle: Callable[[int], None] = lambda _: None,
+) -> int:
+    """
+    Make a folder in the folder `fd`, and return its descriptor; raises OSError and HostError.
+
+    `settle` is called with it before it has its name. The entry in `fd` is for the caller to make durable.
+    """
+    found = standing(fd, name)
+    if found is not None and not stat.S_ISDIR(found.st_mode):
+        raise HostError(f"{shown(step.path)}: cannot be made: something that is no folder is there")
+    if found is not None:
+        return _dressed_folder(fd, name, step.mode, numbers, settle)
+    with _temporary(fd) as temporary:
+        os.mkdir(temporary, 0o700, dir_fd=fd)
+        made = os.stat(temporary, dir_fd=fd, follow_symlinks=False).st_mode
+        mode = 0o755 | made & stat.S_ISGID if step.mode is None else step.mode  # inode(7): inherited
+        new = _dressed_folder(fd, temporary, mode, numbers, settle)
+        try:
+            os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+        except OSError:
+            os.close(new)
+            raise
+    return new
 
 
 def remove(root: Path, step: Remove) -> None:
@@ -85,7 +115,7 @@ def remove(root: Path, step: Remove) -> None:
         try:
             if (found := standing(fd, name)) is None:
                 return
-            _refuse_other(found, step.path)
+            refuse_other(found, step.path)
             if stat.S_ISDIR(found.st_mode):
                 _remove_folder(fd, name)
             else:
@@ -110,41 +140,45 @@ def sweep(fd: int) -> None:
     """Take away what a killed run left in a folder: our own names only, and no folder with something in it."""
     for name in os.listdir(fd):
         if TEMPORARY.fullmatch(name):
-            _discard(fd, name)
+            discard(fd, name)
 
 
-def _like(fd: int, name: str, path: PurePosixPath) -> Kept | None:
-    """Return what the new file inherits from a regular file that stands there."""
+def inherited(fd: int, name: str, path: PurePosixPath) -> Kept | None:
+    """Return what the new file inherits from a regular file that stands there; raises `TROUBLE` and HostError."""
     found = standing(fd, name)
-    _refuse_other(found, path)
+    refuse_other(found, path)
     if found is None or not stat.S_ISREG(found.st_mode):
         return None
     with open_regular(fd, name) as file:
         return kept(file.fd)
 
 
-def _fill(
-    fd: int,
-    temporary: str,
-    content: Content,
-    mode: int | None,
-    uid: int | None,
-    gid: int | None,
-    like: Kept | None,
-) -> None:
-    """Write a temporary file that is complete, owner and mode and all, and on the disk."""
+def fill(fd: int, temporary: str, step: WriteFile, numbers: Numbers, like: Kept | None) -> int:
+    """
+    Write a temporary file that is complete, owner and mode and all; return its descriptor. Raises `TROUBLE`.
+
+    To make it durable, and to close it, is left to the caller.
+    """
+    (uid, gid), mode = numbers, step.mode
     if like is not None:
         mode = _inherited(like, uid, gid) if mode is None else mode
         uid = like.uid if uid is None else uid
         gid = like.gid if gid is None else gid
     out = os.open(temporary, NEW, 0o600, dir_fd=fd)
     try:
-        for chunk in content.chunks():
+        for chunk in step.content.chunks():
             _write_all(out, chunk)
         dress(out, mode=0o644 if mode is None else mode, uid=uid, gid=gid, like=like)
-        os.fsync(out)
-    finally:
+    except BaseException:
         os.close(out)
+        raise
+    return out
+
+
+def link(fd: int, temporary: str, step: MakeLink, numbers: Numbers) -> None:
+    """Make a temporary link that is complete; raises OSError."""
+    os.symlink(step.target, temporary, dir_fd=fd)
+    own_link(fd, temporary, os.stat(temporary, dir_fd=fd, follow_symlinks=False), *numbers)
 
 
 def _inherited(like: Kept, uid: int | None, gid: int | None) -> int:
@@ -159,25 +193,28 @@ def _write_all(out: int, chunk: bytes) -> None:
         left = left[os.write(out, left) :]
 
 
-def _put_in_place(fd: int, temporary: str, name: str) -> None:
-    """Rename over what is there (an empty folder goes first) and make the folder's entry durable."""
+def put_in_place(fd: int, temporary: str, name: str) -> None:
+    """Rename over what is there (an empty folder goes first); the caller makes the entry durable. Raises OSError."""
     found = standing(fd, name)
     if found is not None and stat.S_ISDIR(found.st_mode):
         _sweep_below(fd, name)
         os.rmdir(name, dir_fd=fd)
     os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
-    os.fsync(fd)
 
 
-def _dress_folder(fd: int, name: str, mode: int | None, uid: int | None, gid: int | None) -> None:
-    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+def _dressed_folder(
+    fd: int, name: str, mode: int | None, numbers: Numbers, settle: Callable[[int], None]
+) -> int:
+    new = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
     try:
-        own(folder, uid, gid)
+        own(new, *numbers)
         if mode is not None:
-            os.fchmod(folder, mode)
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+            os.fchmod(new, mode)
+        settle(new)
+    except BaseException:
+        os.close(new)
+        raise
+    return new
 
 
 def _remove_folder(fd: int, name: str) -> None:
@@ -200,19 +237,25 @@ def _sweep_below(fd: int, name: str) -> None:
 @contextmanager
 def _temporary(fd: int) -> Iterator[str]:
     """Lend a name of our own; what still stands under it afterwards is taken away."""
-    name = f".trued-{secrets.token_hex(8)}"
+    name = fresh_name()
     try:
         yield name
     finally:
-        _discard(fd, name)
+        discard(fd, name)
 
 
-def _discard(fd: int, name: str) -> None:
+def fresh_name() -> str:
+    return f".trued-{secrets.token_hex(8)}"
+
+
+def discard(fd: int, name: str) -> None:
+    """Take a temporary away, if it is there; raises OSError."""
     found = standing(fd, name)
     if found is None or not is_plain(found):
         return
     try:
         if stat.S_ISDIR(found.st_mode):
+            _sweep_below(fd, name)
             os.rmdir(name, dir_fd=fd)
         else:
             os.unlink(name, dir_fd=fd)
@@ -223,7 +266,7 @@ def _discard(fd: int, name: str) -> None:
             raise
 
 
-def _refuse_other(found: os.stat_result | None, path: PurePosixPath) -> None:
+def refuse_other(found: os.stat_result | None, path: PurePosixPath) -> None:
     if found is not None and not is_plain(found):
         raise HostError(
             f"{shown(path)}: a socket, a FIFO or a device is there, and trued replaces none",
@@ -231,7 +274,8 @@ def _refuse_other(found: os.stat_result | None, path: PurePosixPath) -> None:
         )
 
 
-def _unwritable(path: PurePosixPath, error: OSError | UnsteadyError | SourceError) -> HostError:
+def unwritable(path: PurePosixPath, error: OSError | UnsteadyError | SourceError) -> HostError:
+    """Return what to say of a file that could not be written."""
     if isinstance(error, OSError):
         return trouble(path, "be written", error)
     if isinstance(error, SourceError):

@@ -23,13 +23,13 @@ from agent.model import (
 from agent.reconcile import own
 from agent.reconcile.coming import Coming
 from agent.reconcile.hands import Hands
-from agent.reconcile.joined import in_one, mates
+from agent.reconcile.joined import in_one, jobs, mates, of_files
 from agent.reconcile.ledger import Owned
 from agent.reconcile.observe import Situation, patient
 from agent.reconcile.outcomes import breaks, outcome_of, skipped, untouched
 from agent.reconcile.plan import decide_again, stays_after_all
 from agent.reconcile.policy import going, objection
-from agent.reconcile.sight import Sight
+from agent.reconcile.sight import Seen, Sight
 
 
 def apply(plan: Plan, situation: Situation, hands: Hands) -> Iterator[Outcome]:
@@ -79,8 +79,8 @@ def _begun(plan: Plan, situation: Situation, hands: Hands) -> _Walk:
     sight = Sight(situation, hands.host, hands.beat)
     owned = hands.memory.load().owned
 
-    def finish(rid: ResourceId) -> None:
-        own.finish(rid, situation, hands.memory, owned)
+    def finish(*ids: ResourceId) -> None:
+        own.finish(ids, situation, hands.memory, owned)
 
     return _Walk(plan, situation, hands, owned, sight, Coming(plan, sight, hands, finish), finish)
 
@@ -102,7 +102,7 @@ class _Walk:
     owned: Mapping[ResourceId, Owned]
     sight: Sight
     coming: Coming
-    finish: Callable[[ResourceId], None]
+    finish: Callable[..., None]
     broken: dict[ResourceId, Result] = field(default_factory=dict)
     changed: set[ResourceId] = field(default_factory=set)
     put_off: dict[ResourceId, Change] = field(default_factory=dict)  # until what they need is well
@@ -148,6 +148,8 @@ class _Walk:
         """Yield the outcomes of changes that are made in one go; what does not succeed so is tried by itself."""
         if self._kind(changes[0]).late:
             yield from self._late(changes)
+        elif len(changes) > 1 and of_files(changes[0]):
+            yield from self._side_by_side(changes)
         else:
             yield from self._in_one_go(changes)
 
@@ -260,6 +262,21 @@ class _Walk:
                 return
         yield from self._looked_again(changes)
 
+    def _side_by_side(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        """Yield the outcomes of changes that share nothing but the disk: one that fails holds up what needs it."""
+        met = self.hands.host.perform_all(jobs(changes), self.hands.beat)
+        done = [change for at, change in enumerate(changes) if at in met and met[at] is None]
+        seen = self._judged(done)
+        for at, change in enumerate(changes):
+            if at not in met:
+                yield self.untouched(change)
+            elif error := met[at]:
+                yield outcome_of(change, Result.FAILED, error.reason)
+            else:
+                yield from self._told(
+                    change, outcome_of(change, Result.CHANGED, change.why), seen[change.id]
+                )
+
     def _in_trouble(self, changes: Sequence[Change], step: Step, reason: str) -> Iterator[Outcome]:
         """Yield the outcomes after a step has failed."""
         if isinstance(step, Run) and step.common:
@@ -297,22 +314,39 @@ class _Walk:
                 yield from self.together((change,))
 
     def _looked_again(self, changes: Sequence[Change]) -> Iterator[Outcome]:
-        haves = self._look(changes)
+        seen = self._judged(changes)
         for change in changes:
-            yield from self._done(change, haves[change.id.name])
+            yield from self._told(change, outcome_of(change, Result.CHANGED, change.why), seen[change.id])
+
+    def _judged(self, changes: Sequence[Change]) -> Mapping[ResourceId, Seen]:
+        """Return how things stand now, in one look, and remember it in one go."""
+        if not changes:
+            return {}
+        haves = self._look(changes)
+        seen = {change.id: self.sight.judge(change.id, haves[change.id.name]) for change in changes}
+        self._write_down(seen)
+        return seen
 
     def _done(
         self, change: Change, have: object | HostError | None, well: Outcome | None = None
     ) -> Iterator[Outcome]:
         """Yield what became of something that was carried out; nothing while it is coming, and may become well."""
-        seen, well = (
-            self.sight.judge(change.id, have),
-            well or outcome_of(change, Result.CHANGED, change.why),
+        seen = self.sight.judge(change.id, have)
+        self._write_down({change.id: seen})
+        yield from self._told(change, well or outcome_of(change, Result.CHANGED, change.why), seen)
+
+    def _write_down(self, seen: Mapping[ResourceId, Seen]) -> None:
+        """Remember what is as declared; also where it is not well: then the next plan says so."""
+        self.finish(
+            *(
+                rid
+                for rid, one in seen.items()
+                if not one.left and not (one.patience > 0 and self.sight.goes(rid))
+            )
         )
-        waits = seen.patience > 0
-        if not seen.left and not (waits and self.sight.goes(change.id)):
-            self.finish(change.id)  # also where it is not well: it is as declared, and the next plan says so
-        if waits:
+
+    def _told(self, change: Change, well: Outcome, seen: Seen) -> Iterator[Outcome]:
+        if seen.patience > 0:
             self.changed.add(change.id)
             self.coming.add(well, seen)
         elif reason := seen.left or seen.ill:

@@ -7,8 +7,12 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, S
 from dataclasses import replace
 from itertools import islice, pairwise
 
+from agent.host import Job
 from agent.kinds import AnyKind
-from agent.model import Change, Planned, ResourceId, Run, Step
+from agent.model import Change, FileStep, Planned, ResourceId, Run, Step
+from agent.reconcile.observe import patient
+
+FILES = 256  # changes of files in one go: in between, somebody who asks to stop is heard
 
 
 def mates(
@@ -24,19 +28,36 @@ def mates(
     What needs something of which it `is_open` what becomes is not made yet.
     """
     together: dict[ResourceId, Change] = {}
+    ordered = of_files(entries[at])
     for change in _alike(entries, at, kinds):
-        if any(need in together or need in broken or is_open(need) for need in change.needs):
+        if any(need in broken or is_open(need) for need in change.needs) or any(
+            map(is_open, change.outlives)
+        ):
             break
-        if any(other in together or is_open(other) for other in change.outlives):
+        if not ordered and any(other in together for other in (*change.needs, *change.outlives)):
             break
         together[change.id] = change
     return tuple(together.values())
 
 
+def of_files(entry: Planned) -> bool:
+    """Return whether a change only puts files in place, so that the host can make many of them durable together."""
+    return isinstance(entry, Change) and all(isinstance(step, FileStep) for step in entry.steps)
+
+
+def jobs(changes: Sequence[Change]) -> Sequence[Job]:
+    """Return what the host has to do for changes in a row, with what of it waits for what."""
+    places = {change.id: at for at, change in enumerate(changes)}
+    return [
+        Job(steps=change.steps, needs=tuple(places[need] for need in change.needs if need in places))
+        for change in changes
+    ]
+
+
 def _alike(entries: Sequence[Planned], at: int, kinds: Mapping[str, AnyKind]) -> Iterator[Change]:
-    """Yield changes in a row: of one kind that decides late, or that run one command with other operands."""
+    """Yield changes in a row: of one kind that decides late, that are of files, or that run one command for each."""
     first = _sort(entries[at], kinds)
-    for entry in islice(entries, at, None):
+    for entry in islice(entries, at, at + FILES if first and first[-1] is FileStep else None):
         if not isinstance(entry, Change) or _sort(entry, kinds) != first:
             return
         yield entry
@@ -50,6 +71,8 @@ def _sort(entry: Planned, kinds: Mapping[str, AnyKind]) -> tuple[Hashable, ...] 
     match entry:
         case Change(steps=(Run(operands=(_, *_)) as run,)):
             return entry.id.kind, run.argv, run.stdin
+    if of_files(entry) and not patient(kinds[entry.id.kind]):  # else what is there may not be well yet
+        return entry.id.kind, FileStep
     return None
 
 

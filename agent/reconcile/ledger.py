@@ -121,13 +121,19 @@ class Memory:
                 },
             )
 
-    def finish(self, rid: ResourceId, owned: Owned | None) -> None:
-        """Record that one thing is now as declared; None: it is gone."""
-        if owned is None:
-            self._guard(lambda db: db.execute(_DELETE, (str(rid),)))
-        else:
-            self._guard(lambda db: db.execute(_UPSERT, _row(rid, owned)))
-        self._finished[rid] = owned
+    def finish(self, outcomes: Mapping[ResourceId, Owned | None]) -> None:
+        """Record that things are now as declared, all or none of them; None: it is gone."""
+
+        def write(db: sqlite3.Connection) -> None:
+            with _transaction(db):
+                for rid, owned in outcomes.items():
+                    if owned is None:
+                        db.execute(_DELETE, (str(rid),))
+                    else:
+                        db.execute(_UPSERT, _row(rid, owned))
+
+        self._guard(write)
+        self._finished |= outcomes
 
     def judge(self, good: str) -> None:
         """Record a commit under which all was as declared."""
@@ -264,13 +270,19 @@ def _durable(db: sqlite3.Connection) -> Iterator[None]:
     """Make one transaction of what is written, which has reached the disk at the end."""
     db.execute("PRAGMA synchronous=FULL")
     try:
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with _transaction(db):
             yield
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
     finally:
         db.execute("PRAGMA synchronous=NORMAL")
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from agent.model import Cause, Change, Ownership, Plan, Resource, ResourceId, Verb
@@ -31,13 +31,18 @@ def begin(plan: Plan, situation: Situation, memory: Memory) -> None:
         memory.begin(desired.commit, touched=touched, pending=pending, true=true, gone=plan.gone)
 
 
-def finish(rid: ResourceId, situation: Situation, memory: Memory, owned: Mapping[ResourceId, Owned]) -> None:
-    """Write down that one thing is as it is to be. `owned`: what is remembered since `begin`. Raises LedgerError."""
-    resource = situation.desired.resources.get(rid)
-    if resource is not None:
-        memory.finish(rid, replace(owned[rid], digest=resource.digest))
-    elif rid in owned:
-        memory.finish(rid, None)
+def finish(
+    ids: Iterable[ResourceId], situation: Situation, memory: Memory, owned: Mapping[ResourceId, Owned]
+) -> None:
+    """Write down that things are as they are to be. `owned`: what is remembered since `begin`. Raises LedgerError."""
+    declared = situation.desired.resources
+    outcomes = {
+        rid: replace(owned[rid], digest=declared[rid].digest) if rid in declared else None
+        for rid in ids
+        if rid in declared or rid in owned
+    }
+    if outcomes:
+        memory.finish(outcomes)
 
 
 def _found_true(resource: Resource, before: Owned | None) -> Owned | None:

@@ -28,7 +28,8 @@ def hold_back(plan: Plan, situation: Situation, policy: Policy) -> Plan:
     """Return the plan with what may not be done held, each with the reason and the way out."""
     desired = situation.desired
     plan = _hold(plan, lambda change: _not_allowed(change, policy))
-    plan = _hold(plan, lambda change: _objection(change, plan, situation, policy))
+    leaving = {kind: going(plan, kind) for kind in {change.id.kind for change in plan.changes}}
+    plan = _hold(plan, lambda change: _objection(change, leaving[change.id.kind], situation, policy))
     removals = [change.id for change in plan.changes if change.id not in desired.resources]
     reason = _too_many(len(removals), len(situation.ledger.owned), desired, policy)
     return _hold(plan, lambda change: reason if change.id not in desired.resources else "")
@@ -57,8 +58,7 @@ def objection(
     return f"{reason}; {LET_THROUGH}" if reason else ""
 
 
-def _objection(change: Change, plan: Plan, situation: Situation, policy: Policy) -> str:
-    others = going(plan, change.id.kind)
+def _objection(change: Change, others: Collection[str], situation: Situation, policy: Policy) -> str:
     return objection(change, situation.observed[change.id], situation, others, policy)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from agent.cli.assemble import assembled
 from agent.cycle import run_cycle
-from agent.host import Host, Probe
+from agent.errors import HostError
+from agent.host import Host, Job, Probe, in_turn
 from agent.model import Step
 
 
@@ -23,6 +24,11 @@ class Dying:
 
     def probe(self, beat: Callable[[], None] = lambda: None) -> Probe:
         return self._host.probe(beat)
+
+    def perform_all(
+        self, jobs: Sequence[Job], beat: Callable[[], None] = lambda: None
+    ) -> Mapping[int, HostError | None]:
+        return in_turn(self.perform, jobs)
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         self._host.perform(step, beat)

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from agent import kinds
 from agent.desired.load import load
-from agent.host import Probe
+from agent.errors import HostError
+from agent.host import Job, Probe, in_turn
 from agent.host.local import Local
 from agent.model import DesiredState, Identity, Outcome, Ownership, Plan, ResourceId, Result, Step
 from agent.reconcile.apply import apply
@@ -62,6 +63,11 @@ class Mortal:
 
     def probe(self, beat: Callable[[], None] = lambda: None) -> Probe:
         return self.host.probe(beat)
+
+    def perform_all(
+        self, jobs: Sequence[Job], beat: Callable[[], None] = lambda: None
+    ) -> Mapping[int, HostError | None]:
+        return in_turn(self.perform, jobs)
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         if self.left == 0:

@@ -5,11 +5,12 @@ are told to. Its time goes on only while somebody sleeps. It keeps state, and ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.errors import HostError
+from agent.host import Job, in_turn
 from agent.kinds import AnyKind, Kind
 from agent.model import DesiredState, Outcome, Plan, Resource, ResourceId, Run, Stale, Step
 from agent.reconcile.apply import apply
@@ -124,6 +125,11 @@ class Cluster:
             hopeless=name in self.hopeless,
             going=pod.gone_at is not None,
         )
+
+    def perform_all(
+        self, jobs: Sequence[Job], beat: Callable[[], None] = lambda: None
+    ) -> Mapping[int, HostError | None]:
+        return in_turn(self.perform, jobs)
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         assert isinstance(step, Run)

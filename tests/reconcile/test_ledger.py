@@ -53,8 +53,8 @@ def test_what_was_written_is_read_back(path: Path, opened: Open) -> None:
     memory = opened()
 
     assert Ledger(held="c1", owned={MOTD: OWNED, ODD: OWNED}, unfinished={ODD: Stale.NO}) == memory.load()
-    memory.finish(ODD, OWNED)
-    memory.finish(MOTD, None)
+    memory.finish({ODD: OWNED})
+    memory.finish({MOTD: None})
     memory.judge("c1")
     assert Ledger(held="c1", good="c1", owned={ODD: OWNED}) == opened().load()
 
@@ -124,7 +124,7 @@ memory = Memory(Path({str(path)!r}))
 things = {{ResourceId("file", f"/t{{n}}"): Owned(digest="", ownership=Ownership.CREATED) for n in range(100)}}
 memory.begin("c1", touched=things, true={{}}, gone=())
 for rid in list(things)[:50]:
-    memory.finish(rid, things[rid])
+    memory.finish({{rid: things[rid]}})
 os.kill(os.getpid(), signal.SIGKILL)
 """
     child = subprocess.run([sys.executable, "-c", program], check=False)
@@ -168,10 +168,10 @@ def test_what_is_known_is_what_anybody_else_would_read(path: Path, opened: Open)
     later = Owned(digest="d2", ownership=Ownership.ADOPTED)
     writes: list[Callable[[Memory], None]] = [
         lambda one: one.begin("c1", touched={ODD: OWNED, MOTD: later}, true={}, gone=()),
-        lambda one: one.finish(ODD, later),
-        lambda one: one.finish(MOTD, None),
+        lambda one: one.finish({ODD: later}),
+        lambda one: one.finish({MOTD: None}),
         lambda one: one.begin("c2", touched={MOTD: OWNED}, true={}, gone=(ODD,)),
-        lambda one: one.finish(MOTD, OWNED),
+        lambda one: one.finish({MOTD: OWNED}),
         lambda one: one.judge("c2"),
         lambda one: one.begin("c3", touched={ODD: OWNED}, true={MOTD: later}, gone=()),
     ]
@@ -185,7 +185,7 @@ def test_a_ledger_in_hand_stays_as_it_is(path: Path, opened: Open) -> None:
     memory = opened()
     memory.begin("c1", touched={ODD: OWNED}, true={}, gone=())
     before = memory.load()
-    memory.finish(ODD, None)
+    memory.finish({ODD: None})
     memory.begin("c2", touched={}, true={MOTD: OWNED}, gone=())
 
     assert Ledger(held="c1", owned={ODD: OWNED}, unfinished={ODD: Stale.NO}) == before

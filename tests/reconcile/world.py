@@ -7,11 +7,12 @@ It keeps state, so that a test can ask afterwards what the host looks like; it c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import HostError
+from agent.host import Job, in_turn
 from agent.kinds import AnyKind, Kind, NotYetError
 from agent.model import DesiredState, Drift, Outcome, Plan, Resource, ResourceId, Run, Stale, Step
 from agent.reconcile.apply import apply
@@ -156,6 +157,11 @@ class World:
 
     def value(self, name: str) -> str | HostError | None:
         return HostError(f"{name} does not answer") if name in self.deaf else self.values.get(name)
+
+    def perform_all(
+        self, jobs: Sequence[Job], beat: Callable[[], None] = lambda: None
+    ) -> Mapping[int, HostError | None]:
+        return in_turn(self.perform, jobs)
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         assert isinstance(step, Run)

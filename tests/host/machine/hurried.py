@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from agent.cli.assemble import assembled
 from agent.cycle import run_cycle
-from agent.host import Host, Probe
+from agent.errors import HostError
+from agent.host import Host, Job, Probe, in_turn
 from agent.model import Run, Step
 
 
@@ -21,6 +22,11 @@ class Hurried:
 
     def probe(self, beat: Callable[[], None] = lambda: None) -> Probe:
         return self._host.probe(beat)
+
+    def perform_all(
+        self, jobs: Sequence[Job], beat: Callable[[], None] = lambda: None
+    ) -> Mapping[int, HostError | None]:
+        return in_turn(self.perform, jobs)
 
     def perform(self, step: Step, beat: Callable[[], None] = lambda: None) -> None:
         hurried = isinstance(step, Run) and not self._words.isdisjoint(step.argv)
