@@ -28,7 +28,7 @@ def mates(
     What needs something of which it `is_open` what becomes is not made yet.
     """
     together: dict[ResourceId, Change] = {}
-    ordered = of_files(entries[at])
+    ordered = _is_of_files(_sort(entries[at], kinds))  # the host keeps to it
     for change in _alike(entries, at, kinds):
         if any(need in broken or is_open(need) for need in change.needs) or any(
             map(is_open, change.outlives)
@@ -42,7 +42,13 @@ def mates(
 
 def of_files(entry: Planned) -> bool:
     """Return whether a change only puts files in place, so that the host can make many of them durable together."""
-    return isinstance(entry, Change) and all(isinstance(step, FileStep) for step in entry.steps)
+    if not isinstance(entry, Change) or not entry.steps:
+        return False
+    return all(isinstance(step, FileStep) for step in entry.steps)
+
+
+def _is_of_files(sort: tuple[Hashable, ...] | None) -> bool:
+    return sort is not None and sort[-1] is FileStep
 
 
 def jobs(changes: Sequence[Change]) -> Sequence[Job]:
@@ -57,7 +63,7 @@ def jobs(changes: Sequence[Change]) -> Sequence[Job]:
 def _alike(entries: Sequence[Planned], at: int, kinds: Mapping[str, AnyKind]) -> Iterator[Change]:
     """Yield changes in a row: of one kind that decides late, that are of files, or that run one command for each."""
     first = _sort(entries[at], kinds)
-    for entry in islice(entries, at, at + FILES if first and first[-1] is FileStep else None):
+    for entry in islice(entries, at, at + FILES if _is_of_files(first) else None):
         if not isinstance(entry, Change) or _sort(entry, kinds) != first:
             return
         yield entry
