@@ -14,6 +14,7 @@ from agent.host import Host
 from agent.kinds import AnyKind
 from agent.model import DesiredState, Identity, Observed, Outcome, Plan, Report, ResourceId, VerifiedCommit
 from agent.reconcile.apply import apply
+from agent.reconcile.attention import Attention
 from agent.reconcile.hands import Deadline, Hands
 from agent.reconcile.ledger import Ledger, Memory
 from agent.reconcile.observe import Situation, look_around
@@ -96,6 +97,7 @@ class Agent:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     recall: Recall = field(default_factory=Recall, repr=False, compare=False)
+    attention: Attention = field(default_factory=Attention, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,7 @@ def run_cycle(
     if desired is None:
         return make_report(agent.identity, ledger, error=error, started=started, finished=agent.now())
     error = keep(agent, desired, ledger) or error
+    agent.attention.begin(desired, agent.kinds)
     situation = look_around(desired, ledger, agent.kinds, agent.host.probe(pulse.beat))
     if report := as_before(agent, situation, error):
         return replace(report, started=started, finished=agent.now())
@@ -246,7 +249,7 @@ def as_before(agent: Agent, situation: Situation, error: TruedError | None) -> R
 def remarks(agent: Agent, desired: DesiredState) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what a person should know of what is declared here, and why the machine waits for a reboot."""
     probe, declared = agent.host.probe(), {rid.kind for rid in desired.resources}
-    notices: list[str] = []
+    notices = [*agent.attention.notices]
     for name in sorted(declared & agent.kinds.keys()):
         try:
             notices += agent.kinds[name].notices(probe)
@@ -263,6 +266,7 @@ def carry_out(agent: Agent, plan: Plan, situation: Situation, pulse: Pulse) -> t
         stopping=lambda: pulse.stopping,
         overdue=lambda: pulse.overdue,
         beat=pulse.beat,
+        looking=lambda ids: agent.attention.again(ids, agent.kinds),
         clock=agent.clock,
         sleep=agent.sleep,
         waiting=agent.recall.patience.waiting(plan),

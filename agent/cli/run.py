@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from agent import daemon
@@ -15,8 +17,10 @@ from agent.host.journal import setup_logging
 from agent.host.lock import cycle_lock, daemon_lock
 from agent.host.notify import Notifier
 from agent.host.reboot import uptime
+from agent.host.watch import Watcher
 from agent.model import Report
 from agent.rebooting import Rebooter
+from agent.reconcile.attention import Attention
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
@@ -40,8 +44,22 @@ class Resident:
         self._open.callback(parts.close)
         self._open.callback(teller.close)
 
+        watcher = Watcher(parts.settings.root)
+        self._open.callback(watcher.close)
+        agent = replace(parts.agent, attention=Attention(watcher))
+
         def cycle(pulse: Pulse, *, poll: bool) -> Report:
-            return run_cycle(parts.agent, pulse, poll=poll)
+            well = False
+            try:
+                report = run_cycle(agent, pulse, poll=poll)
+                well = not report.exit_code
+            finally:
+                agent.attention.end(well=well)
+            return report
+
+        def listen(wake: Callable[[], None]) -> None:
+            parts.listen(wake)
+            watcher.listen(lambda _: wake())
 
         def tell(report: Report, pulse: Pulse) -> None:
             teller.tell(report, pulse.interruptible)
@@ -52,7 +70,7 @@ class Resident:
             cycle=cycle,
             tell=tell,
             reboot=rebooter.consider if wanted else lambda _: None,
-            listen=parts.listen,
+            listen=listen,
             interval=parts.settings.interval,
             state_dir=parts.settings.state_dir,
             alone=daemon_lock(parts.settings.state_dir),

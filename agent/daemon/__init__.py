@@ -26,10 +26,9 @@ log = logging.getLogger(__name__)
 
 LONGEST = 1800.0  # seconds between two polls of a repository that cannot be reached
 ENOUGH = 5  # cycles in a row that end in a bug, before systemd is asked for a fresh process
-SOONEST = 0.2  # seconds between something that happens on the host and a look at it
-CALM = (
-    10.0  # times as long as between two such looks it has to be quiet, and the next one comes soonest again
-)
+SOONEST = 0.05  # seconds between two looks at what happens on the host; the first one comes at once
+QUIET = 2.0  # seconds in which nothing happened, after which the next look comes at once again,
+CALM = 10.0  # or, if that is longer, so many times as long as between two looks
 PATIENCE = 60.0  # seconds to wait for another process's cycle
 
 
@@ -100,7 +99,7 @@ class Alarm:
         self.last = now
 
     def _is_calm(self, now: float, interval: float) -> bool:
-        return now - self.last > min(interval, self.spacing * CALM)
+        return now - self.last > min(interval, max(QUIET, self.spacing * CALM))
 
 
 @dataclass(slots=True, kw_only=True)

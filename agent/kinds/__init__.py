@@ -107,6 +107,15 @@ class Kind(ABC, Generic[S, T]):
         """Yield those of `declared` that would write the same file: each would undo what the other did."""
         return ()
 
+    def places(self, name: str, want: S) -> Iterable[str]:
+        """
+        Yield the paths that this is read from: when something happens to one, it has to be looked at. Pure.
+
+        `/etc/sysctl.d/` with a slash at the end stands for whatever is in that folder. What none are yielded for is
+        looked at when something else is, and at each interval.
+        """
+        return ()
+
     @abstractmethod
     def observe(self, probe: Probe, wants: Mapping[str, S | None]) -> Mapping[str, T | HostError | None]:
         """

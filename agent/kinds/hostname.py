@@ -65,6 +65,9 @@ class Hostname(Kind[HostnameSpec, Names]):
     ) -> Iterable[ResourceId]:
         return files_among(declared, FILE)
 
+    def places(self, name: str, want: HostnameSpec) -> Iterable[str]:
+        yield str(FILE)
+
     def observe(
         self, probe: Probe, wants: Mapping[str, HostnameSpec | None]
     ) -> Mapping[str, Names | HostError | None]:

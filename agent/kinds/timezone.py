@@ -71,6 +71,9 @@ class Timezone(Kind[TimezoneSpec, Zone]):
     ) -> Iterable[ResourceId]:
         return files_among(declared, LINK, TEXT)
 
+    def places(self, name: str, want: TimezoneSpec) -> Iterable[str]:
+        yield from (str(LINK), str(TEXT))
+
     def observe(
         self, probe: Probe, wants: Mapping[str, TimezoneSpec | None]
     ) -> Mapping[str, Zone | HostError | None]:

@@ -76,7 +76,7 @@ def _in_turn(entries: Sequence[Planned], walk: _Walk) -> Iterator[Outcome]:
 
 
 def _begun(plan: Plan, situation: Situation, hands: Hands) -> _Walk:
-    sight = Sight(situation, hands.host, hands.beat)
+    sight = Sight(situation, hands.host, hands.beat, hands.looking)
     owned = hands.memory.load().owned
 
     def finish(*ids: ResourceId) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.host import Host
@@ -31,6 +31,9 @@ class Hands:
     stopping: Callable[[], bool] = lambda: False
     overdue: Callable[[], bool] = lambda: False  # whether it is time to look at Git again
     beat: Callable[[], None] = lambda: None
+    looking: Callable[[Sequence[ResourceId]], None] = lambda _: (
+        None
+    )  # told what is looked at again, before it is
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     waiting: Mapping[ResourceId, Outcome] = field(default_factory=dict)

@@ -28,9 +28,11 @@ class Sight:
     situation: Situation
     host: Host
     beat: Callable[[], None]
+    looking: Callable[[Sequence[ResourceId]], None] = lambda _: None  # told before each look
 
     def look(self, ids: Sequence[ResourceId]) -> Mapping[str, object | HostError | None]:
         """Return what is there of these, which are of one kind, in one reading."""
+        self.looking(ids)
         return look(self.situation.kinds, ids[0].kind, self.host.probe(self.beat), self.wants(ids))
 
     def wants(self, ids: Sequence[ResourceId]) -> Mapping[str, object | None]:

@@ -45,7 +45,7 @@ def test_a_long_interval_is_not_cut_by_the_limit() -> None:
 def test_an_alarm_that_goes_on_and_on_is_heard_ever_less_often() -> None:
     """At once after a calm interval, then twice as late each time, and never later than the interval."""
     alarm, now, waits = Alarm(), 1000.0, []
-    for _ in range(12):
+    for _ in range(14):
         waits.append(alarm.after(now, 60.0) - now)
         now = alarm.after(now, 60.0)
         alarm.rang(now, 60.0)
@@ -99,7 +99,7 @@ def test_what_happens_on_the_host_is_looked_at_without_asking_git(start: Callabl
     child.hears("cycle poll=True")
     looks = child.hear_for(3.2).count("cycle poll=False")
 
-    assert 2 <= looks <= 5  # after 0.2 s, then 0.4, 0.8 and 1.6 s apart: never as fast as it goes
+    assert 2 <= looks <= 7  # then 0.1, 0.2, 0.4 and 0.8 s apart: never as fast as it goes
 
 
 def test_events_without_end_do_not_keep_git_from_being_asked(start: Callable[..., Child]) -> None:

@@ -102,10 +102,12 @@ class Sandbox:
         return json.loads(done.stdout)
 
     @contextmanager
-    def daemon(self) -> Iterator[subprocess.Popen[bytes]]:
-        """Run `trued run` as long as the block lasts."""
+    def daemon(self, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
+        """Run `trued run` as long as the block lasts; `before`: what runs it, with its arguments."""
         log = (self.path / "daemon.log").open("ab")
-        process = subprocess.Popen(self.argv("run"), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [*before, *self.argv("run")], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
         try:
             yield process
         finally:

@@ -50,6 +50,13 @@ class File(Kind[FileSpec, Entry]):
         if want.group is not None and (group := ResourceId("group", want.group)) in declared:
             yield group
 
+    def places(self, name: str, want: FileSpec) -> Iterable[str]:
+        """Yield its path, and where it claims a folder, all in it. A folder that is only implied is on the way to others."""
+        if not want.implied:
+            yield name
+        if want.purge:
+            yield f"{name}/"
+
     def observe(
         self, probe: Probe, wants: Mapping[str, FileSpec | None]
     ) -> Mapping[str, Entry | HostError | None]:

@@ -77,6 +77,9 @@ class Group(Kind[GroupSpec, GroupState]):
     def rivals(self, name: str, want: GroupSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
         return files_among(declared, *DATABASES)
 
+    def places(self, name: str, want: GroupSpec) -> Iterable[str]:
+        return DATABASES
+
     def observe(
         self, probe: Probe, wants: Mapping[str, GroupSpec | None]
     ) -> Mapping[str, GroupState | HostError | None]:

@@ -9,6 +9,7 @@ from agent.errors import HostError
 from agent.host import Probe
 from agent.kinds import Found, Kind
 from agent.kinds.package import survey
+from agent.kinds.package.dpkg import MARKS, STATUS
 from agent.kinds.package.managers import MANAGERS
 from agent.kinds.package.names import checked_name
 from agent.kinds.package.observe import observe
@@ -45,6 +46,10 @@ class Package(Kind[PackageSpec, State]):
         for rid in declared:
             if rid.kind == "repository" or (rid.kind == "file" and rid.name.startswith(_SETTINGS)):
                 yield rid
+
+    def places(self, name: str, want: PackageSpec) -> Iterable[str]:
+        """Yield what dpkg and apt write anew, and rename into place, whenever something is installed or removed."""
+        return (STATUS, MARKS)
 
     def observe(
         self, probe: Probe, wants: Mapping[str, PackageSpec | None]

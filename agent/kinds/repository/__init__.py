@@ -53,6 +53,10 @@ class Repository(Kind[RepositorySpec, Source]):
         keyrings = () if want.key is None else apt.key_paths(name)
         return files_among(declared, apt.path_of(name), *keyrings)
 
+    def places(self, name: str, want: RepositorySpec) -> Iterable[str]:
+        """Yield its file and its key; the lists that apt has fetched change whenever anybody fetches them."""
+        yield from map(str, (apt.path_of(name), *(() if want.key is None else apt.key_paths(name))))
+
     def observe(
         self, probe: Probe, wants: Mapping[str, RepositorySpec | None]
     ) -> Mapping[str, Source | HostError | None]:

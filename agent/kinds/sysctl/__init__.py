@@ -62,6 +62,10 @@ class Sysctl(Kind[SysctlSpec, Setting]):
     def rivals(self, name: str, want: SysctlSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
         return files_among(declared, file(name))
 
+    def places(self, name: str, want: SysctlSpec) -> Iterable[str]:
+        """Yield its own file; the live value is the kernel's, and no event tells of it."""
+        yield str(file(name))
+
     def observe(
         self, probe: Probe, wants: Mapping[str, SysctlSpec | None]
     ) -> Mapping[str, Setting | HostError | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from agent.errors import HostError
 from agent.host import FileType, Probe
@@ -18,6 +18,9 @@ from agent.kinds.unit.state import UnitState
 from agent.kinds.unit.steps import steps
 from agent.kinds.unit.survey import survey
 from agent.model import KeepFirst, ResourceId, Sources, Stale, Step
+
+# Where most units are linked from when they are enabled; the others, by other targets, go by the interval.
+ENABLED: Final = "multi-user.target.wants"
 
 
 class Unit(Kind[UnitSpec, UnitState]):
@@ -68,6 +71,12 @@ class Unit(Kind[UnitSpec, UnitState]):
     def rivals(self, name: str, want: UnitSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
         ours = want.data is not None or want.masked
         return files_among(declared, *((path_of(name),) if ours else ()))
+
+    def places(self, name: str, want: UnitSpec) -> Iterable[str]:
+        """Yield its file, and the link by which it is started at boot where that is told; how it runs, systemd says."""
+        yield path_of(name)
+        if want.enabled is not None:
+            yield path_of(f"{ENABLED}/{name}")
 
     def observe(
         self, probe: Probe, wants: Mapping[str, UnitSpec | None]

@@ -56,6 +56,11 @@ class User(Kind[UserSpec, UserState]):
         keys = (f"{want.home}/.ssh/authorized_keys",) if want.home and want.has_keys else ()
         return files_among(declared, *DATABASES, *keys)
 
+    def places(self, name: str, want: UserSpec) -> Iterable[str]:
+        yield from (*DATABASES, "/etc/group")
+        if want.home and want.has_keys:
+            yield f"{want.home}/.ssh/authorized_keys"
+
     def observe(
         self, probe: Probe, wants: Mapping[str, UserSpec | None]
     ) -> Mapping[str, UserState | HostError | None]:
