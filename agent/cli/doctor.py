@@ -27,6 +27,7 @@ from agent.doctor import (
     service,
 )
 from agent.doctor import repository as access_to
+from agent.doctor.watches import watches
 from agent.errors import ConfigError, SourceError
 from agent.git.address import Access, Ref, Transport
 from agent.status.text import visible
@@ -100,6 +101,7 @@ def _of_machine(settings: Settings | None) -> Iterator[Check]:
     yield Check(name="tools", look=lambda: machine.tools(_needed(settings)), limit=60)
     yield Check(name="packages", look=machine.packages)
     yield Check(name="service", look=service.service)
+    yield Check(name="watches", look=watches)
 
 
 def _needed(settings: Settings | None) -> Sequence[str]:

@@ -91,3 +91,13 @@ def test_it_says_in_one_line_what_it_is(kind: str) -> None:
     assert re.fullmatch("[a-z]+", kind)
     assert re.fullmatch("[a-z]+", manages.section)
     assert inspect.getdoc(type(manages))
+
+
+@EVERY_KIND
+def test_the_places_it_is_read_from_are_whole_paths(kind: str) -> None:
+    """They are watched: each is absolute, and nothing in it leads elsewhere."""
+    wants, _ = wants_and_haves(kind)
+    for name, want in wants:
+        for place in KINDS[kind].places(name, want) if want is not None else ():
+            assert place.startswith("/")
+            assert not {"", ".", ".."} & set(place.removesuffix("/").split("/")[1:])
