@@ -188,6 +188,13 @@ class Settings:
         default=Interval(60),
         metadata={"doc": "time between two looks at Git, at least 5s", "default": "60s"},
     )
+    verify_interval: Interval = field(
+        default=Interval(600),
+        metadata={
+            "doc": "time between two looks at everything on the host, also at what nothing was heard of",
+            "default": "10m",
+        },
+    )
     root: Path = field(
         default=Path("/"), metadata={"doc": "folder that stands for /, to try things out: files go below it"}
     )

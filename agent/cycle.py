@@ -12,6 +12,7 @@ from typing import Protocol
 from agent.errors import DocumentError, HostError, RefusedError, SourceError, TruedError
 from agent.host import Host
 from agent.kinds import AnyKind
+from agent.looks import AT_ALL, Look, Occasion, look_piecewise, remember, to_look_at
 from agent.model import DesiredState, Identity, Observed, Outcome, Plan, Report, ResourceId, VerifiedCommit
 from agent.reconcile.apply import apply
 from agent.reconcile.attention import Attention
@@ -76,7 +77,7 @@ class Recall:
     unloadable: tuple[str, TruedError] | None = None  # the newest commit, and why it is not followed
     kept: frozenset[str] = frozenset()
     chosen: tuple[DesiredState | None, TruedError | None] | None = None  # by the last look at Git
-    quiet: tuple[Situation, Report] | None = None  # the last look that found nothing to do
+    look: Look | None = None  # the last one, unless it broke off
     patience: Patience = field(default_factory=Patience)
     deadlines: dict[ResourceId, Deadline] = field(default_factory=dict)  # of what is not well yet
 
@@ -126,31 +127,29 @@ def run_cycle(
     agent: Agent,
     pulse: Pulse | None = None,
     *,
-    poll: bool = True,
+    occasion: Occasion = AT_ALL,
     allow_removals: bool = False,
     allow_rewrite: bool = False,
 ) -> Report:
-    """
-    Bring the host to what Git declares, and say how that went. Raises LedgerError only.
-
-    `poll` False: Git is left alone, and the host is kept true to the commit that it holds.
-    """
+    """Bring the host to what Git declares, and say how that went. Raises LedgerError only."""
     pulse = pulse or Quiet()
     started, ledger = agent.now(), agent.memory.load()
-    desired, error = choose(agent, ledger, pulse, poll=poll, allow_rewrite=allow_rewrite)
+    desired, error = choose(agent, ledger, pulse, poll=occasion.poll, allow_rewrite=allow_rewrite)
     if desired is None:
+        agent.recall.look = None
         return make_report(agent.identity, ledger, error=error, started=started, finished=agent.now())
     error = keep(agent, desired, ledger) or error
-    agent.attention.begin(desired, agent.kinds)
-    situation = look_around(desired, ledger, agent.kinds, agent.host.probe(pulse.beat))
-    if report := as_before(agent, situation, error):
+    before, ids = recalled(agent, occasion, desired, ledger)
+    situation, plan = look(agent, before if ids is not None else None, desired, ledger, ids, pulse)
+    if report := as_before(agent, before, situation, plan, error):
         return replace(report, started=started, finished=agent.now())
     policy = replace(agent.policy, allow_removals=allow_removals)
-    plan = hold_back(make_plan(situation), situation, policy)
+    plan = hold_back(plan or make_plan(situation), situation, policy)
     begin(plan, situation, agent.memory)
     outcomes = carry_out(replace(agent, policy=policy), plan, situation, pulse)
+    rest = before.rest(situation.only) if before and situation.only is not None else None
     all_well = error is None and all(one.result in WELL and not one.unready for one in outcomes)
-    if all_well and ledger.good != desired.commit:
+    if all_well and not (rest and rest.unwell) and ledger.good != desired.commit:
         agent.memory.judge(desired.commit)
     ledger = agent.memory.load()
     notices, reboot = remarks(agent, desired)
@@ -160,12 +159,42 @@ def run_cycle(
         error=error,
         started=started,
         finished=agent.now(),
-        ended=Ended(desired=desired, plan=plan, outcomes=outcomes),
+        ended=Ended(desired=desired, plan=plan, outcomes=outcomes, rest=rest),
     )
     report = replace(report, notices=notices, reboot=reboot)
-    if not outcomes and not plan.gone:
-        agent.recall.quiet = (replace(situation, ledger=ledger), report)
+    if not situation.unrecognized:  # or all of that kind is asked for its marks once more
+        agent.recall.look = remember(before, situation, ledger, plan, outcomes, report)
     return report
+
+
+def recalled(
+    agent: Agent, occasion: Occasion, desired: DesiredState, ledger: Ledger
+) -> tuple[Look | None, frozenset[ResourceId] | None]:
+    """Return the last look, and what of it has to be looked at anew: None for everything. From here on it is listened."""
+    before, agent.recall.look = agent.recall.look, None  # a look that breaks off is not built upon
+    if before is None or not before.fits(desired, ledger):
+        agent.attention.begin(desired, agent.kinds)
+        return None, None
+    ids = None if occasion.whole else to_look_at(before, agent.attention, occasion)
+    news = agent.attention.begin(desired, agent.kinds, whole=occasion.whole)
+    if ids is None or news is None:
+        return before, None
+    return before, ids | agent.attention.concerned(news)
+
+
+def look(
+    agent: Agent,
+    before: Look | None,
+    desired: DesiredState,
+    ledger: Ledger,
+    ids: frozenset[ResourceId] | None,
+    pulse: Pulse,
+) -> tuple[Situation, Plan | None]:
+    """Return how things stand; and the plan, where it took one to know what is to be looked at."""
+    if before is None or ids is None:
+        return look_around(desired, ledger, agent.kinds, agent.host.probe(pulse.beat)), None
+    unheard = agent.attention.unheard(agent.kinds)
+    return look_piecewise(before, desired, ledger, agent.host.probe(pulse.beat), ids, unheard)
 
 
 def choose(
@@ -234,16 +263,22 @@ def keep(agent: Agent, desired: DesiredState, ledger: Ledger) -> TruedError | No
     return None
 
 
-def as_before(agent: Agent, situation: Situation, error: TruedError | None) -> Report | None:
+def as_before(
+    agent: Agent, before: Look | None, situation: Situation, plan: Plan | None, error: TruedError | None
+) -> Report | None:
     """Return the last report if nothing was to be done then, and nothing at all is otherwise since."""
-    if agent.recall.quiet is None:
+    if before is None or before.unsure or before.report.error != explain(error):
         return None
-    before, report = agent.recall.quiet
-    same = situation.desired is before.desired and situation.ledger is before.ledger
-    same = same and report.error == explain(error) and situation.observed == before.observed
-    if same and remarks(agent, situation.desired) == (report.notices, report.reboot):
-        return report
-    return None
+    if situation.desired is not before.situation.desired:  # as much is declared, by another commit
+        return None
+    if plan is None:
+        same = situation.observed == before.situation.observed
+    else:
+        same = not plan.entries and not plan.ailing and not plan.gone
+    if not same or remarks(agent, situation.desired) != (before.report.notices, before.report.reboot):
+        return None
+    agent.recall.look = replace(before, situation=replace(situation, only=None))
+    return before.report
 
 
 def remarks(agent: Agent, desired: DesiredState) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -18,7 +18,7 @@ from agent.cycle import run_cycle
 
 def main(config: Path) -> None:
     with assembled(config) as parts, closing(make_teller(parts.settings)) as teller:
-        parts.listen(lambda: None)  # as the loop does; here each line wakes
+        parts.listen(lambda _: None)  # as the loop does; here each line wakes
 
         def cycle() -> None:
             report = run_cycle(parts.agent)

@@ -24,6 +24,7 @@ from agent.host.kubernetes import door as kubernetes
 from agent.host.local import Local
 from agent.host.reboot import reasons
 from agent.model import DesiredState, Identity, VerifiedCommit
+from agent.reconcile.attention import Ear
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy
 
@@ -41,8 +42,13 @@ class Parts:
     engine: Door
     cluster: kubernetes.Door
 
-    def listen(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called (by another thread) when something happens on the host that may be news."""
+    @property
+    def ears(self) -> tuple[Ear, ...]:
+        """What hears of all of some kinds, once it listens."""
+        return (self.engine, self.cluster)
+
+    def listen(self, wake: Callable[[frozenset[str]], None]) -> None:
+        """Have `wake` called (by another thread) with what may be otherwise: places, and kinds; with none for everything."""
         self.engine.listen(wake)
         self.cluster.listen(wake)
 

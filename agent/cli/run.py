@@ -18,6 +18,7 @@ from agent.host.lock import cycle_lock, daemon_lock
 from agent.host.notify import Notifier
 from agent.host.reboot import uptime
 from agent.host.watch import Watcher
+from agent.looks import Occasion
 from agent.model import Report
 from agent.rebooting import Rebooter
 from agent.reconcile.attention import Attention
@@ -46,20 +47,20 @@ class Resident:
 
         watcher = Watcher(parts.settings.root)
         self._open.callback(watcher.close)
-        agent = replace(parts.agent, attention=Attention(watcher))
+        agent = replace(parts.agent, attention=Attention(watcher, parts.ears))
 
-        def cycle(pulse: Pulse, *, poll: bool) -> Report:
+        def cycle(pulse: Pulse, occasion: Occasion) -> Report:
             well = False
             try:
-                report = run_cycle(agent, pulse, poll=poll)
+                report = run_cycle(agent, pulse, occasion=occasion)
                 well = not report.exit_code
             finally:
                 agent.attention.end(well=well)
             return report
 
-        def listen(wake: Callable[[], None]) -> None:
+        def listen(wake: Callable[[frozenset[str]], None]) -> None:
             parts.listen(wake)
-            watcher.listen(lambda _: wake())
+            watcher.listen(wake)
 
         def tell(report: Report, pulse: Pulse) -> None:
             teller.tell(report, pulse.interruptible)
@@ -72,6 +73,7 @@ class Resident:
             reboot=rebooter.consider if wanted else lambda _: None,
             listen=listen,
             interval=parts.settings.interval,
+            verify_interval=parts.settings.verify_interval,
             state_dir=parts.settings.state_dir,
             alone=daemon_lock(parts.settings.state_dir),
             turn=cycle_lock(parts.settings.state_dir),

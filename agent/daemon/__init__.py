@@ -14,12 +14,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from agent.cycle import Pulse
 from agent.daemon.heart import Heart, Interrupted, Notifier
 from agent.daemon.logs import headline, log_report
+from agent.daemon.rounds import Rounds
 from agent.errors import BusyError, LedgerError, SourceError, TruedError
+from agent.looks import Occasion
 from agent.model import Report
 
 log = logging.getLogger(__name__)
@@ -27,15 +29,18 @@ log = logging.getLogger(__name__)
 LONGEST = 1800.0  # seconds between two polls of a repository that cannot be reached
 ENOUGH = 5  # cycles in a row that end in a bug, before systemd is asked for a fresh process
 SOONEST = 0.05  # seconds between two looks at what happens on the host; the first one comes at once
-QUIET = 2.0  # seconds in which nothing happened, after which the next look comes at once again,
-CALM = 10.0  # or, if that is longer, so many times as long as between two looks
+LATEST = 0.5  # and at most this, while it goes on and on
+QUIET = 2.0  # seconds in which nothing happened, after which the next look comes at once again
 PATIENCE = 60.0  # seconds to wait for another process's cycle
+
+Wake: TypeAlias = Callable[[frozenset[str]], None]
+"""Takes the paths at which something happened ("/…"), and the kinds to all of which it may have; none: to anything."""
 
 
 class Cycle(Protocol):
-    """One pass over the host. `poll` False: keep to the commit that is held, and leave Git alone."""
+    """One pass over the host, or over what an occasion asks for."""
 
-    def __call__(self, pulse: Pulse, *, poll: bool) -> Report: ...
+    def __call__(self, pulse: Pulse, occasion: Occasion, /) -> Report: ...
 
 
 class Lock(Protocol):
@@ -52,10 +57,9 @@ class Work:
     cycle: Cycle
     tell: Callable[[Report, Pulse], None]  # spools and pushes; a failing push is its own business
     reboot: Callable[[Report], None]  # considers whether now is the time for one
-    listen: Callable[
-        [Callable[[], None]], None
-    ]  # has what it is given called when something happens on the host
-    interval: float  # seconds between two looks at the host
+    listen: Callable[[Wake], None]  # has what it is given called when something happens on the host
+    interval: float  # seconds between two looks at Git, and at what no ear hears
+    verify_interval: float  # seconds between two looks at everything
     state_dir: Path
     alone: Lock  # held by one daemon for as long as it runs
     turn: Lock  # held for one cycle and the telling of it, by whoever runs one
@@ -83,23 +87,23 @@ def run(
 
 @dataclass(slots=True)
 class Alarm:
-    """How soon what happens on the host may end a sleep: at once, and ever later while it goes on and on."""
+    """How soon what happens on the host may end a sleep: at once, and a little later while it goes on and on."""
 
     spacing: float = SOONEST  # seconds between two looks
     last: float = -math.inf  # monotonic seconds
 
-    def after(self, now: float, interval: float) -> float:
+    def after(self, now: float) -> float:
         """Return from when on a sleep may be ended. A moment in any case: what happens comes in bursts."""
-        if self._is_calm(now, interval):
+        if self._is_calm(now):
             return now + SOONEST
         return max(now + SOONEST, self.last + self.spacing)
 
-    def rang(self, now: float, interval: float) -> None:
-        self.spacing = SOONEST if self._is_calm(now, interval) else min(interval, self.spacing * 2)
+    def rang(self, now: float) -> None:
+        self.spacing = SOONEST if self._is_calm(now) else min(LATEST, self.spacing * 2)
         self.last = now
 
-    def _is_calm(self, now: float, interval: float) -> bool:
-        return now - self.last > min(interval, max(QUIET, self.spacing * CALM))
+    def _is_calm(self, now: float) -> bool:
+        return now - self.last > QUIET
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,7 +119,9 @@ class Loop:
     broken: int = 0  # cycles in a row that ended in a bug
     unreached: int = 0  # polls in a row that did not reach the repository
     poll_at: float = 0.0  # monotonic seconds
+    owing: bool = False  # a look that came to nothing, and what was heard before it
     alarm: Alarm = field(default_factory=Alarm)
+    rounds: Rounds = field(default_factory=Rounds)
 
     def until_stopped(self) -> tuple[int, str]:
         """Return the exit code and the last words."""
@@ -138,7 +144,7 @@ class Loop:
             if not roused:
                 due = time.monotonic() + delay(self.work.interval, self.broken, self.chance)
             self.heart.expect(due)
-            said = self._look(poll=asked or (not roused and time.monotonic() >= self.poll_at))
+            said = self._look(self._occasion(asked=asked, roused=roused))
             if self.broken >= ENOUGH:
                 log.error(
                     "%d cycles in a row ended in an unexpected error: making room for a new process", ENOUGH
@@ -150,17 +156,31 @@ class Loop:
             self.notifier.send(
                 "READY=1", f"STATUS={said}, next look in {max(0.0, due - time.monotonic()):.0f} s"
             )
-            roused = self.heart.sleep(due, soundly=self.alarm.after(time.monotonic(), self.work.interval))
+            roused = self.heart.sleep(due, soundly=self.alarm.after(time.monotonic()))
             if roused:
-                self.alarm.rang(time.monotonic(), self.work.interval)
+                self.alarm.rang(time.monotonic())
+                roused = time.monotonic() < due  # what happens all the time does not put off what is due
             if asked := self.heart.asked():
                 self._reload()
         return ""
 
-    def _look(self, *, poll: bool) -> str:
+    def _occasion(self, *, asked: bool, roused: bool) -> Occasion:
+        """Return what to look at now. `asked`: by the start, or a signal; `roused`: by what happens on the host."""
+        heard, jumped = self.heart.heard(), self.rounds.jumped()
+        if jumped:
+            log.info("%s: everything is looked at", jumped)
+        return Occasion(
+            poll=asked or (not roused and time.monotonic() >= self.poll_at),
+            whole=asked or self.owing or heard is None or bool(jumped) or (not roused and self.rounds.due()),
+            heard=heard or frozenset(),
+            due=not roused,
+        )
+
+    def _look(self, occasion: Occasion) -> str:
         """Run one cycle; return what to say of it. Raises LedgerError."""
+        self.owing = True
         try:
-            report = self._take_turn(poll=poll)
+            report = self._take_turn(occasion)
         except BusyError as error:
             log.warning("%s: left this look to it", error)
             return "another cycle was at work"
@@ -170,17 +190,19 @@ class Loop:
             self.broken += 1
             log.exception("a cycle ended in an unexpected error, %d in a row", self.broken)
             return "the last cycle ended in an unexpected error"
-        self.last, self.broken = report, 0
-        if poll:
+        self.last, self.broken, self.owing = report, 0, False
+        if occasion.whole:
+            self.rounds.gone(delay(self.work.verify_interval, 0, self.chance))
+        if occasion.poll:
             self._space_polls(report)
         return headline(report)
 
-    def _take_turn(self, *, poll: bool) -> Report:
+    def _take_turn(self, occasion: Occasion) -> Report:
         with ExitStack() as held:
             with self.heart.interruptible():
                 held.enter_context(self.work.turn.held(wait=PATIENCE, tick=self.heart.beat))
             self.heart.beat()
-            report = self.work.cycle(self.heart, poll=poll)
+            report = self.work.cycle(self.heart, occasion)
             log_report(report, self.last)
             self.work.tell(report, self.heart)
             self.work.reboot(report)

@@ -10,6 +10,7 @@ import math
 import select
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -46,6 +47,9 @@ class Heart:
         self._stopping = False
         self._asked = False
         self._roused = False
+        self._heard: set[str] = set()
+        self._lost = False  # something happened, and it is not known what
+        self._noting = threading.Lock()  # for these three
         self._open = False
         self._due = math.inf
         self._hurried = False
@@ -102,11 +106,21 @@ class Heart:
         asked, self._asked = self._asked, False
         return asked
 
-    def rouse(self) -> None:
-        """Have the next sleep end early: something has happened on the host. Another thread may call it."""
-        self._roused = True
+    def rouse(self, places: frozenset[str]) -> None:
+        """Have the next sleep end early: something has happened there, or anywhere. Another thread may call it."""
+        with self._noting:
+            self._heard |= places
+            self._lost |= not places
+            self._roused = True
         with suppress(OSError):  # full: it has been rung already; closed: nobody sleeps any more
             self._bell.send(b"\0")
+
+    def heard(self) -> frozenset[str] | None:
+        """Return where something has happened since this was last asked: the look that follows sees it. None: anywhere."""
+        with self._noting:
+            found = None if self._lost else frozenset(self._heard)
+            self._heard, self._lost, self._roused = set(), False, False
+        return found
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -137,7 +151,6 @@ class Heart:
         while not (self._stopping or self._asked):
             now = time.monotonic()
             if self._roused and now >= soundly:
-                self._roused = False
                 return True
             if now >= until:
                 break
@@ -146,7 +159,6 @@ class Heart:
             wake = min(wake, soundly) if self._roused else wake
             if select.select([self._ear], [], [], max(0.0, wake - now))[0]:
                 self._ear.recv(4096)
-        self._roused = False  # the look that follows sees all that has happened until now
         return False
 
     def _show_life(self, now: float, *, early: bool) -> None:

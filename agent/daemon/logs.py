@@ -54,6 +54,8 @@ def summary(report: Report) -> str:
 
 def _news(report: Report, last: Report | None) -> Iterator[tuple[ResourceId, Standing]]:
     """Yield what was done, what is newly in trouble, and what is well again; trouble that lasts is said once."""
+    if last and report.resources is last.resources:
+        return
     for rid, standing in report.resources.items():
         before = last.resources.get(rid) if last else None
         if standing.result in TROUBLE:

@@ -11,7 +11,6 @@ import logging
 import os
 import select
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -24,9 +23,6 @@ from agent.host.walk import NOT_THERE, Walk
 log = logging.getLogger(__name__)
 
 GATHER: Final = 0.02  # seconds between two readings: one for a burst, and not one for each event
-RENEWAL: Final = (
-    600.0  # seconds after which the watches are set again, for what comes without an event: a mount
-)
 _SHORT: Final = {errno.ENOSPC: "max_user_watches", errno.EMFILE: "max_user_instances"}
 
 EVERYTHING: Final = frozenset[str]()  # events were lost: whatever is kept may have changed
@@ -46,7 +42,7 @@ class Watcher:
         self._ear: _Ear | None = None
         self._places: Sequence[str] = ()
         self._wanted: Mapping[str, Folder] = {}
-        self._renewed = 0.0
+        self._missed: frozenset[str] | None = None
         self.notices: tuple[str, ...] = ()  # why not all is heard, for a person
 
     def listen(self, changed: Callable[[frozenset[str]], None]) -> None:
@@ -57,14 +53,23 @@ class Watcher:
         """
         self._changed = changed
 
-    def attend(self, places: Sequence[str]) -> None:
-        """Begin a look: hear of all that happens at these places from now on; what was before, the look will see."""
+    @property
+    def missed(self) -> frozenset[str] | None:
+        """The folders of which nothing is heard at this moment ("" is the root); None: nothing is heard at all."""
+        return self._missed if self._ear is not None and self._ear.is_alive else None
+
+    def attend(self, places: Sequence[str], *, anew: bool) -> frozenset[str] | None:
+        """
+        Begin a look: hear of all that happens at these places from now on; return what of that before was not told yet.
+
+        None: it is not known. `anew`: the watches are set again, for what comes without an event: a mount.
+        """
         ear = self._listening()
         if ear is None:
-            return
-        if places is not self._places or ear.stale or time.monotonic() - self._renewed > RENEWAL:
+            return None
+        if anew or places is not self._places or ear.stale:
             self._renew(ear, places)
-        ear.begin()
+        return ear.begin()
 
     def seen(self, places: Collection[str]) -> None:
         """These are about to be looked at again: what has happened there until now, be it our own work, will be seen."""
@@ -98,12 +103,13 @@ class Watcher:
         """Set the watches again. One that is there already stays; a folder that is not comes with the one above it."""
         if places is not self._places:
             self._wanted = folders(places)
-        self._places, self._renewed = places, time.monotonic()
+        self._places, self._missed = places, None
         try:
             missed, trouble = ear.watch(self._root, self._wanted)
         except HostError:  # of the root itself: the look meets the same trouble, and says it
             return
-        self._say(_why_short(missed, len(self._wanted), trouble))
+        self._missed = frozenset(missed)
+        self._say(_why_short(len(missed), len(self._wanted), trouble))
 
     def _say(self, notice: str) -> None:
         """Log it once, and have it in each report for as long as it is so."""
@@ -137,9 +143,9 @@ class _Ear:
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
-    def watch(self, root: Path, wanted: Mapping[str, Folder]) -> tuple[int, OSError | None]:
+    def watch(self, root: Path, wanted: Mapping[str, Folder]) -> tuple[Sequence[str], OSError | None]:
         """
-        Watch these folders and no others; return how many could not be, and why the first. Raises HostError.
+        Watch these folders and no others; return those that could not be, and why the first. Raises HostError.
 
         Those that hold something come before those that are only on the way, should there not be enough for all.
         """
@@ -147,14 +153,15 @@ class _Ear:
             self._take_notes()
             self.stale = False
             before, self._folders = self._folders, {}
-            missed, trouble = 0, None
+            missed: list[str] = []
+            trouble: OSError | None = None
             with Walk(root) as walk:
                 for path in sorted(wanted, key=lambda path: (not wanted[path].holds, path)):
                     if trouble is not None and trouble.errno in _SHORT:
-                        missed += 1
-                        continue
-                    if error := self._watch(walk, path, wanted[path]):
-                        missed, trouble = missed + 1, trouble or error
+                        missed.append(path)
+                    elif error := self._watch(walk, path, wanted[path]):
+                        missed.append(path)
+                        trouble = trouble or error
             for number in before.keys() - self._folders.keys():
                 self._inotify.unwatch(number)
         return missed, trouble
@@ -173,13 +180,15 @@ class _Ear:
         self._folders.setdefault(number, []).append((path, folder))
         return None
 
-    def begin(self) -> None:
-        """Forget what was heard until now, and only take notes from now on."""
+    def begin(self) -> frozenset[str] | None:
+        """Return what was heard until now and not told, None for anything; and only take notes from now on."""
         with self._lock:
             self._take_notes()
+            untold = None if self._lost else frozenset(self._heard)
             self._heard.clear()
             self._forgiven.clear()
             self._lost, self._busy = False, True
+        return untold
 
     def forget(self, places: Collection[str]) -> None:
         with self._lock:

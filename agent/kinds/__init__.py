@@ -50,6 +50,13 @@ class Kind(ABC, Generic[S, T]):
     triggers: ClassVar[tuple[str, ...]] = ()  # keys that list what it listens to: restart_on, reload_on
     late: ClassVar[bool] = False  # decided once more right before it is done: what comes before changes it
     verbatim: ClassVar[bool] = False  # `${…}` in an entry stays as it is, unless it says `substitute: true`
+    apart: ClassVar[bool] = False
+    """Some of it may be looked at without the rest: `observe_some`. Where what is seen of one depends on others, all are."""
+    in_places: ClassVar[bool] = False
+    """
+    All that is seen of it is at its `places`, so that who hears these need not look. Of any other kind an ear has to hear
+    as well (a live value, a unit that stops), or it is looked at at each interval.
+    """
 
     def name(self, written: str) -> str:
         """Return the one way to write this name; raises ValueError for what cannot be one."""
@@ -111,8 +118,7 @@ class Kind(ABC, Generic[S, T]):
         """
         Yield the paths that this is read from: when something happens to one, it has to be looked at. Pure.
 
-        `/etc/sysctl.d/` with a slash at the end stands for whatever is in that folder. What none are yielded for is
-        looked at when something else is, and at each interval.
+        `/etc/sysctl.d/` with a slash at the end stands for whatever is in that folder.
         """
         return ()
 
@@ -124,6 +130,12 @@ class Kind(ABC, Generic[S, T]):
         What cannot be read is answered as its HostError; raises HostError where that is so for all of them.
         May answer more names than were asked: strays, which are removed because a want claims all of a place.
         """
+
+    def observe_some(
+        self, probe: Probe, names: Collection[str], wants: Mapping[str, S | None]
+    ) -> Mapping[str, T | HostError | None]:
+        """Return the same of `names`, and strays in what these claim; `wants` are all. Asked of what is `apart`."""
+        return self.observe(probe, {name: wants[name] for name in names})
 
     def recognize(self, probe: Probe) -> Iterable[str]:
         """

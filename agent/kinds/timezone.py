@@ -58,6 +58,7 @@ class Timezone(Kind[TimezoneSpec, Zone]):
     shorthand: ClassVar[str] = "zone"
     only: ClassVar[str] = "system"
     late: ClassVar[bool] = True
+    in_places: ClassVar[bool] = True
 
     def edges(self, name: str, want: TimezoneSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
         """Yield the packages that bring the zones."""

@@ -1,10 +1,10 @@
-"""What is to be heard of between two looks, and what of it a look has seen already. Hears nothing by itself."""
+"""What is to be heard of between two looks, whom it concerns, and what of it a look has seen already. Hears nothing by itself."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Protocol
 
 from agent.kinds import AnyKind
@@ -12,14 +12,22 @@ from agent.model import DesiredState, Drift, Resource, ResourceId
 
 
 class Watch(Protocol):
-    """Hears of changes; `agent/host/watch.py` is the real one."""
+    """Hears of changes at places; `agent/host/watch.py` is the real one."""
 
     @property
     def notices(self) -> tuple[str, ...]:
         """Why not all is heard, for a person."""
 
-    def attend(self, places: Sequence[str]) -> None:
-        """Begin a look: hear of what happens at these places from now on. The same value as before costs nothing."""
+    @property
+    def missed(self) -> frozenset[str] | None:
+        """The folders of which nothing is heard at this moment ("" is the root); None: nothing is heard at all."""
+
+    def attend(self, places: Sequence[str], *, anew: bool) -> frozenset[str] | None:
+        """
+        Begin a look: hear of what happens at these places from now on. The same value as before costs nothing.
+
+        Returns at which of them something has happened that was not told, None for anywhere. `anew`: make sure of it, since something may have come without an event.
+        """
 
     def seen(self, places: Collection[str]) -> None:
         """Have these count as quiet until now: they are about to be looked at again."""
@@ -28,36 +36,74 @@ class Watch(Protocol):
         """End a look, and tell of what was heard meanwhile and not seen."""
 
 
+class Ear(Protocol):
+    """Hears of what happens to all of some kinds, wherever that is: the engine's events, the cluster's watches."""
+
+    @property
+    def hears(self) -> frozenset[str]:
+        """The kinds of which nothing has gone unheard since they were looked at last."""
+
+
 @dataclass(slots=True)
 class Attention:
     """
-    Ties a watch to what is declared.
+    Ties what is heard to what is declared.
 
     Our own work is not news: once something was changed, it is looked at again, and what was heard of its own places
     before that is seen by it. What comes later, or at a place that others are read from as well, is news.
     """
 
     watch: Watch | None = None  # None: for a verb that looks once
-    _desired: DesiredState | None = None
+    ears: tuple[Ear, ...] = ()
+    _resources: Mapping[ResourceId, Resource] = field(default_factory=dict)
     _places: tuple[str, ...] = ()
-    _shared: frozenset[str] = frozenset()
+    _ids: dict[str, ResourceId | tuple[ResourceId, ...]] = field(default_factory=dict)  # by place
+    _deaf: tuple[frozenset[str] | None, frozenset[ResourceId]] = (None, frozenset())
 
-    def begin(self, desired: DesiredState, kinds: Mapping[str, AnyKind]) -> None:
-        """A look at all of this begins."""
+    def begin(
+        self, desired: DesiredState, kinds: Mapping[str, AnyKind], *, whole: bool = True
+    ) -> frozenset[str] | None:
+        """A look begins; `whole`: at all of this. Return what else was heard just now; None: it may be anything."""
         if self.watch is None:
-            return
-        if desired is not self._desired:
-            counts = Counter(_all_places(desired.resources.values(), kinds))
-            self._desired, self._places = desired, tuple(counts)
-            self._shared = frozenset(place for place, count in counts.items() if count > 1)
-        self.watch.attend(self._places)
+            return None
+        if desired.resources is not self._resources:
+            self._resources, self._ids = desired.resources, dict(_by_place(desired, kinds))
+            self._places, self._deaf = tuple(self._ids), (None, frozenset())
+        return self.watch.attend(self._places, anew=whole)
+
+    def concerned(self, heard: Iterable[str]) -> frozenset[ResourceId]:
+        """Return all to which what was heard may have happened: a place, what is below it, or all of a kind."""
+        found: set[ResourceId] = set()
+        for place in heard:
+            if not place.startswith("/"):
+                found.update(rid for rid in self._resources if rid.kind == place)
+            elif place.endswith("/"):
+                found.update(self._below(place))
+            found.update(_several(self._ids.get(place, ())))
+        return frozenset(found)
+
+    def claiming(self, path: str) -> frozenset[ResourceId]:
+        """Return those that are read from a folder above a path as a whole."""
+        above = accumulate(path.split("/")[:-1], lambda folder, name: f"{folder}/{name}")
+        return frozenset(rid for folder in above for rid in _several(self._ids.get(f"{folder}/", ())))
+
+    def unheard(self, kinds: Mapping[str, AnyKind]) -> frozenset[ResourceId]:
+        """Return all of which no ear hears everything at this moment: whoever wants to know has to look."""
+        missed = None if self.watch is None else self.watch.missed
+        if missed is None:
+            return frozenset(self._resources)
+        heard = frozenset(kind for ear in self.ears for kind in ear.hears)
+        deaf = frozenset(name for name, kind in kinds.items() if not kind.in_places) - heard
+        found = {rid for rid in self._resources if rid.kind in deaf} if deaf else set()
+        return frozenset(found | self._out_of_earshot(missed))
 
     def again(self, ids: Iterable[ResourceId], kinds: Mapping[str, AnyKind]) -> None:
         """These are about to be looked at again."""
-        if self.watch is None or self._desired is None:
+        if self.watch is None:
             return
-        resources = (self._desired.resources[rid] for rid in ids if rid in self._desired.resources)
-        self.watch.seen([place for place in _all_places(resources, kinds) if place not in self._shared])
+        resources = (self._resources[rid] for rid in ids if rid in self._resources)
+        places = [place for resource in resources for place in _places(resource, kinds)]
+        self.watch.seen([place for place in places if not isinstance(self._ids.get(place), tuple)])
 
     def end(self, *, well: bool) -> None:
         """The look is over. Not `well`: something that was looked at again was not as it had been made."""
@@ -68,8 +114,46 @@ class Attention:
     def notices(self) -> tuple[str, ...]:
         return self.watch.notices if self.watch is not None else ()
 
+    def _below(self, folder: str) -> Iterator[ResourceId]:
+        """Yield all that is at or below a folder, with a slash at the end; also what only follows from others."""
+        for rid in self._resources:
+            if rid.name.startswith(folder) or f"{rid.name}/" == folder:
+                yield rid
+        for place, ids in self._ids.items():
+            if place.startswith(folder):
+                yield from _several(ids)
 
-def _all_places(resources: Iterable[Resource], kinds: Mapping[str, AnyKind]) -> Iterator[str]:
-    for resource in resources:
-        if resource.id.kind in kinds and resource.drift is not Drift.IGNORE:
-            yield from kinds[resource.id.kind].places(resource.id.name, resource.spec)
+    def _out_of_earshot(self, missed: frozenset[str]) -> frozenset[ResourceId]:
+        if not missed:
+            return frozenset()
+        if self._deaf[0] != missed:
+            self._deaf = missed, frozenset(rid for folder in missed for rid in self._below(f"{folder}/"))
+        return self._deaf[1]
+
+
+def _by_place(
+    desired: DesiredState, kinds: Mapping[str, AnyKind]
+) -> Iterator[tuple[str, ResourceId | tuple[ResourceId, ...]]]:
+    """Yield who is read from which place: of most places it is one, and ten thousand tuples are not for nothing."""
+    shared: dict[str, list[ResourceId]] = {}
+    single: dict[str, ResourceId] = {}
+    for resource in desired.resources.values():
+        for place in _places(resource, kinds):
+            if place in shared:
+                shared[place].append(resource.id)
+            elif place in single:
+                shared[place] = [single.pop(place), resource.id]
+            else:
+                single[place] = resource.id
+    yield from single.items()
+    yield from ((place, tuple(ids)) for place, ids in shared.items())
+
+
+def _places(resource: Resource, kinds: Mapping[str, AnyKind]) -> Iterable[str]:
+    if resource.id.kind not in kinds or resource.drift is Drift.IGNORE:
+        return ()
+    return kinds[resource.id.kind].places(resource.id.name, resource.spec)
+
+
+def _several(ids: ResourceId | tuple[ResourceId, ...]) -> tuple[ResourceId, ...]:
+    return (ids,) if isinstance(ids, ResourceId) else ids

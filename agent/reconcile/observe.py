@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from agent.errors import HostError
@@ -22,6 +22,10 @@ class Situation:
     ledger: Ledger
     kinds: Mapping[str, AnyKind]
     recognized: frozenset[ResourceId] = frozenset()  # of what is remembered, what is so by its marks only
+    unrecognized: bool = False  # of some kind it could not be told what is so
+    only: frozenset[ResourceId] | None = (
+        None  # what may be otherwise than at the last look; None: everything
+    )
 
 
 def look_around(
@@ -45,7 +49,62 @@ def look_around(
         ledger=ledger,
         kinds=kinds,
         recognized=frozenset(found.owned),
+        unrecognized=bool(found.failed),
     )
+
+
+def look_again(before: Situation, ledger: Ledger, probe: Probe, ids: Collection[ResourceId]) -> Situation:
+    """
+    Return the same situation, these looked at anew, and strays in what they claim; of all else nothing is otherwise.
+
+    What of a kind cannot be seen without the rest is looked at with it.
+    """
+    before = replace(before, ledger=ledger)
+    names: dict[str, list[str]] = {}
+    for rid in ids:
+        if rid in before.desired.resources or rid in ledger.owned:
+            names.setdefault(rid.kind, []).append(rid.name)
+    seen: dict[ResourceId, object | HostError | None] = {}
+    for name, some in names.items():
+        every = Wants(before, name, ids)
+        alone = name in before.kinds and before.kinds[name].apart
+        found = look(before.kinds, name, probe, every, some if alone else None)
+        seen |= {ResourceId(name, one): state for one, state in found.items()}
+    only = frozenset(seen) | frozenset(ids)
+    return replace(before, observed={**before.observed, **seen}, only=only)
+
+
+class Wants(Mapping[str, object | None]):
+    """
+    All of one kind that is declared, or goes. A view: ten thousand files are not copied for the sake of one.
+
+    What goes is trued's own, and no longer declared; it was looked at before, or nobody has asked for it.
+    """
+
+    __slots__ = ("_before", "_going", "_kind")
+
+    def __init__(self, before: Situation, kind: str, asked: Collection[ResourceId]) -> None:
+        owned, declared = before.ledger.owned, before.desired.resources
+        self._before, self._kind = before, kind
+        self._going = {
+            rid.name for rid in asked if rid.kind == kind and rid not in declared and rid in owned
+        }
+
+    def __getitem__(self, name: str) -> object | None:
+        rid = ResourceId(self._kind, name)
+        if resource := self._before.desired.resources.get(rid):
+            return resource.spec
+        owned = self._before.ledger.owned.get(rid)
+        if name in self._going or (owned is not None and owned.goes):
+            return None
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (rid.name for rid in self._before.desired.resources if rid.kind == self._kind)
+        yield from self._going
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def there(kind: AnyKind, have: object | HostError | None) -> bool:
@@ -87,12 +146,18 @@ def _observed(
 
 
 def look(
-    kinds: Mapping[str, AnyKind], kind: str, probe: Probe, wants: Mapping[str, object | None]
+    kinds: Mapping[str, AnyKind],
+    kind: str,
+    probe: Probe,
+    wants: Mapping[str, object | None],
+    some: Collection[str] | None = None,
 ) -> Mapping[str, object | HostError | None]:
-    """Return what one kind sees of its `wants`; trouble that strikes all of them is said of each."""
+    """Return what one kind sees of its `wants`, or of some; trouble that strikes all of them is said of each."""
     if kind not in kinds:
         return dict.fromkeys(wants, HostError(f"this trued does not know the kind {kind!r}"))
     try:
+        if some is not None:
+            return kinds[kind].observe_some(probe, some, wants)
         return kinds[kind].observe(probe, wants)
     except HostError as error:
-        return dict.fromkeys(wants, error)
+        return dict.fromkeys(wants if some is None else some, error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from agent.errors import HostError
@@ -28,12 +28,17 @@ from agent.reconcile.order import in_order
 
 
 def make_plan(situation: Situation) -> Plan:
-    """Return what must happen, in order. What is declared is in order already."""
-    desired, ledger, planner = situation.desired, situation.ledger, _Planner(situation)
+    """
+    Return what must happen, in order. What is declared is in order already.
+
+    Where only some may be otherwise than at the last look, it is of these that the plan speaks.
+    """
+    desired, planner = situation.desired, _Planner(situation)
     entries: dict[ResourceId, Planned] = {}
-    for resource in desired.resources.values():
-        if entry := planner.declared(resource, entries):
-            entries[resource.id] = entry
+    declared = planner.in_turn()
+    for rid in declared:
+        if entry := planner.declared(desired.resources[rid], entries):
+            entries[rid] = entry
     released: dict[ResourceId, str] = {}
     needing: dict[ResourceId, list[ResourceId]] = {}  # those that go, and may take their time
     for rid in planner.undeclared():
@@ -47,10 +52,12 @@ def make_plan(situation: Situation) -> Plan:
     return Plan(
         commit=desired.commit,
         entries=tuple(entries.values()),
-        settled=frozenset(rid for rid in desired.resources if rid not in entries),
-        gone=frozenset(rid for rid in ledger.owned if rid not in desired.resources and rid not in entries),
+        settled=frozenset(rid for rid in declared if rid not in entries),
+        gone=frozenset(
+            rid for rid in planner.owned() if rid not in desired.resources and rid not in entries
+        ),
         released=released,
-        ailing=dict(planner.ailing(rid for rid in desired.resources if rid not in entries)),
+        ailing=dict(planner.ailing(rid for rid in declared if rid not in entries)),
     )
 
 
@@ -87,7 +94,20 @@ class Reason:
 class _Planner:
     def __init__(self, situation: Situation) -> None:
         self.desired, self.observed = situation.desired, situation.observed
-        self.ledger, self.kinds = situation.ledger, situation.kinds
+        self.ledger, self.kinds, self.only = situation.ledger, situation.kinds, situation.only
+
+    def in_turn(self) -> Collection[ResourceId]:
+        """Return what is declared and may be otherwise, each after what it needs."""
+        resources = self.desired.resources
+        if self.only is None:
+            return resources.keys()
+        # A few are soon put in order: ten thousand need not be gone through for that.
+        graph = {rid: resources[rid].after for rid in self.only if rid in resources}
+        return tuple(in_order(graph, self.kinds))
+
+    def owned(self) -> Collection[ResourceId]:
+        owned = self.ledger.owned.keys()
+        return owned if self.only is None else self.only & owned
 
     def declared(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> Planned | None:
         """Return what is to be done about something declared, given what comes before it."""
@@ -157,7 +177,8 @@ class _Planner:
 
     def undeclared(self) -> Iterator[ResourceId]:
         """Yield what is to go, in the reverse of the order in which it came."""
-        going = {rid: self.needed(rid) for rid in self.observed if rid not in self.desired.resources}
+        there = self.observed if self.only is None else self.only & self.observed.keys()
+        going = {rid: self.needed(rid) for rid in there if rid not in self.desired.resources}
         yield from reversed(tuple(in_order(going, self.kinds)))
 
     def stays(self, rid: ResourceId) -> str:

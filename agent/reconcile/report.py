@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +31,17 @@ class Ended:
     desired: DesiredState
     plan: Plan
     outcomes: tuple[Outcome, ...]
+    rest: Rest | None = None  # of what the plan does not speak; None: it speaks of everything
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What is said of all that was not looked at: what was said before."""
+
+    standings: Mapping[ResourceId, Standing]  # of all, at the last look
+    passed: frozenset[ResourceId]  # what was done then, and is old by now
+    unwell: frozenset[ResourceId]  # what was in trouble, and counts as being so still
+    dropped: frozenset[ResourceId]  # what was looked at now, and may have nothing said of it any more
 
 
 def make_report(
@@ -43,7 +54,7 @@ def make_report(
     ended: Ended | None = None,
 ) -> Report:
     """Return what the status branch is to say. `ended` None: there was no commit to follow."""
-    results = {outcome.result for outcome in ended.outcomes} if ended else set()
+    results = set(_results(ended)) if ended else set()
     return Report(
         host=identity.host,
         started=started,
@@ -55,7 +66,7 @@ def make_report(
         exit_code=_exit_code(error, results),
         labels=identity.labels,
         facts=identity.facts,
-        resources=dict(_standings(ended, ledger)) if ended else {},
+        resources=_told(ended, ledger) if ended else {},
     )
 
 
@@ -80,8 +91,27 @@ def _exit_code(error: TruedError | None, results: set[Result]) -> int:
     return HostError.exit_code if results - {Result.CHANGED, Result.UNCHANGED} else 0
 
 
-def _standings(ended: Ended, ledger: Ledger) -> Iterator[tuple[ResourceId, Standing]]:
-    """Yield how each stands: what was in the plan, in its order; what is let go; what is as declared."""
+def _results(ended: Ended) -> Iterator[Result]:
+    yield from (outcome.result for outcome in ended.outcomes)
+    if rest := ended.rest:
+        # What is only not ready yet was well in its report, too.
+        yield from (Result(rest.standings[rid].result) for rid in rest.unwell if rid in rest.standings)
+
+
+def _told(ended: Ended, ledger: Ledger) -> Mapping[ResourceId, Standing]:
+    """Return how each stands: what was in the plan, in its order; what is let go; what is as declared, and all the rest."""
+    first, settled = dict(_done(ended, ledger)), dict(_settled(ended.plan.settled, ended, ledger))
+    if (rest := ended.rest) is None:
+        return first | settled
+    settled |= _settled(rest.passed, ended, ledger)
+    told = {**first, **rest.standings, **settled, **first}
+    for rid in rest.dropped | rest.passed:
+        if rid not in first and rid not in settled:
+            told.pop(rid, None)
+    return told
+
+
+def _done(ended: Ended, ledger: Ledger) -> Iterator[tuple[ResourceId, Standing]]:
     resources = ended.desired.resources
     for outcome in ended.outcomes:
         resource, owned = resources.get(outcome.id), ledger.owned.get(outcome.id)
@@ -97,9 +127,17 @@ def _standings(ended: Ended, ledger: Ledger) -> Iterator[tuple[ResourceId, Stand
         )
     for rid, reason in ended.plan.released.items():
         yield rid, Standing(result=RELEASED, reason=reason)
-    for rid, resource in resources.items():
-        if rid in ended.plan.settled and rid not in ended.plan.ailing and not resource.implied:
-            owned = ledger.owned.get(rid)
+
+
+def _settled(
+    settled: Collection[ResourceId], ended: Ended, ledger: Ledger
+) -> Iterator[tuple[ResourceId, Standing]]:
+    """Yield what is to be said of what is as declared: nothing of what only follows from others."""
+    resources = ended.desired.resources
+    in_order = resources if ended.rest is None else [rid for rid in settled if rid in resources]
+    for rid in in_order:
+        if rid in settled and rid not in ended.plan.ailing and not resources[rid].implied:
+            owned, resource = ledger.owned.get(rid), resources[rid]
             yield (
                 rid,
                 Standing(

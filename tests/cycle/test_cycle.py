@@ -10,6 +10,7 @@ import pytest
 
 from agent.cycle import Agent, preview, run_cycle
 from agent.errors import DocumentError, RefusedError, SourceError, TruedError
+from agent.looks import Occasion
 from agent.model import DesiredState, Identity, Resource, Verdict, VerifiedCommit
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy
@@ -286,7 +287,7 @@ def test_a_cycle_may_leave_git_alone(agent: Agent, repository: Repository, world
     run_cycle(agent)
     world.values.clear()
     polls = repository.polls
-    report = run_cycle(agent, poll=False)
+    report = run_cycle(agent, occasion=Occasion(poll=False))
 
     assert polls == repository.polls
     assert "no route to host" == report.error
@@ -300,7 +301,7 @@ def test_between_two_polls_the_commit_stays_the_same(agent: Agent, repository: R
     repository.commit("c2", resource("b"))
     polls = repository.polls
 
-    assert "c1" == run_cycle(agent, poll=False).commit
+    assert "c1" == run_cycle(agent, occasion=Occasion(poll=False)).commit
     assert polls == repository.polls
     assert "c2" == run_cycle(agent).commit
 

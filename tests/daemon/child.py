@@ -16,11 +16,12 @@ from functools import partial
 from pathlib import Path
 
 from agent.cycle import Pulse
-from agent.daemon import Work, run
+from agent.daemon import Wake, Work, run
 from agent.errors import ConfigError, LedgerError, TruedError
 from agent.host.journal import setup_logging
 from agent.host.lock import cycle_lock, daemon_lock
 from agent.host.notify import Notifier
+from agent.looks import Occasion
 from agent.model import Report, Verdict
 from tests.daemon.rollout import rollout
 
@@ -44,17 +45,17 @@ def report(*, error: str = "", exit_code: int = 0) -> Report:
     )
 
 
-def quiet(pulse: Pulse, *, poll: bool) -> Report:
-    say(f"cycle poll={poll}")
+def quiet(pulse: Pulse, occasion: Occasion) -> Report:
+    say(f"cycle poll={occasion.poll}")
     return report()
 
 
-def unreachable(pulse: Pulse, *, poll: bool) -> Report:
-    say(f"cycle poll={poll}")
+def unreachable(pulse: Pulse, occasion: Occasion) -> Report:
+    say(f"cycle poll={occasion.poll}")
     return report(error="https://git.example.com: no route to host", exit_code=6)
 
 
-def steps(pulse: Pulse, *, poll: bool) -> Report:
+def steps(pulse: Pulse, occasion: Occasion) -> Report:
     """Thirty steps of 0.03 seconds, each of which is finished or not begun."""
     for number in range(30):
         if pulse.stopping:
@@ -66,7 +67,7 @@ def steps(pulse: Pulse, *, poll: bool) -> Report:
     return report()
 
 
-def waiting(pulse: Pulse, *, poll: bool) -> Report:
+def waiting(pulse: Pulse, occasion: Occasion) -> Report:
     """Read from a server that never answers."""
     near, far = socket.socketpair()
     with near, far, pulse.interruptible():
@@ -75,44 +76,44 @@ def waiting(pulse: Pulse, *, poll: bool) -> Report:
     return report()
 
 
-def swallowing(pulse: Pulse, *, poll: bool) -> Report:
+def swallowing(pulse: Pulse, occasion: Occasion) -> Report:
     """The same, in code that believes in catching everything."""
     try:
-        return waiting(pulse, poll=poll)
+        return waiting(pulse, occasion)
     except Exception:
         say("swallowed")
         return report()
 
 
-def hanging(pulse: Pulse, *, poll: bool) -> Report:
+def hanging(pulse: Pulse, occasion: Occasion) -> Report:
     say("hanging")
     time.sleep(60)
     return report()
 
 
-def broken(pulse: Pulse, *, poll: bool) -> Report:
+def broken(pulse: Pulse, occasion: Occasion) -> Report:
     say("cycle")
     raise ValueError("password=hunter2")
 
 
-def flaky(pulse: Pulse, *, poll: bool) -> Report:
+def flaky(pulse: Pulse, occasion: Occasion) -> Report:
     """Every other cycle ends in a bug."""
     if next(COUNT) % 2 == 0:
         raise ValueError
-    return quiet(pulse, poll=poll)
+    return quiet(pulse, occasion)
 
 
-def unreadable(pulse: Pulse, *, poll: bool) -> Report:
+def unreadable(pulse: Pulse, occasion: Occasion) -> Report:
     raise LedgerError("/var/lib/trued/ledger.json: not JSON", hint="move it away")
 
 
-def rousing(pulse: Pulse, *, poll: bool) -> Report:
+def rousing(pulse: Pulse, occasion: Occasion) -> Report:
     """Something happens on the host all the time, also while it is looked at."""
-    WAKE[0]()
-    return quiet(pulse, poll=poll)
+    WAKE[0](frozenset({"/etc/motd"}))
+    return quiet(pulse, occasion)
 
 
-WAKE: list[Callable[[], None]] = [lambda: None]
+WAKE: list[Wake] = [lambda _: None]
 CYCLES: Mapping[str, Callable[..., Report]] = {
     made.__name__: made
     for made in (quiet, unreachable, steps, waiting, swallowing, hanging, broken, flaky, unreadable, rousing)
@@ -139,6 +140,7 @@ def assemble(cycle: str, folder: Path) -> Work:
         tell=tell,
         listen=partial(WAKE.__setitem__, 0),
         interval=float(written),
+        verify_interval=3600.0,
         state_dir=state,
         alone=daemon_lock(state),
         turn=cycle_lock(state),

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from agent.cycle import Agent, Pulse, run_cycle
+from agent.looks import Occasion
 from agent.model import Identity, Report, VerifiedCommit
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy
@@ -57,10 +58,10 @@ class Rollout:
             sleep=self.cluster.sleep,
         )
 
-    def __call__(self, pulse: Pulse, *, poll: bool) -> Report:
+    def __call__(self, pulse: Pulse, occasion: Occasion) -> Report:
         self.repository.head = self.head.read_text().strip()
         print(f"follows {self.repository.head}", flush=True)
-        report = run_cycle(self.agent, pulse, poll=poll)
+        report = run_cycle(self.agent, pulse, occasion=occasion)
         print(f"{report.commit}: {report.resources[pod('a')].reason}, good {report.good}", flush=True)
         return report
 

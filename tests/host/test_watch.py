@@ -55,7 +55,7 @@ def _watcher(tmp_path: Path, heard: Heard) -> Iterator[Watcher]:
 
 
 def looked(watcher: Watcher, *places: str) -> tuple[str, ...]:
-    watcher.attend(places)
+    watcher.attend(places, anew=True)
     watcher.rest(well=True)
     return places
 
@@ -121,7 +121,7 @@ def test_a_folder_that_comes_is_watched_after_the_look_that_follows(
     places = looked(watcher, "/srv/app/file")
     (tmp_path / "srv/app").mkdir(parents=True)
     assert heard.only("/srv/")
-    watcher.attend(places)
+    watcher.attend(places, anew=True)
     watcher.rest(well=True)
     assert heard.nothing()
     (tmp_path / "srv/app/file").write_text("x")
@@ -144,7 +144,7 @@ def test_a_link_on_the_way_is_not_followed(watcher: Watcher, heard: Heard, tmp_p
 def test_during_a_look_it_takes_notes(watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
     """What comes after the look began is told when it is over."""
     (tmp_path / "before").write_text("x")
-    watcher.attend(("/before", "/during"))
+    watcher.attend(("/before", "/during"), anew=True)
     (tmp_path / "during").write_text("x")
     assert heard.nothing()
     watcher.rest(well=True)
@@ -154,21 +154,21 @@ def test_during_a_look_it_takes_notes(watcher: Watcher, heard: Heard, tmp_path: 
 
 def test_what_was_looked_at_again_is_forgiven(watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
     """Until then; what comes later may be anybody's, and so is all if it was not well."""
-    watcher.attend(("/ours", "/theirs"))
+    watcher.attend(("/ours", "/theirs"), anew=True)
     (tmp_path / "ours").write_text("x")
     (tmp_path / "theirs").write_text("x")
     watcher.seen(["/ours"])
     watcher.rest(well=True)
     assert heard.only("/theirs")
 
-    watcher.attend(("/ours",))
+    watcher.attend(("/ours",), anew=True)
     (tmp_path / "ours").write_text("y")
     watcher.seen(["/ours"])
     (tmp_path / "ours").write_text("z")
     watcher.rest(well=True)
     assert heard.only("/ours")
 
-    watcher.attend(("/ours",))
+    watcher.attend(("/ours",), anew=True)
     (tmp_path / "ours").write_text("y")
     watcher.seen(["/ours"])
     watcher.rest(well=False)
@@ -220,7 +220,7 @@ def test_a_thread_that_dies_is_said_and_begun_anew(
     until(lambda: "watch" not in {thread.name for thread in threading.enumerate()}, 5)
     assert ["hearing of changes ended in an unexpected error, and begins anew"] == caplog.messages
     heard.told.clear()
-    watcher.attend(places)
+    watcher.attend(places, anew=True)
     watcher.rest(well=True)
     (tmp_path / "file").write_text("y")
 

@@ -15,7 +15,7 @@ from typing import Final
 from agent.host import Engine
 from agent.host.engine.acts import act
 from agent.host.engine.client import Client, the_socket
-from agent.host.engine.events import Listener
+from agent.host.engine.events import KINDS, Listener
 from agent.host.engine.look import EngineView, Remembered
 from agent.host.engine.registry import Registries
 from agent.model import EngineStep
@@ -36,7 +36,7 @@ class Door:
     _client: Client | None = None
     _remembered: Remembered = field(default_factory=Remembered)
     _listener: Listener | None = None
-    _wake: Callable[[], None] | None = None
+    _wake: Callable[[frozenset[str]], None] | None = None
 
     def look(self, beat: Callable[[], None] = _nobody) -> Engine:
         """Return fresh eyes; raises HostError where no engine answers."""
@@ -51,9 +51,14 @@ class Door:
         finally:
             self._remembered.forget()
 
-    def listen(self, wake: Callable[[], None]) -> None:
-        """From the first look on, have `wake` called (by another thread) when something happens to a container."""
+    def listen(self, wake: Callable[[frozenset[str]], None]) -> None:
+        """From the first look on, have `wake` called (by another thread) with the kinds to which something happened."""
         self._wake = wake
+
+    @property
+    def hears(self) -> frozenset[str]:
+        """The kinds of which nothing goes unheard at this moment."""
+        return KINDS if self._remembered.watched else frozenset()
 
     def drop(self) -> None:
         """Let go of the connection; the next question opens a new one."""

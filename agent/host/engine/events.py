@@ -28,11 +28,15 @@ TELLING: Final = {
     "image": "delete untag tag remove pull import load",
 }
 
+KINDS: Final = frozenset(
+    TELLING
+)  # what the engine has; what happens to one of them, others are told by as well
+
 
 class Listener:
     """A thread that reads the stream of events until it is stopped; after a break it begins anew."""
 
-    def __init__(self, socket: Path, remembered: Remembered, wake: Callable[[], None]) -> None:
+    def __init__(self, socket: Path, remembered: Remembered, wake: Callable[[frozenset[str]], None]) -> None:
         self._socket = socket
         self._remembered = remembered
         self._wake = wake
@@ -66,7 +70,7 @@ class Listener:
                 self._remembered.forget()
                 self._remembered.watched = True
                 self._pause = SOON
-                self._wake()
+                self._wake(KINDS)
                 for event in events:
                     if self._stopped.is_set():
                         return
@@ -83,4 +87,5 @@ class Listener:
             actor.get("ID") if sort == "container" else (actor.get("Attributes") or {}).get("container")
         )
         self._remembered.forget(str(container or ""))
-        self._wake()
+        # A container that goes has an image and volumes that are of no use any more.
+        self._wake(KINDS)

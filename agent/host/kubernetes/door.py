@@ -47,10 +47,12 @@ class Door:
     _discovery: Discovery | None = None
     _memory: Memory = field(default_factory=Memory)
     _listener: Listener | None = None
-    _wake: Callable[[], None] | None = None
+    _wake: Callable[[frozenset[str]], None] | None = None
 
     def look(self, beat: Callable[[], None] = _nobody) -> Cluster:
         """Return fresh eyes; raises HostError where no API server is ready."""
+        if self._listener is not None:
+            self._listener.begin()
         with self._noticing():
             client, discovery = self._connected()
             client.ready()
@@ -70,9 +72,14 @@ class Door:
             discovery.begin()
             Acts(client, discovery, owner_of(self.owner)).act(step, beat)
 
-    def listen(self, wake: Callable[[], None]) -> None:
-        """From the first look on, have `wake` called (by another thread) when somebody else changes an object."""
+    def listen(self, wake: Callable[[frozenset[str]], None]) -> None:
+        """From the first look on, have `wake` called (by another thread) with the kinds of which others change something."""
         self._wake = wake
+
+    @property
+    def hears(self) -> frozenset[str]:
+        """The kinds of which nothing has happened unheard since the last look began."""
+        return self._listener.hears if self._listener is not None else frozenset()
 
     def close(self) -> None:
         self._drop()

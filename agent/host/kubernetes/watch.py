@@ -35,6 +35,7 @@ LASTING: Final = 6 * 3600  # seconds: then the server ends a watch. A new one co
 SILENCE: Final = 60  # seconds after which the kernel asks whether the other end is still there
 MOST: Final = 8 << 20  # bytes of an event
 PIECE: Final = 1 << 16
+KINDS: Final = frozenset({"manifest"})  # of which trued keeps what is in a cluster
 PARTIAL: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 log = logging.getLogger(__name__)
@@ -57,12 +58,13 @@ class _Watch:
 class Listener:
     """A thread that reads watches until it is stopped; after a break they begin anew."""
 
-    def __init__(self, kubeconfig: Kubeconfig, owner: str, wake: Callable[[], None]) -> None:
+    def __init__(self, kubeconfig: Kubeconfig, owner: str, wake: Callable[[frozenset[str]], None]) -> None:
         """`kubeconfig` is for this thread alone."""
         self._kubeconfig, self._owner, self._wake = kubeconfig, owner, wake
         self._expected: set[str] = set()
         self._heeded: set[ApiKind] = set()  # the thread's own copy is `_watches`
         self._watches: dict[ApiKind, _Watch] = {}
+        self._moved = False  # something has that is no reason to look at once: a status
         self._stopped = threading.Event()
         self._ear, self._bell = socket.socketpair()
         self._selector = selectors.DefaultSelector()
@@ -76,6 +78,17 @@ class Listener:
         if self._thread.ident is None:
             self._thread.start()
         self._ring()
+
+    def begin(self) -> None:
+        """Know that a look begins: it sees what has moved until now."""
+        self._moved = False
+
+    @property
+    def hears(self) -> frozenset[str]:
+        """What of nothing has gone unheard, and how it is has not moved, since the last look began."""
+        watches = [self._watches.get(kind) for kind in self._heeded]
+        whole = all(watch is not None and watch.wire is not None and watch.begun for watch in watches)
+        return KINDS if whole and watches and not self._moved else frozenset()
 
     def expect(self, uid: str) -> None:
         """Know that this object goes because trued itself has told it to."""
@@ -146,7 +159,9 @@ class Listener:
                 watch.rest += piece
                 for event in _events(watch):
                     if event is None or watch.events.tells(event):
-                        self._wake()
+                        self._wake(KINDS)
+                    elif event.get("type") == "MODIFIED":
+                        self._moved = True
         except ssl.SSLWantReadError:
             return
         except (OSError, SilentError, ValueError, LookupError, TypeError) as error:

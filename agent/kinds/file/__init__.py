@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
@@ -16,6 +16,9 @@ from agent.kinds.file.steps import steps, stuck
 from agent.kinds.file.survey import survey
 from agent.model import KeepFirst, ResourceId, Sources, Stale, Step
 
+USERS: Final = "/etc/passwd"
+GROUPS: Final = "/etc/group"
+
 
 class File(Kind[FileSpec, Entry]):
     """What stands at one path of the host."""
@@ -24,6 +27,8 @@ class File(Kind[FileSpec, Entry]):
     spec = FileSpec
     rank: ClassVar[int] = 20
     shorthand: ClassVar[str] = "state"
+    apart: ClassVar[bool] = True
+    in_places: ClassVar[bool] = True
 
     def name(self, written: str) -> str:
         return checked_name(written)
@@ -51,16 +56,29 @@ class File(Kind[FileSpec, Entry]):
             yield group
 
     def places(self, name: str, want: FileSpec) -> Iterable[str]:
-        """Yield its path, and where it claims a folder, all in it. A folder that is only implied is on the way to others."""
+        """
+        Yield its path; where it claims a folder, all in it; and what says which number its owner has.
+
+        A folder that is only implied is on the way to others.
+        """
         if not want.implied:
             yield name
         if want.purge:
             yield f"{name}/"
+        if want.owner is not None and _is_named(want.owner):
+            yield USERS
+        if want.group is not None and _is_named(want.group):
+            yield GROUPS
 
     def observe(
         self, probe: Probe, wants: Mapping[str, FileSpec | None]
     ) -> Mapping[str, Entry | HostError | None]:
         return observe(probe, wants)
+
+    def observe_some(
+        self, probe: Probe, names: Collection[str], wants: Mapping[str, FileSpec | None]
+    ) -> Mapping[str, Entry | HostError | None]:
+        return observe(probe, wants, only=names)
 
     def steps(self, name: str, want: FileSpec | None, have: Entry | None, *, stale: Stale) -> Iterable[Step]:
         return steps(name, want, have)
@@ -77,6 +95,11 @@ class File(Kind[FileSpec, Entry]):
 
     def survey(self, probe: Probe) -> Iterable[Found]:
         return survey(probe)
+
+
+def _is_named(account: str) -> bool:
+    """Return whether a database says which number a user or group has. Root's is 0 everywhere."""
+    return account != "root" and not account.isdecimal()
 
 
 KIND = File()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeAlias
@@ -34,19 +34,22 @@ def where(name: str, have: Entry) -> PurePosixPath:
     return have.path if isinstance(have, Detailed) and have.path is not None else PurePosixPath(name)
 
 
-def observe(probe: Probe, wants: Wants) -> Mapping[str, Entry | HostError | None]:
+def observe(
+    probe: Probe, wants: Wants, only: Collection[str] | None = None
+) -> Mapping[str, Entry | HostError | None]:
     """
-    Return the state of all `wants`, and strays below folders that are purged.
+    Return the state of all `wants`, or `only` of some, and strays below folders that are purged.
 
     What `wants` does not name counts as not declared: hand in all of the kind, or ignore strays.
     """
-    deep = frozenset(name for name, want in wants.items() if want is not None and want.data is not None)
-    seen = probe.entries(wants.keys(), digests=deep)
+    asked = wants if only is None else {name: wants[name] for name in only}
+    deep = frozenset(name for name, want in asked.items() if want is not None and want.data is not None)
+    seen = probe.entries(asked.keys(), digests=deep)
     looking = _Looking(probe, wants)
     states: dict[str, Entry | HostError | None] = {}
-    for name, want in wants.items():
+    for name, want in asked.items():
         states[name] = looking.at(name, want, seen[name])
-    for name, want in wants.items():
+    for name, want in asked.items():
         if want is not None and want.purge and _is_folder(states[name]):
             states |= looking.strays(name)
     return states

@@ -54,6 +54,7 @@ class Group(Kind[GroupSpec, GroupState]):
     rank: ClassVar[int] = 12
     shorthand: ClassVar[str] = "state"
     late: ClassVar[bool] = True  # userdel(8) takes the group of its user along, and a package may bring one
+    in_places: ClassVar[bool] = True
 
     def name(self, written: str) -> str:
         return str(AccountName.parse(written))

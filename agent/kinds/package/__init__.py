@@ -29,6 +29,7 @@ class Package(Kind[PackageSpec, State]):
     rank: ClassVar[int] = 10
     shorthand: ClassVar[str] = "version"
     late: ClassVar[bool] = True
+    in_places: ClassVar[bool] = True
 
     def name(self, written: str) -> str:
         return checked_name(written)

@@ -1,0 +1,145 @@
+"""
+What a look leaves behind for the next one, and what the next one therefore has to look at. Reads only.
+
+docs/decisions/0018 says what is looked at when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Final
+
+from agent.host import Probe
+from agent.model import DesiredState, Observed, Outcome, Plan, Report, ResourceId, Result
+from agent.reconcile.attention import Attention
+from agent.reconcile.ledger import Ledger
+from agent.reconcile.observe import Situation, look_again
+from agent.reconcile.outcomes import WELL
+from agent.reconcile.plan import make_plan
+from agent.reconcile.report import Rest
+from agent.reconcile.ties import Ties
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """Why a cycle is run now, and so what it has to look at. By default: to have everything as it is to be."""
+
+    poll: bool = True  # ask Git; otherwise the host is kept true to the commit that it holds
+    whole: bool = True  # look at everything; otherwise at
+    heard: frozenset[str] = frozenset()  # what was heard of,
+    due: bool = False  # and at what no ear hears, or was not well, or has been changed at the last look
+
+
+AT_ALL: Final = Occasion()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is known since the last look. What was done then is in it, but for how that has turned out."""
+
+    situation: Situation  # the ledger is the one after all was done
+    report: Report
+    ties: Ties
+    unsure: frozenset[ResourceId]  # done, or in trouble, or built on what was done: to be seen
+    unwell: frozenset[ResourceId]  # of these, what was in trouble
+
+    def fits(self, desired: DesiredState, ledger: Ledger) -> bool:
+        """Return whether the same is declared and remembered still."""
+        known = self.situation
+        return known.desired.resources is desired.resources and known.ledger is ledger
+
+    def rest(self, only: frozenset[ResourceId]) -> Rest:
+        """Return what the report has to say of all that was not looked at now."""
+        left = self.unsure - only
+        return Rest(
+            standings=self.report.resources,
+            passed=left - self.unwell,
+            unwell=left & self.unwell,
+            dropped=only,
+        )
+
+
+def to_look_at(before: Look, attention: Attention, occasion: Occasion) -> frozenset[ResourceId]:
+    """Return what to look at. Asked before the look begins: it is about how well one has heard until now."""
+    found = attention.concerned(occasion.heard)
+    if not occasion.due:
+        return found
+    strays = (rid for rid in before.unsure if rid not in before.situation.desired.resources)
+    claiming = (attention.claiming(rid.name) for rid in strays if rid.name.startswith("/"))
+    return found.union(before.unsure, attention.unheard(before.situation.kinds), *claiming)
+
+
+def look_piecewise(
+    before: Look,
+    now: DesiredState,
+    ledger: Ledger,
+    probe: Probe,
+    ids: frozenset[ResourceId],
+    unheard: Collection[ResourceId],
+) -> tuple[Situation, Plan]:
+    """
+    Return what is to be done about these, and about what hangs on them.
+
+    What listens to one that changes is in the plan as well. What nobody has heard of for a while, and what was in trouble,
+    is looked at too where a change needs it, or would have it restart: it may be otherwise than it is remembered to be.
+    """
+    known = replace(before.situation, desired=now)
+    situation = look_again(known, ledger, probe, ids)
+    plan = make_plan(situation)
+    if not plan.changes:
+        return situation, plan
+    changing = frozenset(change.id for change in plan.changes)
+    listening = before.ties.listening(changing)
+    doubtful = before.unwell.union(unheard).difference(situation.only or ())
+    more = doubtful & (
+        before.ties.needed(changing) | {rid for rid in listening if not known.kinds[rid.kind].late}
+    )
+    if more:
+        seen = look_again(situation, ledger, probe, more)
+        situation = replace(seen, only=(seen.only or frozenset()) | (situation.only or frozenset()))
+    situation = replace(situation, only=(situation.only or frozenset()) | listening)
+    return situation, make_plan(situation)
+
+
+def remember(
+    before: Look | None,
+    situation: Situation,
+    ledger: Ledger,
+    plan: Plan,
+    outcomes: Collection[Outcome],
+    report: Report,
+) -> Look:
+    """Return what is known when a look is over. `before`: what was known of all that it did not look at."""
+    told = plan.gone.union((entry.id for entry in plan.entries), (one.id for one in outcomes))
+    ill = frozenset(one.id for one in outcomes if one.result not in WELL or one.unready)
+    changed = [one.id for one in outcomes if one.result is Result.CHANGED]
+    known = replace(
+        situation,
+        observed=_without(situation, ledger, told),
+        ledger=ledger,
+        only=None,
+        recognized=frozenset(),
+    )
+    if before is None or situation.only is None:
+        declared = situation.desired.resources
+        ties = before.ties if before and before.ties.resources is declared else Ties.of(declared)
+        return Look(
+            situation=known, report=report, ties=ties, unsure=told | ties.following(changed), unwell=ill
+        )
+    return Look(
+        situation=known,
+        report=report,
+        ties=before.ties,
+        unsure=told | before.ties.following(changed) | (before.unsure - situation.only),
+        unwell=ill | (before.unwell - situation.only),
+    )
+
+
+def _without(situation: Situation, ledger: Ledger, told: Collection[ResourceId]) -> Observed:
+    """Return what was observed, but for what is neither declared nor trued's own any more: strays, and what is let go."""
+    declared, observed = situation.desired.resources, dict(situation.observed)
+    for rid in told:
+        if rid not in declared and rid not in ledger.owned:
+            observed.pop(rid, None)
+    return observed
