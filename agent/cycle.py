@@ -25,7 +25,7 @@ from agent.reconcile.own import begin
 from agent.reconcile.patience import Patience
 from agent.reconcile.plan import make_plan
 from agent.reconcile.policy import Policy, hold_back
-from agent.reconcile.report import Ended, explain, make_report
+from agent.reconcile.report import Ended, explain, fights, make_report
 
 
 class Source(Protocol):
@@ -145,8 +145,9 @@ def run_cycle(
         return replace(report, started=started, finished=agent.now())
     policy = replace(agent.policy, allow_removals=allow_removals)
     plan = hold_back(plan or make_plan(situation), situation, policy)
-    begin(plan, situation, agent.memory)
-    outcomes = carry_out(replace(agent, policy=policy), plan, situation, pulse)
+    waiting = agent.recall.patience.waiting(plan)
+    begin(plan, situation, agent.memory, waiting)
+    outcomes = carry_out(replace(agent, policy=policy), plan, situation, pulse, waiting)
     rest = before.rest(situation.only) if before and situation.only is not None else None
     all_well = error is None and all(one.result in WELL and not one.unready for one in outcomes)
     if all_well and not (rest and rest.unwell) and ledger.good != desired.commit:
@@ -161,7 +162,7 @@ def run_cycle(
         finished=agent.now(),
         ended=Ended(desired=desired, plan=plan, outcomes=outcomes, rest=rest),
     )
-    report = replace(report, notices=notices, reboot=reboot)
+    report = replace(report, notices=(*notices, *fights(report, outcomes, rest)), reboot=reboot)
     if not situation.unrecognized:  # or all of that kind is asked for its marks once more
         agent.recall.look = remember(before, situation, ledger, plan, outcomes, report)
     return report
@@ -293,7 +294,9 @@ def remarks(agent: Agent, desired: DesiredState) -> tuple[tuple[str, ...], tuple
     return tuple(notices), agent.reboot()
 
 
-def carry_out(agent: Agent, plan: Plan, situation: Situation, pulse: Pulse) -> tuple[Outcome, ...]:
+def carry_out(
+    agent: Agent, plan: Plan, situation: Situation, pulse: Pulse, waiting: Mapping[ResourceId, Outcome]
+) -> tuple[Outcome, ...]:
     hands = Hands(
         host=agent.host,
         memory=agent.memory,
@@ -304,14 +307,14 @@ def carry_out(agent: Agent, plan: Plan, situation: Situation, pulse: Pulse) -> t
         looking=lambda ids: agent.attention.again(ids, agent.kinds),
         clock=agent.clock,
         sleep=agent.sleep,
-        waiting=agent.recall.patience.waiting(plan),
+        waiting=waiting,
         deadlines=agent.recall.deadlines,
     )
     outcomes = []
     for outcome in apply(plan, situation, hands):
         pulse.beat()
         outcomes.append(outcome)
-    agent.recall.patience.learn(plan, outcomes, hands.waiting)
+    agent.recall.patience.learn(plan, outcomes, waiting, situation)
     return in_plan_order(plan, outcomes)
 
 

@@ -15,6 +15,7 @@ LEVELS: Mapping[str, int] = {
     Result.FAILED: logging.ERROR,
     Result.BLOCKED: logging.WARNING,
     Result.HELD: logging.WARNING,
+    Result.CONTESTED: logging.WARNING,
 }
 TROUBLE = frozenset(LEVELS)
 

@@ -73,6 +73,7 @@ class Result(enum.StrEnum):
     FAILED = enum.auto()
     BLOCKED = enum.auto()  # could not be read, or what it needs failed
     HELD = enum.auto()  # a policy kept it back
+    CONTESTED = enum.auto()  # put right again and again, and undone each time: left alone for a while
     SKIPPED = enum.auto()  # not come to: trued was asked to stop
 
 
@@ -155,4 +156,5 @@ class Outcome:
     verb: Verb | None = None
     cause: Cause | None = None
     reason: str = ""
+    undone: bool = False  # carried out, and otherwise again when it was looked at
     unready: bool = False  # as declared, and not well yet: nobody had the time to wait for it

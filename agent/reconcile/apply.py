@@ -350,7 +350,7 @@ class _Walk:
             self.changed.add(change.id)
             self.coming.add(well, seen)
         elif reason := seen.left or seen.ill:
-            yield outcome_of(change, Result.FAILED, reason)
+            yield replace(outcome_of(change, Result.FAILED, reason), undone=bool(seen.left))
         else:
             yield well
 

@@ -13,6 +13,7 @@ from agent.errors import HostError
 from agent.model import Outcome, Plan, ResourceId, Result
 from agent.reconcile.hands import Deadline, Hands
 from agent.reconcile.observe import patient
+from agent.reconcile.outcomes import as_text
 from agent.reconcile.sight import Seen, Sight
 
 SOONEST: Final = 0.5  # seconds between two looks; then ever more,
@@ -144,16 +145,8 @@ class Coming:
         span, until = one.deadline.span, one.deadline.until
         # Its kind counts from another moment than this clock does.
         in_vain = span >= SOONEST and self._hands.clock() > until - SOONEST
-        within = f"not {self._word(rid, 'well')} within {_span(span)}" if in_vain else ""
+        within = f"not {self._word(rid, 'well')} within {as_text(span)}" if in_vain else ""
         return replace(one.outcome, result=Result.FAILED, reason=": ".join(filter(None, (within, one.ill))))
 
     def _word(self, rid: ResourceId, word: str) -> str:
         return "gone" if self._sight.goes(rid) else word
-
-
-def _span(seconds: float) -> str:
-    """Return a span as a document says it: 5m, 90s."""
-    whole = round(seconds)
-    if whole and whole % 3600 == 0:
-        return f"{whole // 3600}h"
-    return f"{whole // 60}m" if whole and whole % 60 == 0 else f"{whole}s"

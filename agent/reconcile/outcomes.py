@@ -32,9 +32,9 @@ def skipped(entry: Planned) -> Outcome:
 
 
 def breaks(outcome: Outcome) -> bool:
-    """Return whether those that need this one must wait: drift that is only reported holds up nobody."""
+    """Return whether those that need this one must wait: drift that is left as it is holds up nobody."""
     drifted = outcome.cause is Cause.DRIFT and outcome.verb is Verb.UPDATE
-    return outcome.result not in WELL and not (outcome.result is Result.HELD and drifted)
+    return outcome.result not in WELL and not (outcome.result in {Result.HELD, Result.CONTESTED} and drifted)
 
 
 def _in_the_way(change: Change, broken: Mapping[ResourceId, Result], coming: Collection[ResourceId]) -> str:
@@ -44,3 +44,11 @@ def _in_the_way(change: Change, broken: Mapping[ResourceId, Result], coming: Col
     if unready := sorted(need for need in change.needs if need in coming):
         return f"needs {unready[0]}, which is not ready yet"
     return f"is needed by {min(rid for rid in change.outlives if rid in coming)}, which is not gone yet"
+
+
+def as_text(seconds: float) -> str:
+    """Return a span as a document says it: 5m, 90s."""
+    whole = round(seconds)
+    if whole and whole % 3600 == 0:
+        return f"{whole // 3600}h"
+    return f"{whole // 60}m" if whole and whole % 60 == 0 else f"{whole}s"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from agent.model import Cause, Change, Ownership, Plan, Resource, ResourceId, Verb
@@ -10,12 +10,17 @@ from agent.reconcile.ledger import Memory, Owned
 from agent.reconcile.observe import Situation, there
 
 
-def begin(plan: Plan, situation: Situation, memory: Memory) -> None:
-    """Write down what is about to be touched; write nothing when there is nothing new to say. Raises LedgerError."""
+def begin(
+    plan: Plan, situation: Situation, memory: Memory, waiting: Collection[ResourceId] = frozenset()
+) -> None:
+    """
+    Write down what is about to be touched; write nothing when there is nothing new to say. Raises LedgerError.
+
+    `waiting`: what has been tried before, and is not now.
+    """
     ledger, desired = situation.ledger, situation.desired
-    touched = {
-        change.id: owned for change in plan.changes if (owned := _touched(change, situation)) is not None
-    }
+    tried = [change for change in plan.changes if change.id not in waiting]
+    touched = {change.id: owned for change in tried if (owned := _touched(change, situation)) is not None}
     true = {
         rid: owned
         for rid in plan.settled
@@ -27,7 +32,7 @@ def begin(plan: Plan, situation: Situation, memory: Memory) -> None:
         rid: ledger.owned[rid] for rid in situation.recognized - touched.keys() - true.keys() - plan.gone
     }
     if touched or true or plan.gone or ledger.held != desired.commit:
-        pending = {change.id: change.pending for change in plan.changes}
+        pending = {change.id: change.pending for change in tried}
         memory.begin(desired.commit, touched=touched, pending=pending, true=true, gone=plan.gone)
 
 

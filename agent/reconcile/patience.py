@@ -4,7 +4,8 @@ process tries at once.
 
 What fails does so for a reason that seldom goes away within a minute, and each attempt costs: a transaction of packages,
 a unit that starts, a mirror that is asked. What is put right and is wrong again at the next look has failed, too: a
-service that dies after some seconds, or something else that wants it otherwise.
+service that dies after some seconds. Where a thing does not change by itself, somebody else wants it otherwise: it is
+contested.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.model import Cause, Change, Outcome, Plan, ResourceId, Result, target
+from agent.reconcile.observe import Situation, patient
+from agent.reconcile.outcomes import as_text
 
 AT_ONCE = 3  # attempts, before the next one waits
 FIRST = 120.0  # seconds; then twice as long each time,
 LONGEST = 900.0  # and at most this
 LASTING = 600.0  # seconds after which what was put right has lasted
+SOONEST = 5.0  # seconds before what does not last is put right the next time; then twice as long as it took until now
+WAY_OUT = "find out what else writes it, and stop that, or declare it with drift: report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,13 @@ class _Failure:
     count: int
     until: float  # seconds of the clock
     outcome: Outcome
+    began: float = 0.0  # when it was tried first,
+    last: float = 0.0  # and last
     lasted: float = math.inf  # the time after which it was none
+
+    @property
+    def contested(self) -> bool:
+        return self.outcome.result is Result.CONTESTED
 
 
 @dataclass(slots=True)
@@ -40,46 +51,84 @@ class Patience:
 
     def waiting(self, plan: Plan) -> Mapping[ResourceId, Outcome]:
         """
-        Return what became of those changes that are not tried again yet; none if anything else is to change.
+        Return what became of those changes that are not tried again yet.
 
-        Since that may be what they lacked.
+        If anything else is to change, that may be what they lacked, and only what is contested has to wait.
         """
         tries = {change.id: _what(plan, change) for change in plan.changes}
-        if any(rid not in self._failures or self._failures[rid].what != what for rid, what in tries.items()):
-            return {}
-        now = self.clock()
-        return {rid: self._failures[rid].outcome for rid in tries if now < self._failures[rid].until}
+        known = {rid: self._failures[rid] for rid in tries if rid in self._failures}
+        known = {rid: one for rid, one in known.items() if one.what == tries[rid]}
+        now, others = self.clock(), len(known) < len(tries)
+        return {
+            rid: one.outcome
+            for rid, one in known.items()
+            if now < one.until and (one.contested or not others)
+        }
 
-    def learn(self, plan: Plan, outcomes: Iterable[Outcome], waited: Mapping[ResourceId, Outcome]) -> None:
-        """Remember what has come to nothing now, and forget all that has not."""
+    def learn(
+        self,
+        plan: Plan,
+        outcomes: Iterable[Outcome],
+        waited: Mapping[ResourceId, Outcome],
+        situation: Situation,
+    ) -> None:
+        """Remember what has come to nothing now, and forget all that has not; what was not looked at stays as it was."""
         changes = {change.id: change for change in plan.changes}
         failures = {
             one.id: self._failures[one.id]
             if one.id in waited
-            else self._once_more(plan, changes[one.id], one)
+            else self._once_more(plan, changes[one.id], one, situation)
             for one in outcomes
             if one.id in changes and _may_come_to_nothing(one)
         }
         # What was put right is in no plan for a while, and may have been so in vain.
         now = self.clock()
-        vain = {rid: one for rid, one in self._failures.items() if rid not in changes and now < one.lasted}
-        self._failures = {**{rid: one for rid, one in vain.items() if one.lasted < math.inf}, **failures}
+        unseen = {rid for rid in self._failures if situation.only is not None and rid not in situation.only}
+        vain = {
+            rid for rid, one in self._failures.items() if rid not in changes and now < one.lasted < math.inf
+        }
+        self._failures = {**{rid: self._failures[rid] for rid in unseen | vain}, **failures}
 
-    def _once_more(self, plan: Plan, change: Change, outcome: Outcome) -> _Failure:
+    def _once_more(self, plan: Plan, change: Change, outcome: Outcome, situation: Situation) -> _Failure:
         what, before, now = _what(plan, change), self._failures.get(change.id), self.clock()
-        vain = outcome.result is Result.CHANGED
-        count = before.count if before and before.what == what and now < before.lasted else 0
+        vain = outcome.result is Result.CHANGED or (
+            outcome.undone and _has_been_right(outcome.id, situation)
+        )
+        if before and (before.what != what or now >= before.lasted):
+            before = None
+        count = before.count if before else 0
         # What was only blocked by another one costs nothing, and waits for that one: no attempt was made.
         if outcome.result is Result.BLOCKED:
             return _Failure(what=what, count=count, until=now, outcome=outcome)
         # What comes right after it has failed has come right once.
-        count = 1 if vain and before and before.lasted == math.inf else count + 1
-        until = now + _wait(count)
+        if vain and before and before.lasted == math.inf:
+            before, count = None, 0
+        count += 1
         if not vain:
-            return _Failure(what=what, count=count, until=until, outcome=outcome)
-        words = f"{outcome.reason}; put right {count} times in a row, and it does not stay so"
-        told = replace(outcome, result=Result.FAILED, reason=words)
-        return _Failure(what=what, count=count, until=until, outcome=told, lasted=until + LASTING)
+            return _Failure(what=what, count=count, until=now + _wait(count), outcome=outcome)
+        began, last = (before.began, before.last) if before else (now, now)
+        until = now if count < AT_ONCE else now + min(LONGEST, max(SOONEST, 2 * (now - last)))
+        by_itself = patient(situation.kinds[outcome.id.kind])
+        told = _in_vain(replace(outcome, reason=change.why), count, now - began, by_itself=by_itself)
+        return _Failure(
+            what=what, count=count, until=until, outcome=told, began=began, last=now, lasted=until + LASTING
+        )
+
+
+def _in_vain(outcome: Outcome, count: int, seconds: float, *, by_itself: bool) -> Outcome:
+    """Return what is said of something that does not stay as it was put, while it is left alone."""
+    if by_itself:
+        words = f"put right {count} times in a row, and it does not stay so"
+        return replace(outcome, result=Result.FAILED, reason=f"{outcome.reason}; {words}")
+    within = as_text(max(1.0, seconds if seconds < 120 else round(seconds / 60) * 60))
+    words = f"put right {count} times within {within}, and undone each time; {WAY_OUT}"
+    return replace(outcome, result=Result.CONTESTED, reason=f"{outcome.reason}; {words}")
+
+
+def _has_been_right(rid: ResourceId, situation: Situation) -> bool:
+    """Return whether it was ever seen to be as it is declared now: then it can be so."""
+    owned, resource = situation.ledger.owned.get(rid), situation.desired.resources.get(rid)
+    return owned is not None and resource is not None and owned.digest == resource.digest
 
 
 def _may_come_to_nothing(outcome: Outcome) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from agent.model import (
 )
 from agent.reconcile.ledger import Ledger
 
-TROUBLE = (Result.FAILED, Result.BLOCKED, Result.SKIPPED)
+TROUBLE = (Result.FAILED, Result.BLOCKED, Result.CONTESTED, Result.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +73,14 @@ def make_report(
 def explain(error: TruedError | None) -> str:
     """Return an error with its way out, as a report says it; nothing for none."""
     return error.full if error else ""
+
+
+def fights(report: Report, outcomes: Iterable[Outcome], rest: Rest | None) -> Iterator[str]:
+    """Yield a notice of each thing that somebody else wants otherwise."""
+    troubled = {one.id for one in outcomes} | (rest.unwell if rest else frozenset())
+    for rid in sorted(rid for rid in troubled if rid in report.resources):
+        if report.resources[rid].result == Result.CONTESTED:
+            yield f"{rid} is contested: something else on this host undoes what trued does; `trued explain {rid}` says more"
 
 
 def _verdict(error: TruedError | None, results: set[Result], *, held: bool) -> Verdict:

@@ -13,7 +13,9 @@ from agent.model import Cause, Ownership, Report, ResourceId, Result, Standing
 SCHEMA = 1
 LIMIT = 32 * 1024 * 1024  # bytes; 100,000 resources are about 15 MB
 
-TROUBLE = (Result.FAILED.value, Result.BLOCKED.value, Result.HELD.value, Result.SKIPPED.value)
+TROUBLE = tuple(
+    result.value for result in (Result.FAILED, Result.BLOCKED, Result.HELD, Result.CONTESTED, Result.SKIPPED)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

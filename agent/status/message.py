@@ -13,7 +13,14 @@ SUBJECT = 100  # columns
 LINES = 200
 _WIDEST_ID = 512
 _WIDEST_REASON = 400
-_COUNTED = (Result.FAILED, Result.BLOCKED, Result.HELD, Result.SKIPPED, Result.CHANGED)
+_COUNTED = (
+    Result.FAILED,
+    Result.BLOCKED,
+    Result.HELD,
+    Result.CONTESTED,
+    Result.SKIPPED,
+    Result.CHANGED,
+)
 _WORST_FIRST = {result.value: number for number, result in enumerate(_COUNTED)}
 _HOLDING = frozenset({Verdict.INVALID.value, Verdict.REFUSED.value})
 

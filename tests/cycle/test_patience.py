@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from agent.cycle import Agent, run_cycle
 from agent.reconcile.ledger import Memory
+from agent.reconcile.patience import SOONEST, WAY_OUT
 from tests.cycle.test_cycle import Repository, make_agent
 from tests.reconcile.world import World, resource, thing
 
@@ -118,16 +120,21 @@ def drift(agent: Agent, world: World, clock: Clock, cycles: int, seconds: float 
 def test_what_never_stays_as_it_is_put_is_put_right_ever_less_often_and_told(
     agent: Agent, repository: Repository, world: World, clock: Clock
 ) -> None:
-    """A service that dies after some seconds, or somebody else who wants it otherwise."""
+    """It does not change by itself, so it is somebody else who wants it otherwise."""
     repository.commit("c1", resource("good"))
     run_cycle(agent)
 
     assert [0, 1, 2, 4, 8, 16] == drift(agent, world, clock, 20)
-    line = run_cycle(agent).resources[thing("good")]
-    assert ("failed", "is by hand; put right 6 times in a row, and it does not stay so") == (
-        line.result,
-        line.reason,
-    )
+    report = run_cycle(agent)
+    line = report.resources[thing("good")]
+    assert (
+        "contested",
+        "drift",
+        f"is by hand; put right 6 times within 16m, and undone each time; {WAY_OUT}",
+    ) == (line.result, line.cause, line.reason)
+    assert ["thing:good is contested"] == [
+        notice.partition(":")[0] + ":" + notice.split(":")[1] for notice in report.notices
+    ]
 
 
 def test_what_drifts_now_and_then_is_put_right_at_once(
@@ -165,4 +172,62 @@ def test_what_does_not_stay_ends_the_waiting_of_nothing_else(
     world.performed.clear()
     drift(agent, world, clock, 4, seconds=5)
 
-    assert [] == world.performed
+    assert 0 == world.performed.count(("set", "bad=1"))
+
+
+def test_a_fighter_that_never_tires_is_answered_ever_less_often(
+    agent: Agent, repository: Repository, world: World, clock: Clock
+) -> None:
+    """Three times at once; then each time after twice as long as the last time, up to a quarter of an hour."""
+    repository.commit("c1", resource("good"))
+    run_cycle(agent)
+    mended = drift(agent, world, clock, 4000, seconds=0.5)
+
+    assert [0, 1, 2] == mended[:3]
+    waits = [(after - before) * 0.5 for before, after in pairwise(mended[2:])]
+    assert [SOONEST * 2.0**at for at in range(len(waits))] == pytest.approx(waits, abs=1.0 * 2 ** len(waits))
+    assert len(waits) >= 6
+
+
+def test_a_fight_holds_up_nothing_else(
+    agent: Agent, repository: Repository, world: World, clock: Clock
+) -> None:
+    """And what else drifts is no reason to go on with it."""
+    repository.commit("c1", resource("good"), resource("other"), resource("next", needs=["good"]))
+    run_cycle(agent)
+    drift(agent, world, clock, 4, seconds=0.5)
+    world.values |= {"good": "by hand", "other": "by hand", "next": "by hand"}
+    report = run_cycle(agent)
+
+    assert {"good": "by hand", "other": "1", "next": "1"} == world.values
+    assert ["contested", "changed", "changed"] == [
+        report.resources[thing(name)].result for name in ("good", "other", "next")
+    ]
+
+
+def test_a_fight_is_over_when_nobody_undoes_it_any_more(
+    agent: Agent, repository: Repository, world: World, clock: Clock
+) -> None:
+    repository.commit("c1", resource("good"))
+    run_cycle(agent)
+    drift(agent, world, clock, 4, seconds=0.5)
+    clock.seconds += SOONEST
+    assert "changed" == run_cycle(agent).resources[thing("good")].result
+    report = run_cycle(agent)
+    assert ("converged", ()) == (report.result, report.notices)
+    clock.seconds += 1000
+
+    assert [0, 1, 2] == drift(agent, world, clock, 4, seconds=0.5)
+
+
+def test_what_waits_is_not_written_down_again(
+    agent: Agent, repository: Repository, world: World, clock: Clock
+) -> None:
+    """Two looks a second at a fight are no two writes to the disk."""
+    repository.commit("c1", resource("good"))
+    run_cycle(agent)
+    drift(agent, world, clock, 4, seconds=0.5)
+    before = agent.memory.load()
+    drift(agent, world, clock, 4, seconds=0.5)
+
+    assert before is agent.memory.load()

@@ -212,7 +212,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def test_a_fight_is_looked_at_twice_a_second(asleep: Sandbox) -> None:
-    """A thousand writes a second are two looks a second at that one file, which is told as failed."""
+    """A thousand writes a second are two looks a second at that one file, which is told as contested."""
     before = looks(asleep)
     with writing(asleep.root / "etc/motd"):
         time.sleep(3)
@@ -222,7 +222,19 @@ def test_a_fight_is_looked_at_twice_a_second(asleep: Sandbox) -> None:
 
     assert 2 <= early <= 10
     assert late <= 14  # two a second
-    assert "file:/etc/motd: failed" in asleep.daemon_log()
+    assert "file:/etc/motd: contested" in asleep.daemon_log()
+
+
+def test_a_fight_holds_up_nothing_else(asleep: Sandbox) -> None:
+    """What else drifts is right again meanwhile, and the fight costs little: the looks are at one file."""
+    with writing(asleep.root / "etc/motd"):
+        until(lambda: "file:/etc/motd: contested" in asleep.daemon_log())
+        conf = asleep.root / "srv/app/deep/app.conf"
+        for _ in range(2):
+            conf.write_text("port = 81\n")
+            until(lambda: conf.read_text() == "port = 80\n", SOON)
+
+        assert "file:/etc/motd is contested" in asleep.trued("status")
 
 
 def test_how_soon_it_is_right_again(host: Sandbox) -> None:
