@@ -74,6 +74,7 @@ class Recall:
     """What a resident process need not work out twice; losing it costs time only."""
 
     loaded: DesiredState | None = None
+    commit: VerifiedCommit | None = None  # from which that was
     unloadable: tuple[str, TruedError] | None = None  # the newest commit, and why it is not followed
     kept: frozenset[str] = frozenset()
     chosen: tuple[DesiredState | None, TruedError | None] | None = None  # by the last look at Git
@@ -94,6 +95,7 @@ class Agent:
     memory: Memory
     policy: Policy
     now: Callable[[], datetime]
+    alike: Callable[[VerifiedCommit, VerifiedCommit], bool] = lambda new, old: False  # noqa: ARG005 - is to load
     reboot: Callable[[], tuple[str, ...]] = tuple  # why the machine waits for a reboot
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -231,7 +233,11 @@ def load(agent: Agent, commit: VerifiedCommit) -> DesiredState:
     if recall.unloadable and recall.unloadable[0] == commit.sha:
         raise recall.unloadable[1]
     try:
-        recall.loaded = ordered(agent.load(commit), agent.kinds)
+        if recall.loaded and recall.commit and agent.alike(commit, recall.commit):
+            recall.loaded = replace(recall.loaded, commit=commit.sha)
+        else:
+            recall.loaded = ordered(agent.load(commit), agent.kinds)
+        recall.commit = commit
     except (RefusedError, DocumentError) as error:
         recall.unloadable = (commit.sha, error)
         raise

@@ -17,6 +17,7 @@ from agent.desired.load import load
 from agent.errors import ConfigError, LedgerError
 from agent.git.address import Access, Ref
 from agent.git.source import Source
+from agent.git.tree import GitTree
 from agent.host.engine.door import Door
 from agent.host.engine.registry import Login, Registries
 from agent.host.facts import gather
@@ -139,6 +140,7 @@ def _agent(settings: Settings, source: Source, engine: Door, cluster: kubernetes
         identity=identity,
         source=source,
         load=loader(identity),
+        alike=_alike,
         kinds=kinds.discover(),
         host=Local(
             settings.root,
@@ -153,6 +155,11 @@ def _agent(settings: Settings, source: Source, engine: Door, cluster: kubernetes
         now=now,
         reboot=lambda: reasons(settings.root),
     )
+
+
+def _alike(new: VerifiedCommit, old: VerifiedCommit) -> bool:
+    """Return whether a commit declares for this host what another did; it is the same host, with the same facts, still."""
+    return isinstance(new.tree, GitTree) and isinstance(old.tree, GitTree) and new.tree.takes_over(old.tree)
 
 
 def _cluster(settings: Settings) -> kubernetes.Door:

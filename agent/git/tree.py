@@ -6,7 +6,7 @@ Decides what a tree may hold. Descends level by level: all folders of a level in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -23,15 +23,22 @@ Need: TypeAlias = "dict[str, Need] | None"
 """What is needed below a folder, by name; None: everything."""
 
 
+@dataclass(slots=True)
+class Shop:
+    """Where contents are read from: the stock of another commit, once that has taken over what this one declares."""
+
+    stock: Stock
+
+
 @dataclass(frozen=True, slots=True)
 class BlobContent:
     """The content of a file, read from the stock when it is asked for."""
 
     digest: str
-    _stock: Stock = field(repr=False, compare=False)
+    _shop: Shop = field(repr=False, compare=False)
 
     def chunks(self) -> Iterator[bytes]:
-        return self._stock.chunks(self.digest)
+        return self._shop.stock.chunks(self.digest)
 
 
 class GitTree:
@@ -41,8 +48,50 @@ class GitTree:
         self._root, self._stock = root, stock
         self._parsed: dict[str, Mapping[str, Entry]] = {}
         self._ready: set[TreePath] = set()
+        self._shop = Shop(stock)
+        self._read: set[TreePath] = set()  # what was asked for: of a folder, all in it
+        self._listed: set[TreePath] = set()  # folders that were only looked through for documents
+
+    def takes_over(self, other: GitTree) -> bool:
+        """
+        Return whether all that was ever read of another commit is the same in this one; raises SourceError.
+
+        Then what was made of it is good for this one as well: contents are read from here, and kept with this commit. It
+        costs the folders on the way to what differs: what has the same id is not looked into.
+        """
+        if self is other or not other._read:
+            return False
+        paths = frozenset(other._read)
+        if not self._is_like(other, _needs(paths, other._listed)):
+            return False
+        if any(self.documents(folder) != other.documents(folder) for folder in tuple(other._listed)):
+            return False
+        self.prefetch(paths)  # it is at hand, and is kept from now on
+        self._shop = other._shop
+        self._shop.stock = self._stock
+        return True
+
+    def _is_like(self, other: GitTree, needs: Need) -> bool:
+        level = [(TreePath(), self._root, other._root, needs)]
+        while level := [one for one in level if one[1] != one[2]]:
+            self._stock.ensure([mine for _, mine, _, _ in level])
+            below: list[tuple[TreePath, str, str, Need]] = []
+            for path, mine, theirs, need in level:
+                if need is None:
+                    return False
+                here, there = self._entries(mine, path), other._entries(theirs, path)
+                for name, inner in need.items():
+                    ours, yours = here.get(name), there.get(name)
+                    if ours == yours:
+                        continue
+                    if ours is None or yours is None or {ours.mode, yours.mode} != {Mode.FOLDER}:
+                        return False
+                    below.append((path / name, ours.sha, yours.sha, inner))
+            level = below
+        return True
 
     def prefetch(self, paths: frozenset[TreePath]) -> None:
+        self._read |= paths
         if paths <= self._ready:
             return
         level: dict[tuple[str, TreePath], Need] = {(self._root, TreePath()): _needs(paths)}
@@ -80,6 +129,7 @@ class GitTree:
         return found
 
     def documents(self, folder: TreePath) -> tuple[TreePath, ...] | None:
+        self._listed.add(folder)
         if (entries := self._folder(folder)) is None:
             return None
         files = {Mode.FILE, Mode.SCRIPT, Mode.LINK}  # a link is no document, which whoever reads it says
@@ -90,12 +140,14 @@ class GitTree:
         )
 
     def entry(self, path: TreePath) -> TreeFile | TreeLink | None:
+        self._read.add(path)
         if not path.parts or (entries := self._folder(TreePath(path.parent))) is None:
             return None
         found = entries.get(path.name)
         return None if found is None or found.mode is Mode.FOLDER else self._item(found, path)
 
     def walk(self, folder: TreePath) -> Iterator[TreeFile | TreeLink] | None:
+        self._read.add(folder)
         if self._folder(folder) is None:
             return None
         self.prefetch(frozenset({folder}))
@@ -120,7 +172,7 @@ class GitTree:
         sha = _blob(entry, path)
         if entry.mode is Mode.LINK:
             return TreeLink(path=path, target=self._target(sha, path))
-        content = BlobContent(sha, self._stock)
+        content = BlobContent(sha, self._shop)
         return TreeFile(path=path, executable=entry.mode is Mode.SCRIPT, content=content)
 
     def _target(self, sha: str, path: TreePath) -> str:
@@ -163,8 +215,8 @@ class GitTree:
         self._parsed.clear()
 
 
-def _needs(paths: frozenset[TreePath]) -> Need:
-    """Fold paths into what is needed of each folder."""
+def _needs(paths: frozenset[TreePath], listed: Collection[TreePath] = ()) -> Need:
+    """Fold paths into what is needed of each folder; of those that are only `listed`, nothing that is in them."""
     root: dict[str, Need] = {}
     for path in sorted(paths, key=lambda path: len(path.parts)):
         if not path.parts:
@@ -176,6 +228,10 @@ def _needs(paths: frozenset[TreePath]) -> Need:
             here = here.setdefault(name, {})
         if here is not None:
             here[path.name] = None
+    for folder in listed:
+        here = root
+        for name in folder.parts:
+            here = here.setdefault(name, {}) if here is not None else None
     return root
 
 

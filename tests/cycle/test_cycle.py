@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from agent.cycle import Agent, preview, run_cycle
 from agent.errors import DocumentError, RefusedError, SourceError, TruedError
 from agent.looks import Occasion
 from agent.model import DesiredState, Identity, Resource, Verdict, VerifiedCommit
+from agent.reconcile.attention import Attention
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy
-from tests.reconcile.world import KINDS, World, desired, resource, thing
+from tests.reconcile.world import KINDS, World, desired, resource, service, thing
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -64,6 +66,20 @@ class Repository:
 
     def _at(self, sha: str) -> VerifiedCommit:
         return VerifiedCommit(sha=sha, signer="", committed=NOON, tree=None)  # type: ignore[arg-type]
+
+
+class Hears:
+    """A watch that hears everything, and has heard nothing."""
+
+    notices = ()
+    missed: frozenset[str] = frozenset()
+
+    def attend(self, places: object, *, anew: bool) -> frozenset[str]:
+        return frozenset()
+
+    def seen(self, places: object) -> None: ...
+
+    def rest(self, *, well: bool) -> None: ...
 
 
 @pytest.fixture(name="repository")
@@ -353,3 +369,23 @@ def test_a_preview_without_any_commit_is_an_error(agent: Agent, repository: Repo
     repository.down = True
     with pytest.raises(SourceError, match="no route"):
         preview(agent)
+
+
+def test_a_commit_that_is_about_others_is_held_without_a_look(
+    agent: Agent, repository: Repository, world: World
+) -> None:
+    """What was made of the one before is good for it; the report and the ledger say the new one."""
+    repository.commit("c1", resource("a"), service("web"))
+    world.services["web"] = "running"
+    agent = replace(
+        agent, alike=lambda new, old: (new.sha, old.sha) == ("c2", "c1"), attention=Attention(Hears())
+    )
+    run_cycle(agent)
+    run_cycle(agent)
+    repository.commit("c2", resource("a", "other"))
+    looks, loads = world.looks, repository.loads
+    report = run_cycle(agent, occasion=Occasion(whole=False))
+
+    assert (looks, loads, {"a": "1"}) == (world.looks, repository.loads, world.values)
+    assert ("c2", "c2", "c2") == (report.commit, report.good, agent.memory.load().held)
+    assert "unchanged" == report.resources[thing("a")].result

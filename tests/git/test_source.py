@@ -9,7 +9,8 @@ import pytest
 from agent.errors import RefusedError, SourceError
 from agent.git.address import Access, Ref
 from agent.git.source import Source
-from agent.model import TreePath
+from agent.git.tree import GitTree
+from agent.model import Tree, TreePath
 from tests.git.places import MAIN, PATIENT, ROADS, access, fleet, read, source
 from tests.servers.git import Bare, GitServer
 
@@ -279,3 +280,66 @@ def test_a_source_is_made_without_touching_anything(tmp_path: Path) -> None:
     Source(Access(url=str(tmp_path / "nothing")), MAIN, tmp_path / "state", limits=PATIENT)
 
     assert not (tmp_path / "state").exists()
+
+
+def loaded(tree: Tree) -> dict[str, str]:
+    """Read as one host does: which documents there are, these, and what they refer to."""
+    assert isinstance(tree, GitTree)
+    tree.prefetch(frozenset(tree.documents(TreePath("base")) or ()))
+    tree.documents(TreePath("hosts/a"))
+    return read(tree, "hosts/a")
+
+
+@EVERY_MODE
+def test_a_commit_that_is_about_others_takes_over_what_was_made_of_the_one_before(
+    git_server: GitServer, tmp_path: Path, filtered: bool
+) -> None:
+    """It costs the folders on the way. Contents are read from the new commit then, and kept with it."""
+    bare = git_server.create(allow_filter=filtered)
+    work = fleet(tmp_path / "work", FILES)
+    first = work.push(bare.file)
+    there = source(access(git_server, bare, "https"), tmp_path / "state")
+    old = there.newest(None)
+    loaded(old.tree)
+    content = next(iter(old.tree.walk(TreePath("hosts/a")) or ())).content  # type: ignore[union-attr]
+    there.keep([first])
+    work.write({"hosts/b/host.yaml": "other\n", "base/files/unused": "x"}).commit()
+    second = work.push(bare.file)
+    new = there.newest(first)
+    with git_server.requests() as seen:
+        assert new.tree.takes_over(old.tree)  # type: ignore[attr-defined]
+    there.keep([second])
+    with git_server.requests() as later:
+        assert b"x\n" == b"".join(content.chunks())
+    there.close()
+
+    if filtered:
+        assert len(seen) <= 2  # the root; base and hosts
+    assert [] == list(later)
+    again = source(Access(url="https://127.0.0.1:1/away.git"), tmp_path / "state").at(second)
+    assert {"hosts/a/host.yaml": "x\n"} == loaded(again.tree)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"base/base.yaml": "files: {/a: {content: b}}\n"},
+        {"base/more.yaml": "files: {}\n"},
+        {"hosts/a/files/x": "x"},
+        {"hosts/a/host.yaml": None},
+    ],
+    ids=["document", "another", "file", "gone"],
+)
+def test_a_commit_that_is_about_this_host_does_not(
+    git_server: GitServer, bare: Bare, tmp_path: Path, change: dict[str, str | None]
+) -> None:
+    work = fleet(tmp_path / "work", FILES)
+    first = work.push(bare.file)
+    there = source(access(git_server, bare, "file"), tmp_path / "state")
+    old = there.newest(None)
+    loaded(old.tree)
+    there.keep([first])
+    work.write(change).commit()  # type: ignore[arg-type]
+    work.push(bare.file)
+
+    assert not there.newest(first).tree.takes_over(old.tree)  # type: ignore[attr-defined]
