@@ -11,7 +11,7 @@ import pytest
 from agent.cycle import Agent, run_cycle
 from agent.errors import HostError
 from agent.looks import Occasion
-from agent.model import Report, ResourceId
+from agent.model import Drift, Report, ResourceId
 from agent.reconcile.attention import Attention
 from agent.reconcile.ledger import Memory
 from tests.cycle.test_cycle import Repository, make_agent
@@ -346,3 +346,19 @@ def test_an_error_of_one_is_not_one_of_all(settled: Scene) -> None:
     report = settled.hear("/things/a")
 
     assert ("blocked", "unchanged") == tuple(report.resources[thing(name)].result for name in "ab")
+
+
+def test_drift_that_is_only_to_be_reported_is_reported_at_once(scene: Scene) -> None:
+    """By an event as by a look at everything; and what is to be ignored is not even listened for."""
+    scene.repository.commit("c1", resource("a", drift=Drift.REPORT), resource("b", drift=Drift.IGNORE))
+    scene.cycle()
+    scene.world.values |= {"a": "hacked", "b": "hacked"}
+    report = scene.hear("/things/a", "/things/b")
+
+    assert ("held", "drift", "drift is only reported: is hacked") == (
+        report.resources[thing("a")].result,
+        report.resources[thing("a")].cause,
+        report.resources[thing("a")].reason,
+    )
+    assert {"a"} == scene.asked
+    assert {"a": "hacked", "b": "hacked"} == scene.world.values

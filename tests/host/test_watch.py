@@ -141,6 +141,33 @@ def test_a_link_on_the_way_is_not_followed(watcher: Watcher, heard: Heard, tmp_p
     assert heard.only("/link/")
 
 
+def test_what_was_not_told_yet_is_handed_to_the_look_that_begins(
+    watcher: Watcher, heard: Heard, tmp_path: Path
+) -> None:
+    """A look at a part would miss it otherwise."""
+    places = looked(watcher, "/one", "/two")
+    assert frozenset() == watcher.attend(places, anew=False)
+    (tmp_path / "one").write_text("x")
+    found = watcher.attend(places, anew=False) or frozenset()
+    watcher.rest(well=True)
+    told = frozenset().union(*heard.told)
+
+    assert {"/one"} == found | told
+
+
+def test_it_says_what_it_does_not_hear(tmp_path: Path, heard: Heard) -> None:
+    watcher = Watcher(tmp_path, inotify=Scarce)
+    watcher.listen(heard)
+    assert watcher.missed is None
+    for folder in ("a", "b", "c"):
+        (tmp_path / folder).mkdir()
+    looked(watcher, "/a/file", "/b/file", "/c/file")
+
+    assert frozenset({"/c", ""}) == watcher.missed
+    watcher.close()
+    assert watcher.missed is None
+
+
 def test_during_a_look_it_takes_notes(watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
     """What comes after the look began is told when it is over."""
     (tmp_path / "before").write_text("x")
