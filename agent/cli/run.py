@@ -13,6 +13,8 @@ from agent.cli.assemble import assemble, make_teller, settings_of
 from agent.cli.screen import Screen
 from agent.config import Reboot
 from agent.cycle import Pulse, run_cycle
+from agent.host.bus.ear import UnitEar
+from agent.host.ears import Ears
 from agent.host.journal import setup_logging
 from agent.host.lock import cycle_lock, daemon_lock
 from agent.host.notify import Notifier
@@ -45,9 +47,10 @@ class Resident:
         self._open.callback(parts.close)
         self._open.callback(teller.close)
 
-        watcher = Watcher(parts.settings.root)
-        self._open.callback(watcher.close)
-        agent = replace(parts.agent, attention=Attention(watcher, parts.ears))
+        units = UnitEar(parts.settings.root)
+        ears = Ears(Watcher(parts.settings.root), units)
+        self._open.callback(ears.close)
+        agent = replace(parts.agent, attention=Attention(ears, (*parts.ears, units)))
 
         def cycle(pulse: Pulse, occasion: Occasion) -> Report:
             well = False
@@ -60,7 +63,7 @@ class Resident:
 
         def listen(wake: Callable[[frozenset[str]], None]) -> None:
             parts.listen(wake)
-            watcher.listen(wake)
+            ears.listen(wake)
 
         def tell(report: Report, pulse: Pulse) -> None:
             teller.tell(report, pulse.interruptible)

@@ -1,0 +1,94 @@
+"""The service hears of what happens to its machine, and has it right again long before its interval is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from tests.host.machine.host import Host
+from tests.host.machine.test_service import serve
+from tests.host.machine.units import COUNTS, INSTALL, RUNS, SLEEPS, state
+from tests.waiting import until
+
+pytestmark = pytest.mark.slow
+
+SOON = 10.0  # seconds, on a busy machine too; the interval is ten minutes
+TEMPLATE = "[Service]\nExecStart=/bin/sleep infinity\n"
+UNITS: Mapping[str, Any] = {
+    "lamp.service": {"content": COUNTS, "enabled": True, "active": True},
+    "quiet.service": {"content": SLEEPS, "enabled": False, "active": False},
+    "plain.service": RUNS,
+    "own.service": {"content": f"{SLEEPS}Alias=nickname.service\n", "enabled": True},
+    "each@.service": {"content": TEMPLATE},
+    "each@one.service": {"active": True},
+    "timed.timer": {"content": f"[Timer]\nOnActiveSec=1s\nOnUnitActiveSec=1s\n{INSTALL}", "active": True},
+    "timed.service": {"content": "[Service]\nType=oneshot\nExecStart=/bin/true\n"},
+}
+RIGHT = {
+    "lamp.service": ("active", "enabled"),
+    "quiet.service": ("inactive", "disabled"),
+    "plain.service": ("active", "enabled"),
+    "each@one.service": ("active", "static"),
+}
+
+
+def looks(host: Host) -> int:
+    """Return how often the service has looked."""
+    words = [str(entry.get("MESSAGE")) for entry in host.machine.journal("--unit=trued.service")]
+    return sum("converged at" in each or "failed at" in each for each in words)
+
+
+def settle(host: Host) -> None:
+    """Wait until it has looked, and does not any more."""
+    until(lambda: looks(host), 60)
+    seen, since = looks(host), time.monotonic()
+    while time.monotonic() - since < 1.5:
+        time.sleep(0.1)
+        if looks(host) != seen:
+            seen, since = looks(host), time.monotonic()
+
+
+def is_right(host: Host) -> bool:
+    return {name: state(host.machine, name) for name in RIGHT} == RIGHT
+
+
+def asleep_with(host: Host, declared: Mapping[str, Any], right: Callable[[], bool]) -> Host:
+    host.more = {"interval": "10m"}
+    host.configure()
+    host.declare(declared)
+    serve(host)
+    until(right, 60)
+    settle(host)
+    return host
+
+
+@pytest.fixture(name="asleep")
+def _asleep(managed: Host) -> Host:
+    """A machine whose service has looked, and would look again in ten minutes."""
+    return asleep_with(managed, {"units": UNITS}, lambda: is_right(managed))
+
+
+HARMS: Mapping[str, tuple[str, ...]] = {
+    "stopped": ("systemctl", "stop", "lamp.service"),
+    "an instance, which is forgotten as soon as it is stopped": ("systemctl", "stop", "each@one.service"),
+    "killed": ("systemctl", "kill", "--signal=SIGKILL", "lamp.service"),
+    "started": ("systemctl", "start", "quiet.service"),
+    "enabled": ("systemctl", "enable", "quiet.service"),
+    "disabled": ("systemctl", "disable", "--now", "plain.service"),
+}
+
+
+def test_what_happens_to_a_unit_is_put_right_at_once(asleep: Host) -> None:
+    """Each by one look: our own work brings no second one, though it changes units, too, and reloads systemd."""
+    seen = {}
+    for harm, words in HARMS.items():
+        before = looks(asleep)
+        asleep.machine.run(*words)
+        until(lambda: is_right(asleep), SOON)
+        settle(asleep)
+        seen[harm] = looks(asleep) - before
+
+    assert dict.fromkeys(HARMS, 1) == seen
