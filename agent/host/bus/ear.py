@@ -227,7 +227,7 @@ class _Ear:
 
     def _subscribe(self, link: Link) -> None:
         """Have all told that is to be heard. What was before is not known, so that somebody has to look."""
-        self._known, self._rules, self._states, self._systemd = {}, frozenset(), {}, ""
+        self._known, self._rules, self._states, self._systemd = {}, frozenset(), {}, SYSTEMD
         self._choose(link)
         if link.bus:
             found = link.call(DRIVER, "/org/freedesktop/DBus", f"{DRIVER}.GetNameOwner", SYSTEMD).body

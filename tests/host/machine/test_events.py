@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from tests.waiting import until
 pytestmark = pytest.mark.slow
 
 SOON = 10.0  # seconds, on a busy machine too; the interval is ten minutes
+TIMES = 10  # repairs that are measured
+CALM = 2.5  # seconds after which an event is the first one after quiet
 TEMPLATE = "[Service]\nExecStart=/bin/sleep infinity\n"
 UNITS: Mapping[str, Any] = {
     "lamp.service": {"content": COUNTS, "enabled": True, "active": True},
@@ -92,3 +95,72 @@ def test_what_happens_to_a_unit_is_put_right_at_once(asleep: Host) -> None:
         seen[harm] = looks(asleep) - before
 
     assert dict.fromkeys(HARMS, 1) == seen
+
+
+def repair_of(host: Host, name: str) -> float:
+    """Return the milliseconds from the end of a unit to its next start, by systemd's own clock."""
+    ended, begun = ("InactiveEnterTimestampMonotonic", "InactiveExitTimestampMonotonic")
+    times = host.machine.show(name, ended, begun)
+    return (int(times[begun]) - int(times[ended])) / 1000
+
+
+def test_how_soon_it_is_started_again(asleep: Host) -> None:
+    """Printed: from the end of a unit to its start, each time the first event after quiet."""
+    took = []
+    for number in range(TIMES):
+        words = ("stop",) if number % 2 else ("kill", "--signal=SIGKILL")
+        asleep.machine.run("systemctl", *words, "lamp.service")
+        until(lambda: is_right(asleep), SOON)
+        took.append(repair_of(asleep, "lamp.service"))
+        time.sleep(CALM)
+    print(f"\nended to started: median {statistics.median(took):.0f} ms, worst {max(took):.0f} ms")
+
+    assert 0 < statistics.median(took) < 1000
+
+
+def test_a_mask_is_lifted_at_once(asleep: Host) -> None:
+    asleep.declare({"units": UNITS | {"lamp.service": UNITS["lamp.service"] | {"masked": False}}})
+    asleep.machine.run("systemctl", "reload", "trued.service")
+    settle(asleep)
+    asleep.machine.run("systemctl", "mask", "--runtime", "--now", "lamp.service")
+    until(lambda: is_right(asleep), SOON)
+
+
+def test_what_others_do_wakes_nobody(asleep: Host) -> None:
+    """Units that are not kept, one that is restarted, and what a unit is not kept for: a timer that elapses each second."""
+    run = asleep.machine.run
+    run("systemctl", "stop", "lamp.service")  # so that all is known of it
+    until(lambda: is_right(asleep), SOON)
+    settle(asleep)
+    before = looks(asleep)
+    for _ in range(2):  # systemd starts nothing more than five times in ten seconds
+        run("systemd-run", "--wait", "--quiet", "true")
+        run("systemctl", "restart", "lamp.service")
+    time.sleep(2)
+
+    assert before == looks(asleep)
+
+
+def restart_systemd(host: Host) -> None:
+    host.machine.run("systemctl", "daemon-reexec")
+
+
+def restart_bus(host: Host) -> None:
+    host.machine.run("systemctl", "restart", "dbus.service")
+
+
+def take_bus_away(host: Host) -> None:
+    """Then systemd itself is listened to."""
+    host.machine.run("systemctl", "stop", "dbus.socket", "dbus.service")
+
+
+@pytest.mark.parametrize("trouble", [restart_systemd, restart_bus, take_bus_away])
+def test_it_hears_again_after_trouble(asleep: Host, trouble: Callable[[Host], None]) -> None:
+    """It looks once in between, since something may have been missed; then it hears as before."""
+    for _ in range(2):
+        trouble(asleep)
+        settle(asleep)
+        asleep.machine.run("systemctl", "kill", "--signal=SIGKILL", "lamp.service")
+        until(lambda: is_right(asleep), SOON)
+        settle(asleep)
+        assert repair_of(asleep, "lamp.service") < 1000 * SOON
