@@ -109,7 +109,7 @@ class _Ear:
         self._wake = wake
         self._lock = threading.Lock()  # for all that follows
         self._names: frozenset[str] = frozenset()
-        self._busy = False
+        self._busy = True  # it is made when a look begins
         self._heard: set[str] = set()
         self._forgiven: set[str] = set()  # what was heard, and then looked at again
         # Of the thread alone:
