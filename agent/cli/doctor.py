@@ -27,6 +27,7 @@ from agent.doctor import (
     service,
 )
 from agent.doctor import repository as access_to
+from agent.doctor.bus import bus
 from agent.doctor.watches import watches
 from agent.errors import ConfigError, SourceError
 from agent.git.address import Access, Ref, Transport
@@ -102,6 +103,7 @@ def _of_machine(settings: Settings | None) -> Iterator[Check]:
     yield Check(name="packages", look=machine.packages)
     yield Check(name="service", look=service.service)
     yield Check(name="watches", look=watches)
+    yield Check(name="bus", look=lambda: bus(root))
 
 
 def _needed(settings: Settings | None) -> Sequence[str]:

@@ -20,7 +20,7 @@ from agent.doctor import Finding, Found, Grade
 from agent.host.lock import daemon_lock
 from tests.cli.fleet import TOP, Box, Said
 
-ORDER = ["agent.yaml", "user", "clock", "disk", "tools", "packages", "service", "watches", "daemon", "memory", "rights", "source",
+ORDER = ["agent.yaml", "user", "clock", "disk", "tools", "packages", "service", "watches", "bus", "daemon", "memory", "rights", "source",
          "signature", "host", "status"]  # fmt: skip
 
 
@@ -73,7 +73,9 @@ def test_without_agent_yaml_the_rest_is_checked(box: Box) -> None:
     assert 78 == said.code
     assert f"{box.config}: there is no such file" == found["agent.yaml"]["found"]
     assert "trued enroll URL" in found["agent.yaml"]["mend"][0]
-    assert ["agent.yaml", "user", "clock", "disk", "tools", "packages", "service", "watches"] == list(found)
+    assert ["agent.yaml", "user", "clock", "disk", "tools", "packages", "service", "watches", "bus"] == list(
+        found
+    )
 
 
 @pytest.mark.parametrize(
