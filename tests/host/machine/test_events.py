@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.host.machine.apt import COMPONENT, SUITE, Repository
 from tests.host.machine.host import Host
 from tests.host.machine.test_service import serve
 from tests.host.machine.units import COUNTS, INSTALL, RUNS, SLEEPS, state
@@ -110,9 +111,9 @@ def test_how_soon_it_is_started_again(asleep: Host) -> None:
     for number in range(TIMES):
         words = ("stop",) if number % 2 else ("kill", "--signal=SIGKILL")
         asleep.machine.run("systemctl", *words, "lamp.service")
+        time.sleep(CALM)  # asking all the time would be in its way
         until(lambda: is_right(asleep), SOON)
         took.append(repair_of(asleep, "lamp.service"))
-        time.sleep(CALM)
     print(f"\nended to started: median {statistics.median(took):.0f} ms, worst {max(took):.0f} ms")
 
     assert 0 < statistics.median(took) < 1000
@@ -164,3 +165,39 @@ def test_it_hears_again_after_trouble(asleep: Host, trouble: Callable[[Host], No
         until(lambda: is_right(asleep), SOON)
         settle(asleep)
         assert repair_of(asleep, "lamp.service") < 1000 * SOON
+
+
+HEARD: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "a package that is removed": (("dpkg", "-r", "hello-tool"), ("test", "-x", "/usr/bin/hello-tool")),
+    "a line of /etc/passwd": (("sed", "-i", "/^kiosk:/d", "/etc/passwd"), ("id", "kiosk")),
+    "a user that is removed": (("userdel", "kiosk"), ("id", "kiosk")),
+    "a group that is removed": (("groupdel", "lamps"), ("getent", "group", "lamps")),
+    "a file": (("rm", "/etc/motd"), ("test", "-s", "/etc/motd")),
+}
+
+
+def test_packages_users_and_groups_come_back_at_once(managed: Host, packages: Repository) -> None:
+    repository = {
+        "uris": [packages.url],
+        "suites": [SUITE],
+        "components": [COMPONENT],
+        "signed_by": packages.key,
+    }
+    declared = {
+        "repositories": {"hello": repository},
+        "packages": {"hello-tool": "present"},
+        "users": {"kiosk": {"system": True, "shell": "/usr/sbin/nologin"}},
+        "groups": {"lamps": {"gid": 4242}},
+        "files": {"/etc/motd": {"content": "welcome\n"}},
+    }
+
+    def is_there(test: tuple[str, ...]) -> bool:
+        return not managed.machine.run(*test, check=False).code
+
+    asleep_with(managed, declared, lambda: all(is_there(test) for _, test in HEARD.values()))
+    for harm, test in HEARD.values():
+        managed.machine.run(*harm)
+        since = time.monotonic()
+        until(lambda test=test: is_there(test), SOON)
+        print(f"\n{' '.join(harm)}: {time.monotonic() - since:.2f} s")
+        settle(managed)
