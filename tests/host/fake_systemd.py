@@ -94,15 +94,18 @@ def message(sort: int, serial: int, signature: str = "", *body: Any, **fields: A
     return bytes(data) + bytes(-len(data) % 8) + bytes(content)
 
 
+def escaped(name: str) -> str:
+    return "".join(each if each.isalnum() else f"_{ord(each):02x}" for each in name)
+
+
 class Systemd:
     """What listens may ask, it answers; what is done to a unit, it tells: to all on its own socket, on the bus if asked to."""
 
     def __init__(
         self, root: Path, *, private: bool = False, aliases: Mapping[str, str] | None = None
     ) -> None:
-        self.active: dict[str, str] = {}
+        self.active: dict[str, str] = {}  # by the object of the unit
         self.asked: list[str] = []  # the members that were called
-        self.matched = 0
         self._aliases = aliases or {}
         self._serial = 1
         self._plugs: list[socket.socket] = []
@@ -198,13 +201,16 @@ class Systemd:
         fields: dict[str, Any] = {"reply": serial} | ({"destination": sender[0].decode()} if sender else {})
         if member == b"Subscribe":
             self._subscribed = True
+        if member == b"Get":
+            (path,) = re.findall(rb"\x01\x01o\0....(/[^\0]*)\0", header, re.DOTALL)
+            self._send(2, "v", ("s", self.active.get(path.decode(), "active")), **fields)
+            return
         if member != b"LoadUnit":
             self._send(2, "", **fields)
             return
         name = body[4:-1].decode()
         own = self._aliases.get(name, name)
-        escaped = "".join(each if each.isalnum() else f"_{ord(each):02x}" for each in own)
         if own.startswith("bad"):
             self._send(3, "s", "no", error="org.freedesktop.systemd1.LoadFailed", **fields)
         else:
-            self._send(2, "o", f"{MANAGER}/unit/{escaped}", **fields)
+            self._send(2, "o", f"{MANAGER}/unit/{escaped(own)}", **fields)

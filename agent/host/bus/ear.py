@@ -19,7 +19,7 @@ from typing import Final
 from agent.errors import HostError
 from agent.host.bus import units
 from agent.host.bus.link import DRIVER, DeniedError, Link, connect
-from agent.host.bus.units import MANAGER, SYSTEMD
+from agent.host.bus.units import MANAGER, PROPERTIES, SYSTEMD
 from agent.host.bus.wire import Field, Message
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class _Ear:
         # Of the thread alone:
         self._known: dict[str, str] = {}  # the names of what is asked for, by the object that the unit is
         self._rules: frozenset[str] = frozenset()
-        self._states: dict[str, str] = {}  # what was last heard of each
+        self._states: dict[str, str] = {}  # what was last heard of each, by its object
         self._systemd = ""  # its name on the bus
         self._stale = False  # a unit may go by another name than it did
         self._stopped = threading.Event()
@@ -247,9 +247,19 @@ class _Ear:
                 found = link.call(SYSTEMD, MANAGER, f"{SYSTEMD}.Manager.LoadUnit", name).body
                 known[str(found[0]) if found else ""] = name
         self._known = known
-        if not link.bus:
-            return
-        rules = frozenset(units.rules(known))
+        if link.bus:
+            self._ask_for(link, frozenset(units.rules(known)))
+        for path in known:
+            self._learn(link, path)
+
+    def _learn(self, link: Link, path: str) -> None:
+        """Ask how a unit is, so that the first that is told of it is no news if it is not."""
+        if path not in self._states:
+            with suppress(DeniedError):
+                found = link.call(SYSTEMD, path, f"{PROPERTIES}.Get", units.UNIT, "ActiveState").body
+                self._states[path] = str(found[0]) if found else ""
+
+    def _ask_for(self, link: Link, rules: frozenset[str]) -> None:
         for rule in sorted(rules - self._rules):
             link.call(DRIVER, "/org/freedesktop/DBus", f"{DRIVER}.AddMatch", rule)
         for rule in sorted(self._rules - rules):
@@ -278,7 +288,7 @@ class _Ear:
             self._stale = True
             self._note(_ALL)
             return
-        name, state = self._known.get(message.text(Field.PATH)), units.settled(message)
-        if name is not None and state and self._states.get(name) != state:
-            self._states[name] = state
-            self._note(name)
+        path, state = message.text(Field.PATH), units.settled(message)
+        if state and path in self._known and self._states.get(path) != state:
+            self._states[path] = state
+            self._note(self._known[path])

@@ -28,7 +28,10 @@ UNITS: Mapping[str, Any] = {
     "own.service": {"content": f"{SLEEPS}Alias=nickname.service\n", "enabled": True},
     "each@.service": {"content": TEMPLATE},
     "each@one.service": {"active": True},
-    "timed.timer": {"content": f"[Timer]\nOnActiveSec=1s\nOnUnitActiveSec=1s\n{INSTALL}", "active": True},
+    "timed.timer": {
+        "content": f"[Timer]\nOnActiveSec=1s\nOnUnitActiveSec=1s\nAccuracySec=100ms\n{INSTALL}",
+        "active": True,
+    },
     "timed.service": {"content": "[Service]\nType=oneshot\nExecStart=/bin/true\n"},
 }
 RIGHT = {
