@@ -32,7 +32,9 @@ UNITS: Mapping[str, Any] = {
         "content": f"[Timer]\nOnActiveSec=1s\nOnUnitActiveSec=1s\nAccuracySec=100ms\n{INSTALL}",
         "active": True,
     },
-    "timed.service": {"content": "[Service]\nType=oneshot\nExecStart=/bin/true\n"},
+    "timed.service": {
+        "content": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=oneshot\nExecStart=/bin/true\n"
+    },
 }
 RIGHT = {
     "lamp.service": ("active", "enabled"),
@@ -84,7 +86,7 @@ HARMS: Mapping[str, tuple[str, ...]] = {
     "killed": ("systemctl", "kill", "--signal=SIGKILL", "lamp.service"),
     "started": ("systemctl", "start", "quiet.service"),
     "enabled": ("systemctl", "enable", "quiet.service"),
-    "disabled": ("systemctl", "disable", "--now", "plain.service"),
+    "disabled": ("systemctl", "disable", "plain.service"),
 }
 
 
