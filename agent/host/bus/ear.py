@@ -7,6 +7,7 @@ docs/decisions/0019 says what counts. The thread sleeps in poll(2) until the bus
 from __future__ import annotations
 
 import logging
+import math
 import os
 import select
 import threading
@@ -30,6 +31,9 @@ SOON: Final = 0.1  # seconds before the bus is tried again; then twice as long e
 LATE: Final = 60.0  # and at most this
 PROMPT: Final = 0.5  # seconds for which a look waits for the bus; then it goes on without
 FEW: Final = 5  # attempts in a row after which it is told that nothing is heard
+UNSURE: Final = (
+    150.0  # seconds in which a unit may be otherwise than was told: two usual intervals, and some more
+)
 _ALL: Final = ""  # beside the names: something that may be about any unit
 
 
@@ -49,22 +53,33 @@ class UnitEar:
         self.notices: tuple[str, ...] = ()  # why nothing is heard, for a person
 
     @property
-    def hears(self) -> bool:
-        """Whether it is told of what happens at this moment."""
-        return self._ear is not None and self._ear.hears.is_set()
+    def hears(self) -> frozenset[str]:
+        """
+        The kind, while it is told of what happens, and nothing has happened of late that it keeps to itself.
+
+        A service that systemd starts again by itself tells no drift; one that ends again and again is found by looking.
+        """
+        ear = self._ear
+        sure = ear is not None and ear.hears.is_set() and time.monotonic() - ear.moved > UNSURE
+        return NEWS if sure else frozenset()
 
     def listen(self, wake: Callable[[frozenset[str]], None]) -> None:
         """From the next look on, have `wake` called by another thread when something happens to a unit that is kept."""
         self._wake = wake
 
-    def attend(self, places: Sequence[str]) -> None:
-        """Begin a look: hear of the units among these places from now on. Opens nothing where there are none."""
+    def attend(self, places: Sequence[str]) -> frozenset[str]:
+        """
+        Begin a look: hear of the units among these places from now on. Opens nothing where there are none.
+
+        Returns what has happened that was not told.
+        """
         if places is not self._places:
             self._places, self._names = places, units.names(places)
         ear = self._listening()
-        if ear is not None:
-            ear.begin(self._names)
-            self._say(ear.trouble)
+        if ear is None:
+            return frozenset()
+        self._say(ear.trouble)
+        return NEWS if ear.begin(self._names) else frozenset()
 
     def seen(self, places: Collection[str]) -> None:
         """These are about to be looked at again: what has happened to them until now, be it our own work, will be seen."""
@@ -105,6 +120,7 @@ class _Ear:
     def __init__(self, root: Path, wake: Callable[[frozenset[str]], None]) -> None:
         self.hears = threading.Event()
         self.trouble = ""  # why it has not heard anything for a while
+        self.moved = -math.inf  # when something last happened that is not told (monotonic seconds)
         self._root = root
         self._wake = wake
         self._lock = threading.Lock()  # for all that follows
@@ -130,16 +146,18 @@ class _Ear:
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
-    def begin(self, names: frozenset[str]) -> None:
-        """Forget what was heard until now, and only take notes from now on; of these units."""
+    def begin(self, names: frozenset[str]) -> bool:
+        """Only take notes from now on; of these units. Return whether something was heard and not told."""
         new = names != self._names
         with self._lock:
             self._names, self._busy = names, True
         if new:
             self._catch_up()
         with self._lock:
+            untold = bool(self._heard)
             self._heard.clear()
             self._forgiven.clear()
+        return untold
 
     def forget(self, names: Collection[str]) -> None:
         """Unlike the kernel's, these words take their time: first all is heard that has happened until now."""
@@ -289,6 +307,8 @@ class _Ear:
             self._note(_ALL)
             return
         path, state = message.text(Field.PATH), units.settled(message)
-        if state and path in self._known and self._states.get(path) != state:
+        if path in self._known and not state:
+            self.moved = time.monotonic()
+        elif path in self._known and self._states.get(path) != state:
             self._states[path] = state
             self._note(self._known[path])
