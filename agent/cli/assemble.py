@@ -192,9 +192,9 @@ def _credentials(settings: Settings) -> Collection[Path]:
 def policy(settings: Settings) -> Policy:
     """Return what this host allows."""
     removals = settings.limits.removals
-    sections = {kind.section: name for name, kind in kinds.discover().items()}
     if settings.allow is None:
         return Policy(count=removals.count, share=removals.share)
+    sections = {kind.section: name for name, kind in kinds.discover().items()}
     if unknown := sorted(settings.allow.keys() - sections.keys()):
         raise ConfigError(
             f"{settings.file}: allow: unknown section {unknown[0]!r}, expected one of {', '.join(sorted(sections))}",

@@ -13,15 +13,15 @@ from agent.compose.dotenv import dotenv
 from agent.compose.entry import HOME, ComposeSpec, Project
 from agent.compose.translate import Document, read, references, sections
 from agent.desired.entries import META, Meta, entry_name, entry_path
-from agent.desired.layers import document
 from agent.desired.section import COMPOSE
-from agent.desired.sources import Manifests, read_bounded
+from agent.desired.shelf import Shelf
+from agent.desired.sources import read_bounded
 from agent.desired.variables import Variables
 from agent.documents.decode import BAD, reader
 from agent.documents.nodes import Map, Node, Place, Scalar, Seq, empty_map, text_scalar
 from agent.documents.problems import Findings
 from agent.errors import DocumentError
-from agent.kinds import AnyKind
+from agent.kinds import AnyKind, of_section
 from agent.model import ResourceId, Tree, TreeFile, TreePath
 
 ENVIRONMENT: Final = ".env"
@@ -48,37 +48,6 @@ class _Entry:
     @property
     def environment(self) -> TreePath:
         return TreePath(self.spec.source.parent / ENVIRONMENT)
-
-
-class Shelf:
-    """The Compose files and manifests of one commit, each read once, however many hosts are looked at."""
-
-    def __init__(self, tree: Tree) -> None:
-        self.tree = tree
-        self.manifests = Manifests(tree)
-        self._documents: dict[TreePath, tuple[Node | None, Findings]] = {}
-
-    def document(self, path: TreePath, findings: Findings) -> Node | None:
-        """Return what a file says; problems go to `findings`. Raises SourceError."""
-        if path not in self._documents:
-            own = Findings()
-            node = document(self.tree, path, own)
-            if node is None and not own and self.tree.entry(path) is None:
-                own.add(Place(str(path)), "", "there is no such file in the repository")
-            self._documents[path] = node, own
-        node, own = self._documents[path]
-        findings.problems += own.problems
-        return None if own else node
-
-    def environment(self, path: TreePath, given: Mapping[str, str], findings: Findings) -> Mapping[str, str]:
-        """Return what a .env file says, nothing where there is none; raises SourceError."""
-        found = self.tree.entry(path)
-        if not isinstance(found, TreeFile):
-            return {}
-        if (data := read_bounded(found, MAX_ENVIRONMENT)) is None:
-            findings.add(Place(str(path)), "", f"expected at most {MAX_ENVIRONMENT >> 10} KiB")
-            return {}
-        return dotenv(data, str(path), given, findings)
 
 
 def expand(
@@ -141,7 +110,7 @@ def _read(entry: _Entry, variables: Variables, shelf: Shelf, findings: Findings)
     before = len(findings.problems)
     node = shelf.document(entry.spec.source, findings)
     given = {**_scalars(variables), **entry.spec.environment, "COMPOSE_PROJECT_NAME": entry.name}
-    beside = shelf.environment(entry.environment, given, findings)
+    beside = _environment(shelf.tree, entry.environment, given, findings)
     if len(findings.problems) > before:
         return None
     project = Project(
@@ -153,6 +122,19 @@ def _read(entry: _Entry, variables: Variables, shelf: Shelf, findings: Findings)
         adopt=entry.spec.adopt,
     )
     return read(project, node, findings)
+
+
+def _environment(
+    tree: Tree, path: TreePath, given: Mapping[str, str], findings: Findings
+) -> Mapping[str, str]:
+    """Return what a .env file says, nothing where there is none; raises SourceError."""
+    found = tree.entry(path)
+    if not isinstance(found, TreeFile):
+        return {}
+    if (data := read_bounded(found, MAX_ENVIRONMENT)) is None:
+        findings.add(Place(str(path)), "", f"expected at most {MAX_ENVIRONMENT >> 10} KiB")
+        return {}
+    return dotenv(data, str(path), given, findings)
 
 
 def _scalars(variables: Variables) -> Mapping[str, str]:
@@ -179,7 +161,7 @@ class _Merged:
 
     def __init__(self, declared: Map, kinds: Mapping[str, AnyKind], findings: Findings) -> None:
         self._declared = declared
-        self._kinds = {kind.section: (singular, kind) for singular, kind in kinds.items()}
+        self._kinds = kinds
         self._findings = findings
         self._sections = {name: node for name, node in declared.entries.items() if name != COMPOSE.section}
 
@@ -193,9 +175,9 @@ class _Merged:
 
     def _section(self, entry: _Entry, section: str, given: Map) -> Iterator[ResourceId]:
         parts = given.entries[section]
-        if section not in self._kinds or not isinstance(parts, Map):
+        if (found := of_section(self._kinds, section)) is None or not isinstance(parts, Map):
             return
-        singular, kind = self._kinds[section]
+        singular, kind = found
         there = self._sections.get(section)
         nodes = dict(there.entries) if isinstance(there, Map) else {}
         keys = dict(there.keys) if isinstance(there, Map) else {}

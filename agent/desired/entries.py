@@ -11,7 +11,7 @@ from agent.desired.variables import Variables
 from agent.documents.decode import BAD, reader
 from agent.documents.nodes import Map, Node, Place, Scalar, Seq
 from agent.documents.problems import Findings
-from agent.kinds import AnyKind
+from agent.kinds import AnyKind, of_section
 from agent.model import Drift, ResourceId
 
 
@@ -65,9 +65,11 @@ def decode_entries(
 ) -> dict[ResourceId, Entry]:
     """Return every entry by its id; problems go to `findings`, and leave an entry without a spec."""
     entries: dict[ResourceId, Entry] = {}
-    for name, kind in kinds.items():
-        section = declared.entries.get(kind.section)
-        for entry in _section(name, kind, section, variables, findings) if isinstance(section, Map) else ():
+    known = ((of_section(kinds, key), node) for key, node in declared.entries.items())
+    sections = [(*found, node) for found, node in known if found and isinstance(node, Map)]
+    order = tuple(kinds)
+    for name, kind, section in sorted(sections, key=lambda one: order.index(one[0])):
+        for entry in _section(name, kind, section, variables, findings):
             if (first := entries.get(entry.id)) is not None:
                 message = f"this entry is given twice, first at {first.place}"
                 findings.add(entry.place, entry.path, message)

@@ -10,7 +10,7 @@ from typing import Final
 from agent.desired.entries import entry_path
 from agent.desired.fleet import FILE, Fleet, Layer, check_vars, read_fleet
 from agent.desired.merge import is_null, merge
-from agent.desired.section import COMPOSE, Section
+from agent.desired.section import COMPOSE, Sections
 from agent.desired.sources import read_bounded
 from agent.documents.nodes import Map, Node, Place, Scalar, empty_map
 from agent.documents.parse import MAX_BYTES, parse_into
@@ -55,7 +55,7 @@ class Reading:
 
     def __init__(self, tree: Tree, kinds: Mapping[str, AnyKind], findings: Findings) -> None:
         self._tree = tree
-        self._sections: Mapping[str, Section] = {kind.section: kind for kind in (*kinds.values(), COMPOSE)}
+        self._sections = Sections(kinds)
         self._findings = findings
         self._documents: dict[TreePath, Map | None] = {}
         self._layers: dict[TreePath, Layered | None] = {}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.desired.compose import Shelf, expand
 from agent.desired.entries import decode_entries
 from agent.desired.fleet import Fleet
 from agent.desired.graph import make_resources
 from agent.desired.layers import Layered, Reading, fetch_fleet
+from agent.desired.section import COMPOSE
+from agent.desired.shelf import Shelf
 from agent.desired.sources import CommitSources
 from agent.desired.variables import Variables
 from agent.documents.problems import Findings
@@ -66,8 +67,15 @@ class View:
 
     def resources(self, kinds: Mapping[str, AnyKind]) -> Mapping[ResourceId, Resource]:
         """Return what the layers declare; raises SourceError."""
-        whole = expand(self.declared, kinds, self.variables, self._shelf, self.findings)
-        self.declared = whole.declared
+        groups = self._write_out(kinds) if COMPOSE.section in self.declared.entries else {}
         entries = decode_entries(self.declared, kinds, self.variables, self.findings)
         self.sources.prefetch(frozenset(self.findings.sources))
-        return make_resources(entries, kinds, self.sources, self.findings, whole.groups)
+        return make_resources(entries, kinds, self.sources, self.findings, groups)
+
+    def _write_out(self, kinds: Mapping[str, AnyKind]) -> Mapping[ResourceId, tuple[ResourceId, ...]]:
+        """Have what Compose files stand for declared instead of them; return what that is of each. Raises SourceError."""
+        from agent.desired.compose import expand  # noqa: PLC0415 - most hosts have none
+
+        whole = expand(self.declared, kinds, self.variables, self._shelf, self.findings)
+        self.declared = whole.declared
+        return whole.groups

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
-from agent.desired.compose import Shelf
 from agent.desired.entries import entry_name, entry_path, replaced
 from agent.desired.fleet import Fleet, Layer
 from agent.desired.layers import Reading
 from agent.desired.load import View, admitted, known_fleet
+from agent.desired.shelf import Shelf
 from agent.desired.variables import Variables
 from agent.documents.nodes import Map, Plain, to_plain
 from agent.documents.problems import Findings

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final, Protocol
 
 from agent.compose.entry import SECTION, ComposeSpec, project_name
+from agent.kinds import AnyKind, of_section
 
 
 class Section(Protocol):
@@ -41,3 +43,24 @@ class _Compose:
 
 
 COMPOSE: Final[Section] = _Compose()
+
+
+class Sections(Mapping[str, Section]):
+    """Sections by their keys. A kind is loaded when its section is asked for; all of them to name what there is."""
+
+    def __init__(self, kinds: Mapping[str, AnyKind]) -> None:
+        self._kinds = kinds
+
+    def __getitem__(self, section: str) -> Section:
+        if section == COMPOSE.section:
+            return COMPOSE
+        if (found := of_section(self._kinds, section)) is None:
+            raise KeyError(section)
+        return found[1]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (kind.section for kind in self._kinds.values())
+        yield COMPOSE.section
+
+    def __len__(self) -> int:
+        return len(self._kinds) + 1

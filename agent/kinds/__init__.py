@@ -231,7 +231,43 @@ def files_among(declared: Collection[ResourceId], *paths: PurePosixPath | str) -
     return (rid for path in paths if (rid := ResourceId("file", str(path))) in declared)
 
 
-def discover() -> Mapping[str, AnyKind]:
-    """Import every kind of this package and return its `KIND`, by the module's name."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_")
-    return {name: importlib.import_module(f"{__name__}.{name}").KIND for name in names}
+class Library(Mapping[str, AnyKind]):
+    """Kinds by their names, in order. One is imported when it is first asked for: a host pays for what it uses."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = sorted(names)
+        self._loaded: dict[str, AnyKind] = {}
+
+    def __getitem__(self, name: str) -> AnyKind:
+        if name not in self._loaded:
+            if name not in self._names:
+                raise KeyError(name)
+            self._loaded[name] = importlib.import_module(f"{__name__}.{name}").KIND
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def discover() -> Library:
+    """Return every kind of this package by its module's name: the module's `KIND`."""
+    return Library(module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_")
+
+
+def used(kinds: Mapping[str, AnyKind], *ids: Iterable[ResourceId]) -> Mapping[str, AnyKind]:
+    """Return those of the kinds that these ids are of."""
+    names = {rid.kind for some in ids for rid in some}
+    return {name: kinds[name] for name in sorted(names) if name in kinds}
+
+
+def of_section(kinds: Mapping[str, AnyKind], section: str) -> tuple[str, AnyKind] | None:
+    """Return the kind whose section has this key, and its name. Where the key is no plural of it, all are loaded."""
+    likely = (section, section.removesuffix("s"), f"{section.removesuffix('ies')}y")
+    names = (*(name for name in likely if name in kinds), *kinds)
+    return next(((name, kinds[name]) for name in names if kinds[name].section == section), None)

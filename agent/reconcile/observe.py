@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from agent.errors import HostError
 from agent.host import Probe
-from agent.kinds import AnyKind, Kind
+from agent.kinds import AnyKind, Kind, used
 from agent.model import DesiredState, Observed, ResourceId
 from agent.reconcile.ledger import Ledger, Owned
 from agent.reconcile.recognize import recognize
@@ -37,6 +37,7 @@ def look_around(
     Where nothing can be recognized now, nothing of that kind can be read: had the ledger anything of it once, nobody
     would be asked to recognize the rest.
     """
+    kinds = used(kinds, desired.resources, ledger.owned)
     found = recognize(desired, ledger, kinds, probe)
     if found.owned:  # or it stays the same value as before
         ledger = replace(ledger, owned={**ledger.owned, **found.owned})

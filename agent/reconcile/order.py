@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from heapq import heappop, heappush
 
-from agent.kinds import AnyKind, Kind
+from agent.kinds import AnyKind, Kind, used
 from agent.model import DesiredState, ResourceId
 
 
@@ -31,7 +31,7 @@ def in_order(
             if need in followers:
                 followers[need].append(rid)
                 missing[rid] += 1
-    place = _places(kinds)
+    place = _places(used(kinds, graph))
     ready = sorted((place(rid), rid) for rid, count in missing.items() if not count)
     while ready:
         _, rid = heappop(ready)

@@ -12,7 +12,7 @@ from typing import Final
 
 from agent.errors import HostError
 from agent.host import Probe
-from agent.kinds import AnyKind, Kind
+from agent.kinds import AnyKind, Kind, used
 from agent.model import DesiredState, Ownership, ResourceId
 from agent.reconcile.ledger import Ledger, Owned
 
@@ -47,6 +47,6 @@ def recognize(
 
 
 def _unknown(desired: DesiredState, ledger: Ledger, kinds: Mapping[str, AnyKind]) -> list[str]:
-    able = {name for name, kind in kinds.items() if type(kind).recognize is not Kind.recognize}
-    declared = able & {rid.kind for rid in desired.resources} if able else able
-    return sorted(declared - {rid.kind for rid in ledger.owned}) if declared else []
+    known = used(kinds, desired.resources)
+    able = {name for name, kind in known.items() if type(kind).recognize is not Kind.recognize}
+    return sorted(able - {rid.kind for rid in ledger.owned}) if able else []

@@ -10,15 +10,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent.host import Engine
-from agent.host.engine.acts import act
-from agent.host.engine.client import Client, the_socket
-from agent.host.engine.events import KINDS, Listener
-from agent.host.engine.look import EngineView, Remembered
 from agent.host.engine.registry import Registries
 from agent.model import EngineStep
+
+if TYPE_CHECKING:
+    from agent.host.engine.client import Client
+    from agent.host.engine.events import Listener
+    from agent.host.engine.look import Remembered
 
 BEAT: Final = 2.0  # seconds between two signs of life
 
@@ -34,22 +35,27 @@ class Door:
     socket: Path | None = None  # None: wherever one is found
     registries: Registries = field(default_factory=Registries)
     _client: Client | None = None
-    _remembered: Remembered = field(default_factory=Remembered)
+    _remembered: Remembered | None = None  # since the first connection
     _listener: Listener | None = None
     _wake: Callable[[frozenset[str]], None] | None = None
 
     def look(self, beat: Callable[[], None] = _nobody) -> Engine:
         """Return fresh eyes; raises HostError where no engine answers."""
-        return EngineView(self._connected(), self._remembered, self.registries, beat)
+        from agent.host.engine.look import EngineView  # noqa: PLC0415 - most hosts have no engine to look at
+
+        client, remembered = self._connected()
+        return EngineView(client, remembered, self.registries, beat)
 
     def perform(self, step: EngineStep, beat: Callable[[], None]) -> None:
         """Do one step; raises HostError."""
-        client = self._connected()
-        self._remembered.forget()  # whatever it does, and to whom: what is asked next is asked anew
+        from agent.host.engine.acts import act  # noqa: PLC0415
+
+        client, remembered = self._connected()
+        remembered.forget()  # whatever it does, and to whom: what is asked next is asked anew
         try:
             _attended(lambda: act(client, step, self.registries), beat)
         finally:
-            self._remembered.forget()
+            remembered.forget()
 
     def listen(self, wake: Callable[[frozenset[str]], None]) -> None:
         """From the first look on, have `wake` called (by another thread) with the kinds to which something happened."""
@@ -58,7 +64,7 @@ class Door:
     @property
     def hears(self) -> frozenset[str]:
         """The kinds of which nothing goes unheard at this moment."""
-        return KINDS if self._remembered.watched else frozenset()
+        return self._listener.hears if self._listener is not None else frozenset()
 
     def drop(self) -> None:
         """Let go of the connection; the next question opens a new one."""
@@ -72,7 +78,13 @@ class Door:
             self._listener.stop()
             self._listener = None
 
-    def _connected(self) -> Client:
+    def _connected(self) -> tuple[Client, Remembered]:
+        from agent.host.engine.client import Client, the_socket  # noqa: PLC0415
+        from agent.host.engine.events import Listener  # noqa: PLC0415
+        from agent.host.engine.look import Remembered  # noqa: PLC0415
+
+        if self._remembered is None:
+            self._remembered = Remembered()
         if self._client is not None and self._client.broken:
             self.drop()  # the engine that comes back may be another version
         if self._client is None:
@@ -80,7 +92,7 @@ class Door:
         if self._wake is not None and self._listener is None:
             self._listener = Listener(self._client.socket, self._remembered, self._wake)
             self._listener.start()
-        return self._client
+        return self._client, self._remembered
 
 
 def _attended(work: Callable[[], None], beat: Callable[[], None]) -> None:

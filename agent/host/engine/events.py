@@ -44,6 +44,11 @@ class Listener:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
+    @property
+    def hears(self) -> frozenset[str]:
+        """The kinds of which nothing goes unheard at this moment."""
+        return KINDS if self._remembered.watched else frozenset()
+
     def start(self) -> None:
         self._thread.start()
 

@@ -10,22 +10,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import HostError
 from agent.host import ApiKind, Cluster
-from agent.host.kubernetes.acts import Acts
-from agent.host.kubernetes.client import Client
-from agent.host.kubernetes.discovery import Discovery
-from agent.host.kubernetes.kubeconfig import Kubeconfig
-from agent.host.kubernetes.look import ClusterView, Memory
-from agent.host.kubernetes.objects import owner_of
-from agent.host.kubernetes.trouble import SilentError
 from agent.model import AwaitCluster, ClusterStep, DeleteObject, ReplaceObject
 
 if TYPE_CHECKING:
+    from agent.host.kubernetes.client import Client
+    from agent.host.kubernetes.discovery import Discovery
+    from agent.host.kubernetes.look import Memory
     from agent.host.kubernetes.watch import Listener
 
 KUBECONFIG: Final = Path("/etc/rancher/k3s/k3s.yaml")  # what k3s writes, and only root may read
@@ -45,23 +41,30 @@ class Door:
     context: str = ""  # "": the current one
     _client: Client | None = None
     _discovery: Discovery | None = None
-    _memory: Memory = field(default_factory=Memory)
+    _memory: Memory | None = None  # since the first look
     _listener: Listener | None = None
     _wake: Callable[[frozenset[str]], None] | None = None
 
     def look(self, beat: Callable[[], None] = _nobody) -> Cluster:
         """Return fresh eyes; raises HostError where no API server is ready."""
+        from agent.host.kubernetes.look import ClusterView, Memory  # noqa: PLC0415 - most hosts have no cluster
+        from agent.host.kubernetes.objects import owner_of  # noqa: PLC0415
+
         if self._listener is not None:
             self._listener.begin()
         with self._noticing():
             client, discovery = self._connected()
             client.ready()
             discovery.begin()
+        self._memory = self._memory or Memory()
         self._memory.begin()
         return ClusterView(client, discovery, self._memory, owner_of(self.owner), beat, self._heed)
 
     def perform(self, step: ClusterStep, beat: Callable[[], None]) -> None:
         """Do one step; raises HostError."""
+        from agent.host.kubernetes.acts import Acts  # noqa: PLC0415
+        from agent.host.kubernetes.objects import owner_of  # noqa: PLC0415
+
         if isinstance(step, AwaitCluster):
             self._await(step, beat)
             return
@@ -97,6 +100,8 @@ class Door:
         if self._wake is None:
             return
         if self._listener is None:
+            from agent.host.kubernetes.kubeconfig import Kubeconfig  # noqa: PLC0415
+            from agent.host.kubernetes.objects import owner_of  # noqa: PLC0415
             from agent.host.kubernetes.watch import Listener  # noqa: PLC0415 - see wire.py
 
             kubeconfig = Kubeconfig(self.kubeconfig, self.context)
@@ -120,6 +125,10 @@ class Door:
             beat()
 
     def _connected(self) -> tuple[Client, Discovery]:
+        from agent.host.kubernetes.client import Client  # noqa: PLC0415
+        from agent.host.kubernetes.discovery import Discovery  # noqa: PLC0415
+        from agent.host.kubernetes.kubeconfig import Kubeconfig  # noqa: PLC0415
+
         if self._client is None or self._discovery is None:
             self._client = Client(Kubeconfig(self.kubeconfig, self.context))
             self._discovery = Discovery(self._client)
@@ -129,6 +138,8 @@ class Door:
     @contextmanager
     def _noticing(self) -> Iterator[None]:
         """Drop the connection when something is wrong with it: the server that comes back may be another one."""
+        from agent.host.kubernetes.trouble import SilentError  # noqa: PLC0415
+
         try:
             yield
         except SilentError:
