@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from agent.documents.emit import emit
 from agent.errors import HostError
 from agent.host import Probe, shown
 from agent.kinds import AnyKind, Found
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import enum
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self, TypeVar
 
@@ -17,6 +17,7 @@ from agent.documents.parse import parse
 from agent.documents.schema import Json, schema
 from agent.errors import ConfigError
 from agent.model import Duration, Share, quoted
+from agent.values import dataclass
 
 DEFAULT_PATH: Final = Path("/etc/trued/agent.yaml")
 

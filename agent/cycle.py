@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -26,6 +26,7 @@ from agent.reconcile.patience import Patience
 from agent.reconcile.plan import make_plan
 from agent.reconcile.policy import Policy, hold_back
 from agent.reconcile.report import Ended, explain, fights, make_report
+from agent.values import dataclass
 
 
 class Source(Protocol):

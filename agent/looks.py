@@ -7,7 +7,7 @@ docs/decisions/0018 says what is looked at when.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from agent.host import Probe
@@ -19,6 +19,7 @@ from agent.reconcile.outcomes import WELL
 from agent.reconcile.plan import make_plan
 from agent.reconcile.report import Rest
 from agent.reconcile.ties import Ties
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

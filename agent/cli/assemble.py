@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from agent.model import DesiredState, Identity, VerifiedCommit
 from agent.reconcile.attention import Ear
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.telling import Publisher, Teller

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from agent.status.text import visible
+from agent.values import dataclass
 
 LIMIT = 256 * 1024  # bytes of a side that are compared as text
 MOST_LINES = 3000  # of a side, between what both begin and end with; difflib's time grows with their product

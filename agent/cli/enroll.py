@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.cli.assemble import config_path, ref_of, source_access
@@ -21,6 +20,7 @@ from agent.enroll.place import sole
 from agent.errors import ConfigError, UsageError
 from agent.git.address import Access, Place, Ref, Transport
 from agent.status.text import visible
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent.cli.assemble import Parts, assembled, status_access
 from agent.cli.screen import Screen
@@ -21,6 +21,7 @@ from agent.reconcile.ledger import Ledger, Owned
 from agent.status.document import TROUBLE, Status, timestamp
 from agent.status.history import last_change
 from agent.status.text import aligned, visible
+from agent.values import dataclass
 
 REPORTS = 200  # of the status branch that are searched for the last change
 # The rest is known without the network: somebody at a terminal must not wait for a remote that is away.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from agent.cli.diff import LIMIT, Side, differences
@@ -24,6 +23,7 @@ from agent.model import (
     Verb,
     WriteFile,
 )
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

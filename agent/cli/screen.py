@@ -7,11 +7,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import ClassVar, Self, TextIO
 
 from agent.errors import TruedError
 from agent.status.text import visible
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

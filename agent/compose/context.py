@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from agent.compose.entry import Project
@@ -12,6 +12,7 @@ from agent.compose.nodes import is_nothing, is_true, text_of
 from agent.documents.nodes import Map, Node, Place, Scalar, Seq
 from agent.documents.problems import Findings, near
 from agent.model import quoted
+from agent.values import dataclass
 
 LABEL: Final = "com.docker.compose"
 

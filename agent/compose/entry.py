@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Final, Self
 
 from agent.documents.nodes import Place
 from agent.model import TreePath, quoted
+from agent.values import dataclass
 
 SECTION: Final = "compose"
 HOME: Final = "/opt/compose"

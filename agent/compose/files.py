@@ -5,7 +5,7 @@ but for asking the tree what there is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -14,6 +14,7 @@ from agent.compose.nodes import mapping
 from agent.documents.nodes import Map, Node, Place
 from agent.documents.problems import Findings
 from agent.model import Tree, TreeFile, TreePath
+from agent.values import dataclass
 
 DETAILS: Final = ("mode", "owner", "group")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from agent.compose.context import (
@@ -24,6 +23,7 @@ from agent.compose.service import container
 from agent.documents.nodes import Map, Node, Place, empty_map, text_scalar
 from agent.documents.problems import Findings, near
 from agent.model import Tree, TreePath
+from agent.values import dataclass
 
 _KNOWN: Final = ("version", "name", "services", "networks", "volumes", "secrets", "configs")
 _REFUSED: Final[Mapping[str, str]] = {

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -23,6 +23,7 @@ from agent.daemon.rounds import Rounds
 from agent.errors import BusyError, LedgerError, SourceError, TruedError
 from agent.looks import Occasion
 from agent.model import Report
+from agent.values import dataclass
 
 log = logging.getLogger(__name__)
 

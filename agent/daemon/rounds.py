@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from agent.values import dataclass
 
 JUMP: float = (
     3.0  # seconds by which clocks may drift apart from one look to the next: NTP slews, it does not step

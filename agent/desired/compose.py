@@ -6,7 +6,6 @@ Reads only the tree.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from agent.compose.dotenv import dotenv
@@ -23,6 +22,7 @@ from agent.documents.problems import Findings
 from agent.errors import DocumentError
 from agent.kinds import AnyKind, of_section
 from agent.model import ResourceId, Tree, TreeFile, TreePath
+from agent.values import dataclass
 
 ENVIRONMENT: Final = ".env"
 MAX_ENVIRONMENT: Final = 256 << 10  # bytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from agent.desired.section import Section
@@ -13,6 +13,7 @@ from agent.documents.nodes import Map, Node, Place, Scalar, Seq
 from agent.documents.problems import Findings
 from agent.kinds import AnyKind, of_section
 from agent.model import Drift, ResourceId
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

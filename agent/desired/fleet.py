@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from agent.documents.decode import BAD, reader
@@ -13,6 +13,7 @@ from agent.documents.nodes import Map, Node, Place, Scalar, Seq, empty_map
 from agent.documents.problems import Findings, found
 from agent.errors import RefusedError
 from agent.model import Identity, TreePath, quoted
+from agent.values import dataclass
 
 FILE: Final = TreePath("fleet.yaml")
 MOST_LAYERS: Final = 200

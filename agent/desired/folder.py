@@ -5,12 +5,12 @@ from __future__ import annotations
 import stat
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from agent.errors import DocumentError, SourceError
 from agent.model import TreeFile, TreeLink, TreePath, blob_hasher
+from agent.values import dataclass
 
 _CHUNK = 1 << 20
 

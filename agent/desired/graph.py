@@ -6,7 +6,6 @@ import graphlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -15,6 +14,7 @@ from agent.documents.problems import MOST_SHOWN, Findings, near
 from agent.errors import DocumentError
 from agent.kinds import AnyKind
 from agent.model import Drift, Resource, ResourceId, Sources
+from agent.values import dataclass
 
 MOST_RESOURCES: Final = 100_000
 _NOTHING: Final[frozenset[ResourceId]] = frozenset()

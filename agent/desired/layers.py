@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from agent.desired.entries import entry_path
@@ -18,6 +17,7 @@ from agent.documents.problems import Findings, near
 from agent.documents.problems import found as words
 from agent.kinds import AnyKind
 from agent.model import Tree, TreeLink, TreePath, quoted
+from agent.values import dataclass
 
 MOST_DOCUMENTS: Final = 1000  # in one layer
 VARIABLES: Final = "vars.yaml"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
@@ -18,6 +17,7 @@ from agent.documents.nodes import Map, Plain, to_plain
 from agent.documents.problems import Findings
 from agent.kinds import AnyKind
 from agent.model import Identity, Tree, TreePath
+from agent.values import dataclass
 
 _GLOB: Final = re.compile(r"[*?\[]")
 

@@ -10,11 +10,11 @@ import enum
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from agent.errors import ConfigError, HostError, SourceError, TruedError
+from agent.values import dataclass
 
 T = TypeVar("T")
 

@@ -8,7 +8,6 @@ import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -23,6 +22,7 @@ from agent.enroll.keys import known_as, pinned
 from agent.errors import SourceError
 from agent.git.address import Access, Transport
 from agent.git.failures import explain
+from agent.values import dataclass
 
 CONNECT = 10.0  # seconds
 ASKING = 10.0  # seconds until the web server has said what time it is

@@ -7,8 +7,10 @@ import functools
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
+from agent.values import dataclass
 
-@dataclasses.dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One key that a record may have."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias
 
 from agent.documents.events import (
@@ -30,6 +30,7 @@ from agent.documents.nodes import Map, Node, Place, Scalar, Seq
 from agent.documents.problems import Findings
 from agent.documents.yaml11 import STANDARD, Value, key_of, number, resolve, tagged
 from agent.model import Written, quoted
+from agent.values import dataclass
 
 MAX_BYTES: Final = 16 << 20
 MAX_DEPTH: Final = 200  # the schema of a CustomResourceDefinition nests deeply

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from agent.documents.events import (
@@ -22,6 +22,7 @@ from agent.documents.nodes import Map, Node, Place, Scalar, Seq, resolve
 from agent.documents.problems import Findings
 from agent.errors import ConfigError, DocumentError
 from agent.model import quoted
+from agent.values import dataclass
 
 MAX_BYTES: Final = 4 << 20
 MAX_DEPTH: Final = 50

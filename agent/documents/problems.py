@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Final
 
 from agent.documents.nodes import Map, Node, Place, Seq
 from agent.errors import ConfigError, DocumentError, TruedError
 from agent.model import TreePath, quoted
+from agent.values import dataclass
 
 MOST_SHOWN: Final = 50  # problems in one message
 LONGEST_MESSAGE: Final = 300

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from agent.git.address import Place, Transport
+from agent.values import dataclass
 
 GITHUB, GITLAB, GITEA, PLAIN = "GitHub", "GitLab", "Gitea or Forgejo", "a server of your own"
 

@@ -7,13 +7,13 @@ import binascii
 import hashlib
 import stat
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.enroll import place
 from agent.errors import HostError, SourceError, UsageError
 from agent.git.address import Place
 from agent.host import commands
+from agent.values import dataclass
 
 MAKING = 60.0  # seconds
 SCANNING = 15

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.config import HostName, Settings, load_settings
 from agent.enroll import place
 from agent.errors import ConfigError, UsageError
 from agent.git.address import Place
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tree
 
 from agent.git.spool import Spooled
+from agent.values import dataclass
 
 DROPPED = "Trued-Dropped"
 _NOTE = re.compile(rf"\n+{DROPPED}: \d+$")

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from agent.git.objects import Mode, parse_commit, parse_tree
 from agent.git.pack import PackError
 from agent.git.remote import Remote, open_remote
 from agent.git.snapshot import Shelf, read
+from agent.values import dataclass
 
 HEADS = "refs/heads/"
 NAMES = ("status.json",)

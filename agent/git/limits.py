@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from agent.errors import SourceError
+from agent.values import dataclass
 
 MIB = 1 << 20
 

@@ -11,9 +11,10 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
+
+from agent.values import dataclass
 
 
 class Kind(enum.IntEnum):

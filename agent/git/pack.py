@@ -14,13 +14,14 @@ import tempfile
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO
 
 from agent.errors import SourceError
 from agent.git.limits import Limits
 from agent.git.objects import Kind, hasher
 from agent.git.snapshot import Shelf, read
+from agent.values import dataclass
 
 OFS_DELTA, REF_DELTA = 6, 7
 STEP = 64 << 10

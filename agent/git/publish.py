@@ -10,7 +10,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from agent.git.limits import MIB, Limits
 from agent.git.remote import PushRejectedError, Remote, open_remote
 from agent.git.snapshot import Shelf
 from agent.git.spool import Spool, Spooled
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.git.history import Commit

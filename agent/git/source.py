@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from agent.git.stock import Bring, Stock, move_away
 from agent.git.tree import GitTree
 from agent.git.verify import ancestor, check_descent, check_signature, digest_of, verified
 from agent.model import VerifiedCommit
+from agent.values import dataclass
 
 log = logging.getLogger(__name__)
 TAGS = 5  # that point at one another

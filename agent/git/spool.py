@@ -12,13 +12,14 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
 from agent.errors import SourceError
 from agent.files import atomic_write, make_private, sync_directory
 from agent.git.limits import MIB
+from agent.values import dataclass
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,14 @@ Decides what a tree may hold. Descends level by level: all folders of a level in
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from agent.errors import DocumentError
 from agent.git.objects import Entry, Kind, Mode, parse_tree
 from agent.git.stock import Stock
 from agent.model import TreeFile, TreeLink, TreePath
+from agent.values import dataclass
 
 DEPTH = 32  # folders below one another
 PATHS = 200_000  # below what one host needs

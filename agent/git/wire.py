@@ -9,11 +9,12 @@ AcceptEnv GIT_PROTOCOL), and every push.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, BinaryIO
 
 from agent.errors import SourceError
 from agent.git.limits import Deadline, Limits
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from dulwich.objects import ShaFile

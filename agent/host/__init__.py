@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Protocol, TypeVar
 
 from agent.errors import HostError
 from agent.model import Json, Step
+from agent.values import dataclass
 
 T = TypeVar("T")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import PurePosixPath
 from typing import Generic, TypeVar
 
 from agent.errors import HostError
 from agent.host import Accounts, Entry, FileType, GroupEntry, PasswdEntry, Probe
+from agent.values import dataclass
 
 T = TypeVar("T", PasswdEntry, GroupEntry)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import HostError
 from agent.host import owners, shown
 from agent.host.walk import parent_of, standing, trouble
 from agent.model import SetAttributes
+from agent.values import dataclass
 
 # Sums over the content: those of the old content would be wrong for the new one (evmctl(1)).
 OF_CONTENT = frozenset({"security.ima", "security.evm"})

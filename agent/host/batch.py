@@ -11,7 +11,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
@@ -32,6 +32,7 @@ from agent.host.write import (
     unwritable,
 )
 from agent.model import KeepFirst, MakeDirectory, MakeLink, SetAttributes, Step, WriteFile
+from agent.values import dataclass
 
 # What may wait to be renamed. Each costs a descriptor (a unit has 1,024 by default), and space beside what it replaces.
 FILES = 256

@@ -10,11 +10,12 @@ import subprocess
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO, cast
 
 from agent.errors import HostError
 from agent.host import Answer, shown
+from agent.values import dataclass
 
 # Nothing is inherited: what trued itself was given (tokens, a proxy with a password) is no business of theirs.
 ENVIRONMENT = {

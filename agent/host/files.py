@@ -10,7 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 from typing import Self, TypeAlias
 
@@ -18,6 +18,7 @@ from agent.errors import HostError
 from agent.host import Entry, FileType, shown
 from agent.host.walk import NOT_THERE, Walk, standing, trouble
 from agent.model import blob_hasher
+from agent.values import dataclass
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 PIECE = 1 << 20

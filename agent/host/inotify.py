@@ -11,8 +11,9 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
+
+from agent.values import dataclass
 
 # <linux/inotify.h>
 MODIFY: Final = 0x2

@@ -7,7 +7,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -48,6 +48,7 @@ from agent.model import (
     Step,
     WriteFile,
 )
+from agent.values import dataclass
 
 T = TypeVar("T")
 

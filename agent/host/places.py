@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from agent.host.inotify import ATTRIB, CLOSE_WRITE, COMES_AND_GOES, DELETE_SELF, MODIFY, MOVE_SELF
+from agent.values import dataclass
 
 OURS: Final = ".trued-"  # how the names of our own temporaries begin
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, TypeVar
 
 from agent.host.files import RACY
 from agent.host.walk import Walk, standing, trouble
+from agent.values import dataclass
 
 T = TypeVar("T")
 

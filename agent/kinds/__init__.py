@@ -11,13 +11,14 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from agent.errors import HostError
 from agent.host import Probe
 from agent.model import ResourceId, Sources, Stale, Step
+from agent.values import dataclass
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agent.kinds import NotYetError
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

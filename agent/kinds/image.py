@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import ClassVar, Final, TypeAlias
 
@@ -16,6 +15,7 @@ from agent.kinds._engine.references import REST, normal, pinned, registry, repos
 from agent.kinds._engine.users import containers, strangers_among, used_by_strangers
 from agent.kinds._words import UNDECLARED
 from agent.model import Json, PullImage, RemoveImage, ResourceId, Stale, Step
+from agent.values import dataclass
 
 # Where engines look for who may pull, and from where.
 LOGINS: Final = (PurePosixPath("/root", ".docker", "config.json"), "/etc/containers/registries.conf")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import ClassVar, Final
 
@@ -12,6 +12,7 @@ from agent.errors import HostError
 from agent.host import Entry, FileType, Probe, entry_at, shown
 from agent.kinds import Found, Kind, NotYetError, files_among
 from agent.model import KeepFirst, MakeLink, ResourceId, Stale, Step, Text, WriteFile, quoted
+from agent.values import dataclass
 
 LINK: Final = PurePosixPath("/etc/localtime")
 TEXT: Final = PurePosixPath("/etc/timezone")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Final, TypeAlias
 
 from agent.errors import HostError
@@ -15,6 +15,7 @@ from agent.kinds._engine.names import DECLARED, checked_name
 from agent.kinds._engine.networks import NAMED_BY_ENTRY
 from agent.kinds._engine.pairs import Pairs, labels_of
 from agent.model import Json, PutVolume, ResourceId, Stale, Step, few
+from agent.values import dataclass
 
 DRIVER: Final = "local"
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Final, Self, TypeAlias
 
 from agent.model.words import quoted
+from agent.values import dataclass
 
 MANAGER: Final = "trued"  # field manager, for ever: under another name, its fields would be nobody's
 OWNER: Final = "trued.dev/owner"  # label: the host whose trued keeps the object

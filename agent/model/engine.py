@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from agent.model.stale import Stale
+from agent.values import dataclass
 
 Json: TypeAlias = Mapping[str, Any]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from agent.errors import HostError
 from agent.model.stale import Stale
 from agent.model.steps import Step, unseen
 from agent.model.words import ResourceId, few
+from agent.values import dataclass
 
 
 class Drift(enum.StrEnum):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from agent.model.plan import Cause
 from agent.model.words import ResourceId
+from agent.values import dataclass
 
 
 class Verdict(enum.StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
@@ -10,6 +10,7 @@ from agent.model.cluster import ClusterStep
 from agent.model.engine import DriveContainer, EngineStep
 from agent.model.stale import Stale
 from agent.model.tree import Content
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

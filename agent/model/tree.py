@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Protocol, Self
 
 from agent.model.words import TreePath
+from agent.values import dataclass
 
 
 class Content(Protocol):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import ClassVar, Final, Self
+
+from agent.values import dataclass
 
 LONGEST_QUOTE: Final = 80  # characters of a value that a message shows
 

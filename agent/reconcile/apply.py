@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from agent.errors import HostError
 from agent.kinds import AnyKind
@@ -30,6 +30,7 @@ from agent.reconcile.outcomes import breaks, outcome_of, skipped, untouched
 from agent.reconcile.plan import decide_again, stays_after_all
 from agent.reconcile.policy import going, objection
 from agent.reconcile.sight import Seen, Sight
+from agent.values import dataclass
 
 
 def apply(plan: Plan, situation: Situation, hands: Hands) -> Iterator[Outcome]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate
 from typing import Protocol
 
 from agent.kinds import AnyKind
 from agent.model import DesiredState, Drift, Resource, ResourceId
+from agent.values import dataclass
 
 
 class Watch(Protocol):

@@ -6,7 +6,7 @@ long as its kind has patience. Looks and sleeps, and changes nothing but what th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from agent.errors import HostError
@@ -15,6 +15,7 @@ from agent.reconcile.hands import Deadline, Hands
 from agent.reconcile.observe import patient
 from agent.reconcile.outcomes import as_text
 from agent.reconcile.sight import Seen, Sight
+from agent.values import dataclass
 
 SOONEST: Final = 0.5  # seconds between two looks; then ever more,
 LATEST: Final = 2.0  # and at most this

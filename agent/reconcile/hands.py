@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agent.host import Host
 from agent.model import Outcome, ResourceId
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from agent.errors import LedgerError
 from agent.files import make_private, sync_directory
 from agent.model import Ownership, ResourceId, Stale
+from agent.values import dataclass
 
 T = TypeVar("T")
 

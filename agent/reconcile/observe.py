@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent.errors import HostError
 from agent.host import Probe
@@ -11,6 +11,7 @@ from agent.kinds import AnyKind, Kind, used
 from agent.model import DesiredState, Observed, ResourceId
 from agent.reconcile.ledger import Ledger, Owned
 from agent.reconcile.recognize import recognize
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from agent.model import Cause, Change, Outcome, Plan, ResourceId, Result, target
 from agent.reconcile.observe import Situation, patient
 from agent.reconcile.outcomes import as_text
+from agent.values import dataclass
 
 AT_ONCE = 3  # attempts, before the next one waits
 FIRST = 120.0  # seconds; then twice as long each time,

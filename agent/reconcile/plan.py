@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent.errors import HostError
 from agent.kinds import AnyKind, Kind, NotYetError
@@ -25,6 +25,7 @@ from agent.model import (
 )
 from agent.reconcile.observe import Situation, patient, there
 from agent.reconcile.order import in_order
+from agent.values import dataclass
 
 
 def make_plan(situation: Situation) -> Plan:

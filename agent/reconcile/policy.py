@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Final
 
 from agent.errors import HostError
 from agent.model import Change, DesiredState, Held, Plan, Planned, Verb
 from agent.reconcile.observe import Situation
+from agent.values import dataclass
 
 LET_THROUGH: Final = "to let it through once: trued apply --allow-removals"
 

@@ -7,7 +7,7 @@ Only where a kind's things bear a mark that tells; of all others, what is found 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from agent.errors import HostError
@@ -15,6 +15,7 @@ from agent.host import Probe
 from agent.kinds import AnyKind, Kind, used
 from agent.model import DesiredState, Ownership, ResourceId
 from agent.reconcile.ledger import Ledger, Owned
+from agent.values import dataclass
 
 RECOGNIZED: Final = Owned(
     digest="recognized",  # of no declaration: what is declared of it is news

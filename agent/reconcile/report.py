@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from agent.errors import DocumentError, HostError, RefusedError, TruedError
@@ -20,6 +19,7 @@ from agent.model import (
     Verdict,
 )
 from agent.reconcile.ledger import Ledger
+from agent.values import dataclass
 
 TROUBLE = (Result.FAILED, Result.BLOCKED, Result.CONTESTED, Result.SKIPPED)
 

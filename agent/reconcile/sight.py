@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from agent.errors import HostError
 from agent.host import Host
 from agent.kinds import AnyKind
 from agent.model import ResourceId, Stale
 from agent.reconcile.observe import Situation, look, patient, there
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

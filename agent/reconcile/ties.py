@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Self
 
 from agent.model import Resource, ResourceId
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

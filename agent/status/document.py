@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 
 import agent
 from agent.model import Cause, Ownership, Report, ResourceId, Result, Standing
+from agent.values import dataclass
 
 SCHEMA = 1
 LIMIT = 32 * 1024 * 1024  # bytes; 100,000 resources are about 15 MB

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from agent.model import Verdict
 from agent.status.document import TROUBLE, Status
+from agent.values import dataclass
 
 HEARTBEAT = 3600.0  # seconds: the default of status.heartbeat
 MISSED = 3  # so many heartbeats without a report, and the host has fallen silent

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from agent.model import ResourceId, Result
 from agent.status.message import shown_id
+from agent.values import dataclass
 
 _COMMIT = re.compile(r"^Trued-Commit: ([0-9a-f]{7,64})$", re.MULTILINE)
 

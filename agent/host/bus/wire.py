@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeAlias
 
 from agent.errors import HostError
+from agent.values import dataclass
 
 LARGEST: Final = (
     1 << 18

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.host import Engine
 from agent.host.engine.registry import Registries
 from agent.model import EngineStep
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.host.engine.client import Client

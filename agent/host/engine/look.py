@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from agent.errors import HostError
@@ -17,6 +17,7 @@ from agent.host.engine.client import NO_QUERY, Client, EngineError, Query, part
 from agent.host.engine.registry import Registries
 from agent.host.engine.wait import last_words
 from agent.model import Json
+from agent.values import dataclass
 
 
 @dataclass(slots=True)

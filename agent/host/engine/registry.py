@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import HostError
 from agent.host.engine.client import Client, EngineError, LateError, one_line, part
 from agent.model import PullImage
+from agent.values import dataclass
 
 MEGABYTE: Final = 1e6  # bytes, as docker pull counts
 AGAIN: Final = 300.0  # seconds before a registry that did not answer is asked once more

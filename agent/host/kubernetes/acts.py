@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from agent.errors import HostError
@@ -25,6 +24,7 @@ from agent.host.kubernetes.trouble import NOT_THERE
 from agent.model import MANAGER, ApplyObject, DeleteObject, Json, Named, ReplaceObject, few
 from agent.model.fields import removed, without
 from agent.model.managed import left_behind, merged
+from agent.values import dataclass
 
 CONFLICT: Final = 409
 MOVED: Final = frozenset({409, 422})  # what a JSON patch with a test answers if somebody was faster

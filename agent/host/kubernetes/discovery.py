@@ -8,13 +8,14 @@ would hold up the rest. What is not found is looked for again, once in each look
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import quote
 
 from agent.host import ApiKind, ClusterError
 from agent.host.kubernetes.client import Client
 from agent.host.kubernetes.trouble import NOT_THERE
+from agent.values import dataclass
 
 CORE: Final = "v1"
 

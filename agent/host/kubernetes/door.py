@@ -10,13 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import HostError
 from agent.host import ApiKind, Cluster
 from agent.model import AwaitCluster, ClusterStep, DeleteObject, ReplaceObject
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.host.kubernetes.client import Client

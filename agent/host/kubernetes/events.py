@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias
 
 from agent.model import MANAGER, Json
+from agent.values import dataclass
 
 Writer: TypeAlias = tuple[str, str, str]  # manager, operation, and when it last wrote
 

@@ -10,7 +10,7 @@ import base64
 import binascii
 import stat
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from agent.errors import DocumentError, HostError
 from agent.host import NoClusterError, shown
 from agent.model import few, quoted
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.documents.nodes import Node

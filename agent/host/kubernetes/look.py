@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeVar
 
 from agent.errors import HostError
@@ -26,6 +26,7 @@ from agent.host.kubernetes.objects import (
 )
 from agent.host.kubernetes.trouble import HOOK, NOT_THERE
 from agent.model import MANAGER, OWNER, Json
+from agent.values import dataclass
 
 T = TypeVar("T")
 

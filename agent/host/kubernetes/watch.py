@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from urllib.parse import urlencode
 
@@ -28,6 +28,7 @@ from agent.host.kubernetes.objects import collection
 from agent.host.kubernetes.trouble import SilentError
 from agent.host.kubernetes.wire import Wire
 from agent.model import OWNER, Json
+from agent.values import dataclass
 
 SOON: Final = 1.0  # seconds before a watch that has broken is begun anew; then twice as long each time,
 LATE: Final = 60.0  # and at most this

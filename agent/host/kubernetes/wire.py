@@ -14,7 +14,6 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,6 +21,7 @@ from agent.errors import HostError
 from agent.host import shown
 from agent.host.kubernetes.kubeconfig import Access
 from agent.host.kubernetes.trouble import SilentError, StaleError, UntrustedError
+from agent.values import dataclass
 
 CONNECTING: Final = 5.0  # seconds, with all of TLS
 WHOLE: Final = 90.0  # seconds in which an answer that has begun has to be there

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from agent.host import Engine
 from agent.kinds._engine.references import pinned, repository
 from agent.model import Json
+from agent.values import dataclass
 
 NEVER_AGAIN: Final = -1.0  # seconds: what is here is not asked for once more
 SOON: Final = 60.0  # seconds: how long an answer is fresh

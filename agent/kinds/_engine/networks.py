@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from agent.kinds._engine.pairs import Pairs, labels_of
 from agent.model import Json, quoted
+from agent.values import dataclass
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from agent.kinds._service import refused
 from agent.kinds._service.values import Cpus, Pairs, Size, Whole
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

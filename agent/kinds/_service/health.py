@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, TypeAlias
 
 from agent.kinds._service.values import Listed, Span, Whole
 from agent.model import quoted
+from agent.values import dataclass
 
 MILLISECOND: Final = 10**6
 DEFAULT_INTERVAL: Final = 30.0  # seconds, as the engine has them

@@ -4,12 +4,12 @@ The keys of one container: those of a service of the Compose specification, and 
 https://github.com/compose-spec/compose-spec/blob/main/05-services.md
 """
 
-# ruff: noqa: RUF009 # `key` is `field`, said shortly for many
+# `key` is `field`, said shortly for many
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal, TypeVar
 
 from agent.kinds._service import refused
@@ -33,6 +33,7 @@ from agent.kinds._service.values import (
     Whole,
     Words,
 )
+from agent.values import dataclass
 
 T = TypeVar("T")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal, Self
 
 from agent.kinds._engine.names import checked_name
 from agent.kinds._service.values import HostPath
 from agent.model import quoted
+from agent.values import dataclass
 
 
 class Restart(str):

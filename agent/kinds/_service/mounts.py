@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import ClassVar, Final, Literal, TypeAlias
 
 from agent.kinds._engine.names import checked_name
 from agent.kinds._service.values import Bits, HostPath, Pairs, Size, host_path, inner_path
 from agent.model import quoted
+from agent.values import dataclass
 
 Propagation: TypeAlias = Literal["private", "rprivate", "shared", "rshared", "slave", "rslave"]
 PROPAGATIONS: Final = frozenset(("private", "rprivate", "shared", "rshared", "slave", "rslave"))

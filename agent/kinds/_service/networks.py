@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, TypeAlias
 
 from agent.kinds._engine.names import DEFAULT_NETWORK, checked_name
 from agent.kinds._service import refused
 from agent.kinds._service.values import Address, Mac, Pairs, Whole
 from agent.model import quoted
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ API of Docker Engine 1.41: https://docs.docker.com/reference/api/engine/version/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agent.kinds._service.declared import declared, hidden
 from agent.kinds._service.envfiles import variables
@@ -18,6 +18,7 @@ from agent.kinds._service.resources import tunable
 from agent.kinds._service.spec import ContainerSpec
 from agent.kinds._service.values import Mac, texts
 from agent.model import Json
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

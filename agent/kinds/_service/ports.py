@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Final, Literal, Self
 
 from agent.kinds._service.values import Address, Whole
 from agent.model import quoted
+from agent.values import dataclass
 
 PROTOCOLS: Final = ("tcp", "udp", "sctp")
 WAY_OUT: Final = 'expected a port, as in "8080:80", "127.0.0.1:8080:80/udp" or "8000-8010:80-90"'

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from agent.kinds._service.checks import check, differing
 from agent.kinds._service.keys import ServiceKeys
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from agent.kinds._engine.names import DECLARED
 from agent.kinds._service.resources import tuned
 from agent.model import Json
+from agent.values import dataclass
 
 ENDED: Final = frozenset({"exited", "dead"})
 

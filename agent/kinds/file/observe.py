@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
@@ -11,6 +10,7 @@ from agent.errors import HostError
 from agent.host import DetourError, Entry, FileType, Probe, shown
 from agent.kinds.file.names import OURS
 from agent.kinds.file.spec import FileSpec
+from agent.values import dataclass
 
 Wants: TypeAlias = Mapping[str, FileSpec | None]
 NAMED = 3  # how many of the things in the way a message names

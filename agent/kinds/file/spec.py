@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from agent.model import Content, Mode, TreePath, quoted
+from agent.values import dataclass
 
 LARGEST_ID = 2**32 - 2  # (uid_t) -1 means "leave it" to chown(2)
 LONGEST_TARGET = 4095  # bytes: PATH_MAX

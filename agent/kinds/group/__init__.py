@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import ClassVar, Final, Literal
 
@@ -13,6 +13,7 @@ from agent.kinds import Found, Kind, files_among
 from agent.kinds._accounts import from_elsewhere, of_the_base, taken, unlocked
 from agent.kinds._words import why_gone
 from agent.model import AccountId, AccountName, ResourceId, Run, Sources, Stale, Step
+from agent.values import dataclass
 
 DATABASES: Final = ("/etc/group", "/etc/gshadow")
 

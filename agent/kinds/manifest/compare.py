@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Final, TypeAlias
 
 from agent.model import MANAGER, Json, few
 from agent.model.fields import names
+from agent.values import dataclass
 
 SERVERS: Final = frozenset(  # of metadata: what the API server alone writes
     {

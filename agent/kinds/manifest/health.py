@@ -8,7 +8,7 @@ it is complete, a Pod that has failed has failed, a claim that waits for its fir
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -29,6 +29,7 @@ from agent.kinds.manifest.states import (
 )
 from agent.kinds.manifest.workloads import daemon_set, deployment, job, replica_set, stateful_set
 from agent.model import MANAGER, Json, few
+from agent.values import dataclass
 
 __all__ = ["Extra", "Health", "assess", "needs_job", "needs_pods", "selector", "since"]
 FIRST_STATUS: Final = 10.0  # seconds in which a controller may write the first status of a custom resource

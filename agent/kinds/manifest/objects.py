@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from agent.host import shown
 from agent.kinds.manifest.spec import Namespace
 from agent.model import Named, Written, quoted
+from agent.values import dataclass
 
 LIST: Final = "List"
 LONGEST: Final = 253  # characters of a name: a subdomain of RFC 1123

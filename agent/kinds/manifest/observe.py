@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, TypeAlias
 
 from agent.errors import HostError
@@ -21,6 +21,7 @@ from agent.kinds.manifest.state import Have, ObjectState, Silent, Trial
 from agent.kinds.manifest.trial import FORBIDDEN, MovedError, attempt, is_adopted, is_applied
 from agent.kinds.manifest.wellness import age_of, assessed
 from agent.model import OWNER, Json, Named, few
+from agent.values import dataclass
 
 Wants: TypeAlias = Mapping[str, ManifestSpec | None]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from agent.kinds.manifest.states import (
@@ -20,6 +19,7 @@ from agent.kinds.manifest.states import (
     told,
 )
 from agent.model import Json
+from agent.values import dataclass
 
 USUAL: Final = frozenset({"ContainerCreating", "PodInitializing"})  # what every container waits for
 CRASHES: Final = 3  # restarts after which it is no longer thought that the next one helps

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Final, Self
 
 from agent.model import Duration, TreePath, quoted
+from agent.values import dataclass
 
 PRUNE: Final = (
     "trued.dev/prune"  # annotation: `disabled` leaves the object in place when it is no longer declared

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
 
 from agent.kinds._unknown import Unknown
 from agent.kinds.manifest.states import Health
 from agent.model import Seen
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from agent.model import Json
+from agent.values import dataclass
 
 State: TypeAlias = Literal["current", "progressing", "failed", "terminating"]
 LONGEST: Final = 240  # signs of a reason: it is one line of a report

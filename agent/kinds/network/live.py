@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from agent.kinds._engine.names import DECLARED
 from agent.kinds._engine.networks import NetworkSpec
 from agent.model import Json
+from agent.values import dataclass
 
 OPTIONAL: Final = ("driver_opts.", "ipam.options.", "labels.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from agent.errors import HostError
@@ -13,6 +12,7 @@ from agent.kinds.package.managers import MANAGERS
 from agent.kinds.package.spec import LATEST, PackageSpec
 from agent.kinds.package.state import State
 from agent.model import few
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

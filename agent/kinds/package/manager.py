@@ -7,12 +7,13 @@ One module for each (apt.py); the rest of the kind knows these protocols only, a
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import ClassVar, Protocol
 
 from agent.host import Probe
 from agent.model import Run
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from agent.errors import HostError
@@ -16,6 +16,7 @@ from agent.kinds.package.spec import LATEST, PackageSpec
 from agent.kinds.package.state import State
 from agent.kinds.package.together import Verdict, Wished, judge
 from agent.model import few
+from agent.values import dataclass
 
 Wants: TypeAlias = Mapping[str, PackageSpec | None]
 States: TypeAlias = dict[str, State | HostError]

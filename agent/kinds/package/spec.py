@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Final
 
 from agent.model import Duration, quoted
+from agent.values import dataclass
 
 PRESENT: Final = "present"
 LATEST: Final = "latest"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from agent.kinds.package.manager import Installed, Offer, Simulation
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from itertools import groupby
 from typing import TypeAlias
 
 from agent.kinds.package.manager import Database, Order, Simulation
+from agent.values import dataclass
 
 Simulate: TypeAlias = Callable[[tuple[Order, ...]], Simulation]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -15,6 +15,7 @@ from agent.kinds.repository.deb822 import Stanza, plain, stanzas, written
 from agent.kinds.repository.others import APT, LARGEST, SOURCES, Place, all_places, places
 from agent.kinds.repository.spec import RepositorySpec
 from agent.model import KeepFirst, MakeDirectory, Mode, Remove, Run, Stale, Step, Text, WriteFile
+from agent.values import dataclass
 
 KEYRINGS: Final = APT / "keyrings"
 PUBLIC: Final = Mode(0o644)  # apt reads keys as a user of its own

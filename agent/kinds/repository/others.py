@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
 from agent.host import Probe, entry_at
 from agent.kinds.repository.deb822 import Stanza, plain, stanzas
+from agent.values import dataclass
 
 APT: Final = PurePosixPath("/etc/apt")
 SOURCES: Final = APT / "sources.list.d"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
 from agent.model import Content, TreePath, quoted
+from agent.values import dataclass
 
 ARMOR: Final = "-----BEGIN PGP PUBLIC KEY BLOCK-----"  # RFC 9580, 6.2
 _ARMOR_END: Final = "-----END PGP PUBLIC KEY BLOCK-----"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from agent.kinds._words import HEADER, UNDECLARED
 from agent.kinds.sysctl.files import Assignment, assignments, at_boot
 from agent.kinds.sysctl.words import FOLDER, LONGEST, OURS, checked_name, checked_value, file, live, same
 from agent.model import MakeDirectory, Remove, ResourceId, Run, Stale, Step, Text, WriteFile
+from agent.values import dataclass
 
 CONF = PurePosixPath("/etc/sysctl.conf")
 

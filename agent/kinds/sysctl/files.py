@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
 from agent.kinds.sysctl.words import FOLDER, checked_name
+from agent.values import dataclass
 
 # In order of precedence; of two files with one name the first is read. /lib/sysctl.d is a link where /lib is one, and
 # nothing there where it is none that is not in /usr/lib as well: Debian has moved it.

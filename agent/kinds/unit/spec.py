@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from agent.kinds.unit.names import checked_drop_in
 from agent.kinds.unit.text import Named
 from agent.model import Content, TreePath
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agent.host import Entry, FileType
+from agent.values import dataclass
 
 RUNNING = frozenset({"active", "reloading", "refreshing", "activating"})
 

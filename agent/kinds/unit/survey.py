@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from agent.kinds.unit.spec import UnitSpec
 from agent.kinds.unit.state import UnitState
 from agent.kinds.unit.text import LARGEST, is_empty, named
 from agent.model import Mode
+from agent.values import dataclass
 
 NULL: Final = "/dev/null"
 _DEFAULT: Final = re.compile(r"^DefaultInstance=(.+?)\s*$", re.MULTILINE)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from agent.kinds.unit.names import TYPES, suffix
+from agent.values import dataclass
 
 LARGEST: Final = 1 << 20  # bytes
 

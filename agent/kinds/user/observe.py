@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 
 from agent.errors import HostError
 from agent.host import Accounts, Entry, FileType, PasswdEntry, Probe, entry_at, shown
 from agent.kinds._accounts import from_elsewhere
 from agent.kinds.user.spec import UserSpec
+from agent.values import dataclass
 
 DEFAULTS = PurePosixPath("/etc/default/useradd")
 LONGEST_KEYS = 1 << 20  # bytes of authorized_keys

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import PurePosixPath
 from typing import Literal
 
 from agent.kinds.user.keys import parse_key
 from agent.model import AccountId, AccountName, Mode, blob_id
+from agent.values import dataclass
 
 ROOT = "root"
 OF_ROOT = frozenset(
