@@ -5,6 +5,7 @@ from __future__ import annotations
 import graphlib
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -98,7 +99,7 @@ def _references(entries: Iterable[Entry]) -> Iterable[Reference]:
 
 
 def _own_id(entry: Entry, name: str) -> ResourceId:
-    return entry.id if name == entry.id.name else ResourceId(entry.id.kind, name)
+    return entry.id if name == entry.id.name else ResourceId(entry.id.kind, sys.intern(name))
 
 
 def _stronger(id_: ResourceId, there: _Part | None, new: _Part, findings: Findings) -> _Part:
@@ -143,16 +144,18 @@ def _resource(
     # What follows from several entries takes nothing from the one that happened to come first.
     if not implied and entry.needs:
         needs |= _targets(entry.needs, parts, members)
+    restarts = _listening(entry.restarts, parts, members, implied=implied)
+    restarts |= frozenset(kind.listens(id_.name, part.spec, parts.keys()))
+    reloads = _listening(entry.reloads, parts, members, implied=implied)
+    reloads |= frozenset(kind.reloads(id_.name, part.spec, parts.keys()))
     return Resource(
         id=id_,
         spec=part.spec,
         digest=_digest(kind.fingerprint(part.spec)),
-        origin=kind.origin(part.spec) or entry.origin,
+        origin=sys.intern(kind.origin(part.spec) or entry.origin),  # one text for a whole folder
         needs=shared.setdefault(needs, needs),
-        restart_on=_listening(entry.restarts, parts, members, implied=implied)
-        | frozenset(kind.listens(id_.name, part.spec, parts.keys())),
-        reload_on=_listening(entry.reloads, parts, members, implied=implied)
-        | frozenset(kind.reloads(id_.name, part.spec, parts.keys())),
+        restart_on=shared.setdefault(restarts, restarts),
+        reload_on=shared.setdefault(reloads, reloads),
         keep=not implied and (entry.meta.keep or kind.keeps(part.spec)),
         drift=PLAIN_META.drift if implied else Drift(entry.meta.drift),
         implied=implied,
@@ -189,7 +192,8 @@ def _targets(
 
 def _digest(fingerprint: object) -> str:
     text = fingerprint if isinstance(fingerprint, str) else _FINGERPRINTS.encode(fingerprint)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    # The ledger has the same one.
+    return sys.intern(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
 
 
 def _plain(value: object) -> object:

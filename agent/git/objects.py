@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import re
+import sys
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -125,7 +126,7 @@ def parse_tree(data: bytes) -> dict[str, Entry]:
             raise ValueError(f"the name {name!r} stands there twice")
         if order <= last:
             raise ValueError(f"the name {name!r} is out of order")
-        found[name], last = Entry(mode, sha.hex()), order
+        found[name], last = Entry(mode, sys.intern(sha.hex())), order
     return found
 
 

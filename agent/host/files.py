@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import field
@@ -176,7 +177,7 @@ class Reading:
         after = os.fstat(self.fd)
         if left or (after.st_mtime_ns, after.st_size) != (self.stat.st_mtime_ns, size):
             raise UnsteadyError
-        return sha.hexdigest()
+        return sys.intern(sha.hexdigest())  # of most files, what is declared has the same one
 
 
 def _by_folder(paths: Iterable[str]) -> Mapping[str, list[tuple[str, str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Mapping
 from itertools import islice
 from pathlib import PurePosixPath
@@ -45,7 +46,7 @@ class ResourceId:
         kind, colon, name = text.partition(":")
         if not (colon and name and kind.isascii() and kind.isalpha() and kind.islower()):
             raise ValueError(f"expected kind:name, as in file:/etc/motd, got {quoted(text)}")
-        return cls(kind, name)
+        return cls(sys.intern(kind), sys.intern(name))  # what is declared and what is remembered share them
 
 
 class Mode(int):

@@ -7,6 +7,7 @@ What trued remembers between cycles: ids, digests and commits, never contents.
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
@@ -217,18 +218,20 @@ def _without(
 def _read(db: sqlite3.Connection) -> Ledger:
     rows = db.execute("SELECT id, digest, ownership, keep, needs, unfinished FROM owned").fetchall()
     ids = {row[0]: ResourceId.parse(row[0]) for row in rows}
+    needed = {  # ten thousand files need a few folders
+        needs: tuple(ids.get(need) or ResourceId.parse(need) for need in needs.split("\n")) if needs else ()
+        for needs in {row[4] for row in rows}
+    }
     commits = dict(db.execute("SELECT role, sha FROM commits").fetchall())
     return Ledger(
         held=commits.get("held"),
         good=commits.get("good"),
         owned={
             ids[rid]: Owned(
-                digest=digest,
+                digest=sys.intern(digest),  # as that of what is declared
                 ownership=Ownership(ownership),
                 keep=bool(keep),
-                needs=tuple(ids.get(need) or ResourceId.parse(need) for need in needs.split("\n"))
-                if needs
-                else (),
+                needs=needed[needs],
             )
             for rid, digest, ownership, keep, needs, _ in rows
         },
