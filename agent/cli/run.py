@@ -15,6 +15,7 @@ from agent.config import Reboot
 from agent.cycle import Pulse, run_cycle
 from agent.host.bus.ear import UnitEar
 from agent.host.ears import Ears
+from agent.host.heap import give_back
 from agent.host.journal import setup_logging
 from agent.host.lock import cycle_lock, daemon_lock
 from agent.host.notify import Notifier
@@ -38,6 +39,7 @@ class Resident:
     def __init__(self, config: Path | None) -> None:
         self._config = config
         self._open = ExitStack()
+        self._told: Report | None = None
 
     def assemble(self) -> daemon.Work:
         """Return what the loop goes round with; raises ConfigError, and then nothing has changed."""
@@ -67,6 +69,7 @@ class Resident:
 
         def tell(report: Report, pulse: Pulse) -> None:
             teller.tell(report, pulse.interruptible)
+            self._tidy(report)
 
         rebooter = Rebooter(parts.agent.host, parts.settings.state_dir, now=parts.agent.now, uptime=uptime)
         wanted = parts.settings.reboot is Reboot.WHEN_REQUIRED
@@ -81,3 +84,9 @@ class Resident:
             alone=daemon_lock(parts.settings.state_dir),
             turn=cycle_lock(parts.settings.state_dir),
         )
+
+    def _tidy(self, report: Report) -> None:
+        """Give memory back after a cycle that had more to do than to look: a quiet one has the last one's standings."""
+        if self._told is None or report.resources is not self._told.resources:
+            give_back()
+        self._told = report

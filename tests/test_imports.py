@@ -1,0 +1,85 @@
+"""
+What a process loads at its start, and what it must not: each is memory of a daemon, and time of a command.
+
+What is not listed may be loaded. Where a test fails after a change: import it where it is used, or give it its line here, with a reason.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.sandbox import Sandbox
+from tests.servers.repo import bare
+
+TOP = Path(__file__).parents[1]
+# Libraries of others, parts of the standard library that are as heavy, and rooms that only some hosts need.
+HEAVY = frozenset(
+    {
+        "_ssl", "agent.compose.translate", "agent.doctor", "agent.enroll", "agent.host.engine.look",
+        "agent.host.kubernetes.client", "agent.kinds.container", "agent.kinds.manifest", "agent.kinds.package",
+        "agent.kinds.unit", "asyncio", "concurrent.futures", "ctypes", "docker", "dulwich", "http", "jinja2",
+        "multiprocessing", "rich", "sqlite3", "ssl", "subprocess", "urllib.request", "urllib3", "yaml",
+    }
+)  # fmt: skip
+PLAN = {"sqlite3", "subprocess", "yaml"}  # the ledger, the signature of a commit, documents
+DAEMON = PLAN | {"ctypes"}  # for inotify
+LIST = "import json, sys; print('\\n' + json.dumps(sorted(sys.modules)))"
+
+
+def loaded(code: str, *arguments: str) -> set[str]:
+    """Return which heavy modules are there once this has run."""
+    done = subprocess.run(
+        (sys.executable, "-c", f"{code}\n{LIST}", *arguments),
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return HEAVY & set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Sandbox:
+    """A host with files only, whose repository is a path, and which is as declared."""
+    url = bare(tmp_path / "remote.git").removeprefix("file://")
+    made = Sandbox(tmp_path / "host", url)
+    made.push({"base/base.yaml": "files: {/etc/motd: {content: hello}}\n"})
+    made.trued("apply", code=0)
+    return made
+
+
+@pytest.mark.parametrize("code", ["import agent.cli", "from agent.cli import main; main(['--version'])"])
+def test_what_every_verb_begins_with_is_light(code: str) -> None:
+    """The command itself, and its version, need nothing of what verbs need."""
+    assert set() == loaded(code)
+
+
+def test_a_plan_for_files_loads_what_files_need(host: Sandbox) -> None:
+    """No other kind, no TLS for a path, no template engine without a template, nothing that publishes."""
+    code = "import sys; from agent.cli import main; assert main(sys.argv[1:]) == 0"
+
+    assert loaded(code, "plan", "--config", str(host.config)) <= PLAN
+
+
+def test_a_daemon_that_goes_round_loads_no_more(host: Sandbox) -> None:
+    """Between the news it holds what a plan loads, and inotify: dulwich comes with the first report to publish."""
+    code = """
+import sys
+from pathlib import Path
+from agent.cli.run import Resident
+from agent.cycle import Quiet
+work = Resident(Path(sys.argv[1])).assemble()
+work.listen(lambda *_: None)
+for _ in range(3):
+    report = work.cycle(Quiet(), poll=True)
+    work.tell(report, Quiet())
+    assert not report.exit_code
+"""
+
+    assert loaded(code, str(host.config)) <= DAEMON
