@@ -14,7 +14,7 @@ import pytest
 
 from tests.servers.repo import environment, git
 
-CYCLES, COMMITS, SEED = 10_000, 1_000, 20  # in CI, of which three minutes are the measure
+CYCLES, COMMITS, SEED = 10_000, 1_000, 20  # three to four minutes
 FILES = 20
 LEAK = 50  # bytes a cycle that a process may grow by; 100 would be seen
 ROOM = 4 << 20  # bytes by which the resident memory may differ: pages are given back as they come free
