@@ -7,7 +7,7 @@ from dataclasses import field
 from itertools import accumulate
 from typing import Protocol
 
-from agent.kinds import AnyKind
+from agent.kinds import AnyKind, used
 from agent.model import DesiredState, Drift, Resource, ResourceId
 from agent.values import dataclass
 
@@ -94,7 +94,8 @@ class Attention:
         if missed is None:
             return frozenset(self._resources)
         heard = frozenset(kind for ear in self.ears for kind in ear.hears)
-        deaf = frozenset(name for name, kind in kinds.items() if not kind.in_places) - heard
+        mine = used(kinds, self._resources)
+        deaf = frozenset(name for name, kind in mine.items() if not kind.in_places) - heard
         found = {rid for rid in self._resources if rid.kind in deaf} if deaf else set()
         return frozenset(found | self._out_of_earshot(missed))
 
