@@ -1,0 +1,292 @@
+"""
+Carries out changes that go together, looks again before calling anything done, and writes down what has come true.
+
+Which they are, and when it is their turn, is decided in `apply`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import field, replace
+
+from agent.errors import HostError
+from agent.kinds import AnyKind
+from agent.model import (
+    Blocked,
+    Change,
+    Held,
+    Outcome,
+    Plan,
+    Planned,
+    ResourceId,
+    Result,
+    Run,
+    Stale,
+    Step,
+)
+from agent.reconcile.coming import Coming
+from agent.reconcile.hands import Hands
+from agent.reconcile.joined import in_one, jobs, of_files
+from agent.reconcile.ledger import Owned
+from agent.reconcile.observe import Situation
+from agent.reconcile.outcomes import outcome_of, untouched
+from agent.reconcile.plan import decide_again, stays_after_all
+from agent.reconcile.policy import going, objection
+from agent.reconcile.sight import Seen, Sight
+from agent.values import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """What is seen right before something is decided late."""
+
+    haves: Mapping[str, object | HostError | None]
+    done: tuple[str, ...]  # why something had to be done for that
+    trouble: tuple[str, ...]  # and what went wrong with it
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """Carries out groups of changes, one group after the other. `broken` and `changed`: what has become of the others."""
+
+    plan: Plan
+    situation: Situation
+    hands: Hands
+    owned: Mapping[ResourceId, Owned]
+    sight: Sight
+    coming: Coming
+    finish: Callable[..., None]
+    broken: dict[ResourceId, Result] = field(default_factory=dict)
+    changed: set[ResourceId] = field(default_factory=set)
+    in_vain: dict[tuple[Step, int], str] = field(
+        default_factory=dict
+    )  # what was done first, as long as nothing changes
+
+    def untouched(self, entry: Planned) -> Outcome:
+        """Return the outcome of what cannot be done."""
+        return untouched(entry, self.broken, self.coming.ids)
+
+    def together(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        """Yield the outcomes of changes that are made in one go; what does not succeed so is tried by itself."""
+        if self._kind(changes[0]).late:
+            yield from self._late(changes)
+        elif len(changes) > 1 and of_files(changes[0]):
+            yield from self._side_by_side(changes)
+        else:
+            yield from self._in_one_go(changes)
+
+    def _late(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        """Decide once more, on what the host is now; what was done for that is told with the first that changes."""
+        ready = self._prepared(changes)
+        outcomes = self._decided_late(changes, ready)
+        told = "".join(f"; done first: {why}" for why in ready.done)
+        for outcome in outcomes:
+            if told and outcome.result is not Result.UNCHANGED:
+                yield replace(outcome, reason=f"{outcome.reason}{told}")
+                break
+            yield outcome
+        yield from outcomes
+
+    def _decided_late(self, changes: Sequence[Change], ready: _Ready) -> Iterator[Outcome]:
+        planned = {change.id: change for change in changes}
+        decided: list[Change] = []
+        for change in changes:
+            have = ready.haves[change.id.name]
+            reason, for_now = stays_after_all(change, have, self.situation)
+            if reason:
+                yield self._stays(change, reason, for_now=for_now)
+                continue
+            entry = self._decided(change, have)
+            if isinstance(entry, Change):
+                decided.append(entry)
+            else:
+                yield from self._no_longer(change, entry, have, "; ".join(ready.trouble))
+        self._begin_anew([change for change in decided if change.pending > planned[change.id].pending])
+        if decided:
+            yield from self._in_one_go(decided)
+
+    def _prepared(self, changes: Sequence[Change]) -> _Ready:
+        """Return what is seen once nothing stands in the way of deciding, and what was done for that."""
+        kind, wants = self._kind(changes[0]), self.sight.wants([change.id for change in changes])
+        haves = self._look(changes)
+        steps = tuple(kind.prepare(wants, haves))
+        done, trouble = [], []
+        for step in steps:
+            attempt = step, len(self.changed)
+            if (
+                attempt in self.in_vain
+            ):  # a server that does not come is not waited for by each that needs it
+                trouble.append(self.in_vain[attempt])
+                continue
+            try:
+                self.hands.host.perform(step, self.hands.beat)
+            except HostError as error:
+                trouble.append(error.reason)
+                self.in_vain[attempt] = error.reason
+            else:
+                done.append(step.why)
+        return _Ready(
+            haves=self._look(changes) if steps else haves,
+            done=tuple(dict.fromkeys(filter(None, done))),
+            trouble=tuple(trouble),
+        )
+
+    def _decided(self, change: Change, have: object | HostError | None) -> Planned | None:
+        entry = decide_again(change, have, self.situation)
+        if not isinstance(entry, Change):
+            return entry
+        others = going(self.plan, change.id.kind)
+        reason = objection(entry, have, self.situation, others, self.hands.policy)
+        return Held(id=entry.id, reason=reason, change=entry) if reason else entry
+
+    def _no_longer(
+        self, change: Change, entry: Planned | None, have: object | HostError | None, trouble: str
+    ) -> Iterator[Outcome]:
+        if entry is None:
+            come = outcome_of(change, Result.CHANGED, change.why) if self.changed else None
+            yield from self._done(change, have, come or Outcome(id=change.id, result=Result.UNCHANGED))
+            return
+        outcome = self.untouched(entry)
+        blocked = trouble and isinstance(entry, Blocked)
+        yield replace(outcome, reason=f"{outcome.reason}; before that: {trouble}") if blocked else outcome
+
+    def _stays(self, change: Change, reason: str, *, for_now: bool) -> Outcome:
+        """Let go of what cannot go; but where something went wrong, that may be why: then it is tried again."""
+        if for_now and self.broken:
+            return outcome_of(change, Result.BLOCKED, reason)
+        self.finish(change.id)
+        return Outcome(
+            id=change.id, result=Result.UNCHANGED, reason=f"no longer declared, left in place: {reason}"
+        )
+
+    def _begin_anew(self, changes: Collection[Change]) -> None:
+        """Write down what turned out to have more to do than was thought."""
+        if changes:
+            self.hands.memory.begin(
+                self.plan.commit,
+                touched={change.id: self.owned[change.id] for change in changes},
+                pending={change.id: change.pending for change in changes},
+                true={},
+                gone=(),
+            )
+
+    def _in_one_go(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        steps = changes[0].steps if len(changes) == 1 else in_one(changes)
+        if steps is None:
+            for change in changes:
+                yield from self._in_one_go((change,))
+            return
+        for step in steps:
+            try:
+                self.hands.host.perform(step, self.hands.beat)
+            except HostError as error:
+                yield from self._in_trouble(changes, step, error.reason)
+                return
+        yield from self._looked_again(changes)
+
+    def _side_by_side(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        """Yield the outcomes of changes that share nothing but the disk: one that fails holds up what needs it."""
+        met = self.hands.host.perform_all(jobs(changes), self.hands.beat)
+        done = [change for at, change in enumerate(changes) if at in met and met[at] is None]
+        seen = self._judged(done)
+        for at, change in enumerate(changes):
+            if at not in met:
+                yield self.untouched(change)
+            elif error := met[at]:
+                yield outcome_of(change, Result.FAILED, error.reason)
+            else:
+                yield from self._told(
+                    change, outcome_of(change, Result.CHANGED, change.why), seen[change.id]
+                )
+
+    def _in_trouble(self, changes: Sequence[Change], step: Step, reason: str) -> Iterator[Outcome]:
+        """Yield the outcomes after a step has failed."""
+        if isinstance(step, Run) and step.common:
+            yield from (outcome_of(change, Result.FAILED, reason) for change in changes)
+            return
+        # What a command does for several may fail for the sake of one. Any other step is of one, and has had its try.
+        tried = changes if len(changes) == 1 else _of(step, changes)
+        for change in tried:
+            yield from self._tried(change, reason)
+        if rest := [change for change in changes if change not in tried]:
+            yield from self._one_by_one(rest)
+
+    def _tried(self, change: Change, reason: str) -> Iterator[Outcome]:
+        """
+        Yield what became of something whose step failed: it may be as declared, for it was for another's sake.
+
+        As apt-get(8) does. Only where a kind decides late, since what it sees is all there is to it: a file may look
+        right, and not last.
+        """
+        if self._kind(change).late and change.pending is Stale.NO:
+            have = self._look((change,))[change.id.name]
+            if not self.sight.left_to_do(change.id, have):
+                yield from self._done(change, have)
+                return
+        yield outcome_of(change, Result.FAILED, reason)
+
+    def _one_by_one(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        """Yield the outcomes after one call for all has failed: one wrong name fails alone."""
+        haves = self._look(changes)
+        for change in changes:
+            have = haves[change.id.name]
+            if change.pending is Stale.NO and not self.sight.left_to_do(change.id, have):
+                yield from self._done(change, have)
+            else:
+                yield from self.together((change,))
+
+    def _looked_again(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        seen = self._judged(changes)
+        for change in changes:
+            yield from self._told(change, outcome_of(change, Result.CHANGED, change.why), seen[change.id])
+
+    def _judged(self, changes: Sequence[Change]) -> Mapping[ResourceId, Seen]:
+        """Return how things stand now, in one look, and remember it in one go."""
+        if not changes:
+            return {}
+        haves = self._look(changes)
+        seen = {change.id: self.sight.judge(change.id, haves[change.id.name]) for change in changes}
+        self._write_down(seen)
+        return seen
+
+    def _done(
+        self, change: Change, have: object | HostError | None, well: Outcome | None = None
+    ) -> Iterator[Outcome]:
+        """Yield what became of something that was carried out; nothing while it is coming, and may become well."""
+        seen = self.sight.judge(change.id, have)
+        self._write_down({change.id: seen})
+        yield from self._told(change, well or outcome_of(change, Result.CHANGED, change.why), seen)
+
+    def _write_down(self, seen: Mapping[ResourceId, Seen]) -> None:
+        """Remember what is as declared; also where it is not well: then the next plan says so."""
+        self.finish(
+            *(
+                rid
+                for rid, one in seen.items()
+                if not one.left and not (one.patience > 0 and self.sight.goes(rid))
+            )
+        )
+
+    def _told(self, change: Change, well: Outcome, seen: Seen) -> Iterator[Outcome]:
+        if seen.patience > 0:
+            self.changed.add(change.id)
+            self.coming.add(well, seen)
+        elif reason := seen.left or seen.ill:
+            yield replace(outcome_of(change, Result.FAILED, reason), undone=bool(seen.left))
+        else:
+            yield well
+
+    def _look(self, changes: Sequence[Change]) -> Mapping[str, object | HostError | None]:
+        return self.sight.look([change.id for change in changes])
+
+    def _kind(self, change: Change) -> AnyKind:
+        return self.situation.kinds[change.id.kind]
+
+
+def _of(step: Step, changes: Collection[Change]) -> Sequence[Change]:
+    """Return whose step it is, for what is no command."""
+    return [
+        change
+        for change in changes
+        if not isinstance(step, Run) and any(step is one for one in change.steps)
+    ]
