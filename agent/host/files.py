@@ -6,6 +6,7 @@ A look costs one lstat(2) a file; content is read again only where the stat does
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -18,11 +19,12 @@ from typing import Self, TypeAlias
 from agent.errors import HostError
 from agent.host import Entry, FileType, shown
 from agent.host.walk import NOT_THERE, Walk, standing, trouble
-from agent.model import blob_hasher
+from agent.model import blob_hasher, blob_id
 from agent.values import dataclass
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 PIECE = 1 << 20
+REPLACED = (errno.ELOOP, errno.ENXIO, errno.ESPIPE, errno.EISDIR)  # by a link, a socket, a FIFO, a folder
 LARGEST = 256 << 20  # bytes: Git brings no larger file, so that one is not as declared, whatever is in it
 
 # A file changed in the same tick of its file system's clock as the look keeps its stat (Git's "racy" files,
@@ -68,13 +70,24 @@ class Sight:
             return None
         return known[5]
 
-    def remember(self, path: str, found: os.stat_result, entry: Entry, looked: int) -> None:
-        """Keep what was seen at `looked` (ns since the epoch), unless a later change might not show."""
-        if max(found.st_mtime_ns, found.st_ctime_ns) + RACY > looked:
+    def remember(self, path: str, found: os.stat_result, digest: str, target: str, looked: int) -> Entry:
+        """Return what was seen at `looked` (ns since the epoch), and keep it unless a later change might not show."""
+        changed, modified, inode, device = found.st_ctime_ns, found.st_mtime_ns, found.st_ino, found.st_dev
+        known = self._known.get(path)
+        if (
+            known is not None
+            and known[:4] == (changed, inode, modified, device)
+            and (known[5].digest, known[5].target, known[5].size) == (digest, target, found.st_size)
+        ):
+            entry = known[5]  # after all: what compares it with the one before need not look into it
+        else:
+            entry = _entry(found, digest, target)
+        if max(changed, modified) + RACY > looked:
             self._known.pop(path, None)
-            return
-        device = self._devices.setdefault(found.st_dev, found.st_dev)
-        self._known[path] = (found.st_ctime_ns, found.st_ino, found.st_mtime_ns, device, self.now, entry)
+            return entry
+        device = self._devices.setdefault(device, device)
+        self._known[path] = (changed, inode, modified, device, self.now, entry)
+        return entry
 
     def begin(self) -> None:
         """Begin a look. Once in a while, forget what was not looked at for long: memory is bounded by what is asked."""
@@ -82,7 +95,7 @@ class Sight:
         if self.now - self._swept > AUDIT:
             self._swept = self.now
             self._known = {
-                path: known for path, known in self._known.items() if known[4] + AUDIT >= self.now
+                path: known for path, known in self._known.items() if known[4] + 2 * AUDIT >= self.now
             }
 
 
@@ -197,7 +210,7 @@ def _look_at(fd: int, name: str, path: str, deep: bool, sight: Sight) -> Seen:  
             not deep or entry.digest or entry.type is not FileType.FILE
         ):
             return entry
-        return _look_closely(fd, name, path, deep, sight)
+        return _look_closely(fd, name, path, found, deep, sight)
     except FileNotFoundError:
         return None
     except (OSError, UnsteadyError) as error:
@@ -206,21 +219,60 @@ def _look_at(fd: int, name: str, path: str, deep: bool, sight: Sight) -> Seen:  
         return _unreadable(path, error)
 
 
-def _look_closely(fd: int, name: str, path: str, deep: bool, sight: Sight) -> Entry:  # noqa: FBT001 - as above
+def _look_closely(
+    fd: int,
+    name: str,
+    path: str,
+    found: os.stat_result,
+    deep: bool,  # noqa: FBT001 - as above
+    sight: Sight,
+) -> Entry:
     """Return what stands there, its content read; once more if it moved meanwhile. Raises OSError, UnsteadyError."""
     for last in (False, True):
         looked = sight.clock()
-        found = os.stat(name, dir_fd=fd, follow_symlinks=False)
         try:
-            found, digest, target = _inside(fd, name, found, deep)
+            if deep and not last and stat.S_ISREG(found.st_mode) and found.st_size < PIECE:
+                found, digest, target = *_at_once(fd, name, found), ""
+            else:
+                found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                found, digest, target = _inside(fd, name, found, deep)
         except UnsteadyError:
             if last:
                 raise
             continue
-        entry = _entry(found, digest, target)
-        sight.remember(path, found, entry, looked)
-        return entry
+        return sight.remember(path, found, digest, target, looked)
     raise AssertionError
+
+
+def _at_once(fd: int, name: str, found: os.stat_result) -> tuple[os.stat_result, str]:
+    """
+    Return the digest of a small file that was found, and how it stands when it is read. Raises OSError, UnsteadyError.
+
+    Whether it is that file, and held still, is seen afterwards. At a place, so that nothing is taken from a FIFO or a
+    terminal that stands there meanwhile: pread(2) fails on those.
+    """
+    try:
+        file = os.open(name, READ, dir_fd=fd)
+        try:
+            data = os.pread(file, found.st_size + 1, 0)
+            after = os.fstat(file)
+        finally:
+            os.close(file)
+    except OSError as error:
+        if error.errno in REPLACED:
+            raise UnsteadyError from error
+        raise
+    if (
+        len(data) != found.st_size
+        or after.st_ctime_ns != found.st_ctime_ns
+        or after.st_ino != found.st_ino
+        or after.st_mtime_ns != found.st_mtime_ns
+        or after.st_dev != found.st_dev
+        or after.st_size != found.st_size
+        or after.st_mode != found.st_mode
+    ):
+        raise UnsteadyError
+    return after, blob_id(data)
 
 
 def _inside(fd: int, name: str, found: os.stat_result, deep: bool) -> tuple[os.stat_result, str, str]:  # noqa: FBT001 - as above

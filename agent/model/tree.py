@@ -30,9 +30,9 @@ def blob_hasher(size: int) -> hashlib._Hash:
 
 def blob_id(data: bytes) -> str:
     """Return the name Git gives to these bytes."""
-    hasher = blob_hasher(len(data))
-    hasher.update(data)
-    return hasher.hexdigest()
+    found = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
+    found.update(data)
+    return found.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,16 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from agent.errors import HostError
 from agent.host import DetourError, Entry, FileType, shown
-from agent.host.files import AUDIT, Sight
+from agent.host.files import AUDIT, RACY, Sight
 from agent.host.local import Local
 from agent.model import blob_id
 
@@ -35,6 +38,22 @@ ODD_NAMES = (
 
 def one(local: Local, path: str) -> Entry | HostError | None:
     return local.probe().entries([path], digests=[path])[path]
+
+
+@contextmanager
+def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Lend a list that grows by the size of each content that is read."""
+    done: list[int] = []
+    pread = os.pread
+
+    def counted(fd: int, count: int, at: int) -> bytes:
+        data = pread(fd, count, at)
+        done.append(len(data))
+        return data
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", counted)
+        yield done
 
 
 def test_a_file_is_told_with_mode_owner_size_and_blob_id(local: Local, root: Path) -> None:
@@ -145,17 +164,121 @@ def test_a_file_with_its_times_put_back_is_read_again(later: Local, root: Path) 
     assert (blob_id(b"one"), blob_id(b"two")) == (before.digest, after.digest)
 
 
-def test_after_an_hour_everything_is_read_again(root: Path, tmp_path: Path) -> None:
+def test_what_an_hour_later_is_still_the_same_is_the_identical_entry(root: Path, tmp_path: Path) -> None:
+    now = [0.0]
+    sight = Sight(clock=lambda: time.time_ns() + 10**10, uptime=lambda: now[0])
+    local = Local(root, tmp_path / "state", sight=sight)
+    (root / "etc/motd").write_bytes(b"x")
+    first = one(local, "/etc/motd")
+    now[0] = AUDIT + 1
+    assert first is one(local, "/etc/motd")
+
+
+def test_a_change_that_left_no_trace_in_the_stat_is_found_an_hour_later(root: Path, tmp_path: Path) -> None:
+    """As a program makes it that writes to mapped memory once more: mmap(2) has no time for that before the page is written out."""
+    now = [0.0]
+    sight = Sight(clock=lambda: time.time_ns() + 10**10, uptime=lambda: now[0])
+    local = Local(root, tmp_path / "state", sight=sight)
+    (root / "etc/motd").write_bytes(b"x")
+    one(local, "/etc/motd")
+    known = sight._known["/etc/motd"]
+    sight._known["/etc/motd"] = (*known[:5], replace(known[5], digest="0" * 40))
+    assert replace(known[5], digest="0" * 40) == one(local, "/etc/motd")
+    now[0] = AUDIT + 1
+    assert known[5] == one(local, "/etc/motd")
+
+
+@pytest.mark.parametrize("back", [3600, 1, 0])
+def test_while_the_clock_is_behind_a_file_it_is_read_at_each_look(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, back: int
+) -> None:
+    """The clock was set back: a change could bear the very time that the file has, so its stat proves nothing."""
+    sight = Sight(clock=lambda: (root / "etc/motd").stat().st_mtime_ns - back * 10**9)
+    local = Local(root, tmp_path / "state", sight=sight)
+    (root / "etc/motd").write_bytes(b"x")
+    with reads(monkeypatch) as read:
+        one(local, "/etc/motd")
+        one(local, "/etc/motd")
+    assert [1, 1] == read
+
+
+def test_once_the_clock_has_passed_a_file_its_stat_proves_it(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sight = Sight(clock=lambda: (root / "etc/motd").stat().st_ctime_ns + RACY)
+    local = Local(root, tmp_path / "state", sight=sight)
+    (root / "etc/motd").write_bytes(b"x")
+    with reads(monkeypatch) as read:
+        one(local, "/etc/motd")
+        one(local, "/etc/motd")
+    assert [1] == read
+
+
+def test_a_file_that_the_clock_was_set_back_for_is_read_again(later: Local, root: Path) -> None:
+    """Its times are older than those that were seen, and differ all the same."""
+    file = root / "etc/motd"
+    file.write_bytes(b"one")
+    one(later, "/etc/motd")
+    file.write_bytes(b"two")
+    os.utime(file, ns=(0, 0))
+    found = one(later, "/etc/motd")
+    assert isinstance(found, Entry)
+    assert blob_id(b"two") == found.digest
+
+
+@pytest.mark.parametrize("becomes", ["fifo", "folder", "link", "file"])
+def test_what_takes_the_place_of_a_file_right_before_it_is_opened_is_told(
+    local: Local, root: Path, monkeypatch: pytest.MonkeyPatch, becomes: str
+) -> None:
+    file = root / "etc/motd"
+    file.write_bytes(b"one")
+    real = os.open
+
+    def replaced(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path == "motd" and file.is_file() and file.read_bytes() == b"one":
+            file.unlink()
+            match becomes:
+                case "fifo":
+                    os.mkfifo(file)
+                case "folder":
+                    file.mkdir()
+                case "link":
+                    file.symlink_to("elsewhere")
+                case _:
+                    (root / "etc/new").write_bytes(b"two")
+                    (root / "etc/new").rename(file)
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", replaced)
+    found = one(local, "/etc/motd")
+    assert isinstance(found, Entry)
+    types = {
+        "fifo": FileType.OTHER,
+        "folder": FileType.DIRECTORY,
+        "link": FileType.LINK,
+        "file": FileType.FILE,
+    }
+    assert types[becomes] == found.type
+    assert (blob_id(b"two") if becomes == "file" else "") == found.digest
+
+
+def test_after_an_hour_everything_is_read_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = [0.0]
     sight = Sight(clock=lambda: time.time_ns() + 10**10, uptime=lambda: now[0])
     local = Local(root, tmp_path / "state", sight=sight)
     (root / "etc/motd").write_bytes(b"x")
     first = one(local, "/etc/motd")
     now[0] = AUDIT
-    assert first is one(local, "/etc/motd")
-    now[0] = AUDIT + 1
-    assert first is not one(local, "/etc/motd")
-    assert first == one(local, "/etc/motd")
+    with reads(monkeypatch) as read:
+        assert first is one(local, "/etc/motd")
+        assert [] == read
+        now[0] = AUDIT + 1
+        assert first == one(local, "/etc/motd")
+        assert [1] == read
+        one(local, "/etc/motd")
+        assert [1] == read
 
 
 def test_what_is_not_asked_for_any_more_is_forgotten(root: Path, tmp_path: Path) -> None:
@@ -164,7 +287,7 @@ def test_what_is_not_asked_for_any_more_is_forgotten(root: Path, tmp_path: Path)
     local = Local(root, tmp_path / "state", sight=sight)
     one(local, "/etc")
     assert 1 == len(sight._known)
-    now[0] += 2 * AUDIT
+    now[0] += 2 * AUDIT + 1
     local.probe()
     assert {} == sight._known
 
@@ -191,14 +314,14 @@ def test_a_file_that_never_holds_still_cannot_be_read(
 ) -> None:
     file = root / "etc/log"
     file.write_bytes(b"x")
-    read = os.read
+    read, pread = os.read, os.pread
 
-    def grow_and_read(fd: int, count: int) -> bytes:
+    def grow() -> None:
         with file.open("ab") as log:
             log.write(b"y")
-        return read(fd, count)
 
-    monkeypatch.setattr(os, "read", grow_and_read)
+    monkeypatch.setattr(os, "read", lambda fd, count: (grow(), read(fd, count))[1])
+    monkeypatch.setattr(os, "pread", lambda fd, count, at: (grow(), pread(fd, count, at))[1])
     found = one(Local(root, tmp_path), "/etc/log")
     assert isinstance(found, HostError)
     assert "/etc/log: cannot be read: it changes while it is being read" == str(found)
