@@ -49,6 +49,8 @@ def dress(fd: int, *, mode: int, uid: int | None, gid: int | None, like: Kept | 
 
 def own(fd: int, uid: int | None, gid: int | None) -> None:
     """Set the owner of an open file or folder where it differs; raises OSError."""
+    if uid is None and gid is None:
+        return
     found = os.fstat(fd)
     if uid in {None, found.st_uid} and gid in {None, found.st_gid}:
         return

@@ -18,6 +18,7 @@ from typing import Self
 
 from agent.errors import HostError
 from agent.host import Job, owners, ready
+from agent.host.durable import Durable
 from agent.host.walk import Walk, opened, standing, trouble
 from agent.host.write import (
     TROUBLE,
@@ -49,6 +50,7 @@ class _Waiting:
     temporary: str
     out: int | None = None
     failed: bool = False
+    placed: bool = False  # nothing stands under its temporary name any more
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class Batch:
     _made: dict[int, MakeDirectory] = field(default_factory=dict)
     _bytes: int = 0
     _folders: dict[PurePosixPath, int] = field(default_factory=dict)  # open ones
+    _durable: Durable = field(default_factory=Durable)
 
     def __enter__(self) -> Self:
         return self
@@ -140,7 +143,7 @@ class Batch:
         except BaseException:
             _drop(fd, temporary)
             raise
-        self._bytes += os.fstat(out).st_size
+        self._bytes += os.lseek(out, 0, os.SEEK_CUR)  # all of it, for it was written from its beginning
         return _Waiting(step=step, folder=fd, temporary=temporary, out=out)
 
     def _linked(self, step: MakeLink) -> _Waiting:
@@ -197,19 +200,22 @@ class Batch:
 
     def _write_out(self) -> None:
         """
-        Have all temporary files on the disk: begun for all, then waited for one by one.
+        Have all temporary files on the disk: in one go, or begun for all and then waited for one by one.
 
         The second fsync(2) finds most of its work done by the first (a journal is committed once), and each tells
         its own errors. POSIX_FADV_DONTNEED begins to write what is not written yet: posix_fadvise(2).
         """
-        files = [one for one in self._waiting.values() if one.out is not None]
+        files = {one.out: one for one in self._waiting.values() if one.out is not None}
+        folders = {out: one.folder for out, one in files.items()}
+        for out in self._durable.together(folders, size=self._bytes):
+            del files[out]
         if len(files) > 1:
-            for one in files:
+            for out in files:
                 with suppress(OSError):  # a file system may not know it: then it is only slower
-                    os.posix_fadvise(one.out or 0, 0, 0, os.POSIX_FADV_DONTNEED)
-        for one in files:
+                    os.posix_fadvise(out, 0, 0, os.POSIX_FADV_DONTNEED)
+        for out, one in files.items():
             try:
-                os.fsync(one.out or 0)
+                os.fsync(out)
             except OSError:
                 one.failed = True
             self.beat()
@@ -217,6 +223,7 @@ class Batch:
     def _rename(self, at: int, one: _Waiting) -> bool:
         try:
             put_in_place(one.folder, one.temporary, one.step.path.name)
+            one.placed = True
         except OSError as error:
             doing = "be linked" if isinstance(one.step, MakeLink) else "be written"
             self.met[at] = trouble(one.step.path, doing, error)
@@ -229,9 +236,12 @@ class Batch:
         jobs: dict[PurePosixPath, list[int]] = {}
         for place, at in places:
             jobs.setdefault(place, []).append(at)
+        folders = {self._folders[place]: self._folders[place] for place in jobs}
+        there = self._durable.together(folders, size=self._bytes)
         for place, concerned in jobs.items():
             try:
-                os.fsync(self._folders[place])
+                if self._folders[place] not in there:
+                    os.fsync(self._folders[place])
             except OSError as error:
                 self.met |= dict.fromkeys(concerned, trouble(place, "be written", error))
             self.beat()
@@ -248,10 +258,12 @@ class Batch:
         for one in self._waiting.values():
             if one.out is not None:
                 os.close(one.out)
-            _drop(one.folder, one.temporary)
+            if not one.placed:
+                _drop(one.folder, one.temporary)
         for fd in self._folders.values():
             os.close(fd)
         self._waiting, self._made, self._folders, self._bytes = {}, {}, {}, 0
+        self._durable.forget()
 
 
 def _in_company(before: Sequence[Step], last: Step) -> bool:

@@ -195,11 +195,12 @@ def _write_all(out: int, chunk: bytes) -> None:
 
 def put_in_place(fd: int, temporary: str, name: str) -> None:
     """Rename over what is there (an empty folder goes first); the caller makes the entry durable. Raises OSError."""
-    found = standing(fd, name)
-    if found is not None and stat.S_ISDIR(found.st_mode):
+    try:
+        os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+    except IsADirectoryError:
         _sweep_below(fd, name)
         os.rmdir(name, dir_fd=fd)
-    os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+        os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
 
 
 def _dressed_folder(
