@@ -15,13 +15,14 @@ from typing import BinaryIO
 
 from dulwich.object_store import DiskObjectStore
 from dulwich.objects import ObjectID, ShaFile
+from dulwich.pack import Pack
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
 from agent.errors import SourceError
 from agent.git.limits import MIB, Limits
 from agent.git.objects import Kind, Mode, hasher, parse_commit, parse_tree
-from agent.git.pack import copy_whole
+from agent.git.pack import Pieces, copy_whole
 from agent.git.snapshot import Shelf
 from agent.git.wire import PushRejectedError
 
@@ -32,16 +33,18 @@ class Disk:
     def __init__(self, folder: Path, limits: Limits) -> None:
         self._store = DiskObjectStore(str(folder))
         self._limits = limits
-        self._packs: dict[str, BinaryIO] = {}
+        self._packs: list[tuple[Pack, BinaryIO, Pieces]] = []
         self.close = weakref.finalize(self, _close, self._store, self._packs)
 
     def copy(self, sha: str, into: Shelf) -> Kind:
         """Copy one object, in pieces where it stands whole; raises SourceError."""
         if record := into.find(sha):
             return record.kind
+        if kind := self._copy_packed(sha, into):
+            return kind
         if kind := _copy_loose(Path(self._store.path) / sha[:2] / sha[2:], sha, into, self._limits):
             return kind
-        if kind := self._copy_packed(sha, into):
+        if self._found_packs() and (kind := self._copy_packed(sha, into)):
             return kind
         try:
             number, data = self._store.get_raw(ObjectID(sha.encode()))
@@ -52,24 +55,32 @@ class Disk:
         return Kind(number)
 
     def _copy_packed(self, sha: str, into: Shelf) -> Kind | None:
-        for pack in self._store.packs:
+        """Copy an object that stands whole in one of the packs that are open."""
+        name = ObjectID(sha.encode())
+        for pack, _, pieces in self._packs:
             try:
-                start = pack.index.object_offset(ObjectID(sha.encode()))
+                start = pack.index.object_offset(name)
             except KeyError:
                 continue
-            path = str(pack.data.path)
-            if path not in self._packs:
-                self._packs[path] = Path(path).open("rb")  # noqa: SIM115  closed with the disk
-            found = copy_whole(self._packs[path], start, into, self._limits)
+            found = copy_whole(pieces, start, into, self._limits)
             if found and found[0] != sha:
                 raise SourceError(f"the object {sha} is damaged")
             return found[1] if found else None
         return None
 
+    def _found_packs(self) -> bool:
+        """Open the packs that are new since the last look, which lists their folder; return whether there are any."""
+        known = {str(pack.data.path) for pack, _, _ in self._packs}
+        new = [pack for pack in self._store.packs if str(pack.data.path) not in known]
+        for pack in new:
+            file = Path(pack.data.path).open("rb")  # noqa: SIM115  closed with the disk
+            self._packs.append((pack, file, Pieces(file)))
+        return bool(new)
 
-def _close(store: DiskObjectStore, packs: dict[str, BinaryIO]) -> None:
+
+def _close(store: DiskObjectStore, packs: list[tuple[Pack, BinaryIO, Pieces]]) -> None:
     """Let go of all files."""
-    for file in packs.values():
+    for _, file, _ in packs:
         file.close()
     store.close()
 

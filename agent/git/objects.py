@@ -28,7 +28,10 @@ class Kind(enum.IntEnum):
 
     @property
     def word(self) -> bytes:
-        return self.name.lower().encode()
+        return _WORDS[self]
+
+
+_WORDS = (b"", *(kind.name.lower().encode() for kind in Kind))
 
 
 class Hasher(Protocol):

@@ -19,12 +19,13 @@ from typing import BinaryIO
 
 from agent.errors import SourceError
 from agent.git.limits import Limits
-from agent.git.objects import Kind, hasher
+from agent.git.objects import Kind, hasher, object_id
 from agent.git.snapshot import Shelf, read
 from agent.values import dataclass
 
 OFS_DELTA, REF_DELTA = 6, 7
 STEP = 64 << 10
+SMALL = 32 << 10  # bytes of an object that is copied in one piece
 ROUNDS = 64  # in which deltas on a name find their base; Git makes none where ofs-delta was asked for
 
 
@@ -44,7 +45,7 @@ class _Delta:
 class _Unpacking:
     """The state of one pass."""
 
-    pack: _Pieces
+    pack: Pieces
     shelf: Shelf
     limits: Limits
     total: int = 0
@@ -52,7 +53,7 @@ class _Unpacking:
     deltas: dict[int, _Delta] = field(default_factory=dict)
 
 
-class _Pieces:
+class Pieces:
     """A file that is read forward, a little ahead, and can be set back."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -105,7 +106,7 @@ def unpack(file: BinaryIO, shelf: Shelf, limits: Limits) -> frozenset[str]:
 
     What would grow beyond `limits.delta` as the result of a delta is left out: asked for by itself, it comes whole.
     """
-    pass_ = _Unpacking(_Pieces(file), shelf, limits)
+    pass_ = _Unpacking(Pieces(file), shelf, limits)
     _checksum(file, pass_.pack.size)
     for _ in range(_count(pass_)):
         _entry(pass_)
@@ -152,7 +153,7 @@ def _entry(pass_: _Unpacking) -> None:
     pass_.ids[start] = _whole(pass_, Kind(kind), size)
 
 
-def _header(pack: _Pieces) -> tuple[int, int]:
+def _header(pack: Pieces) -> tuple[int, int]:
     byte = pack.byte()
     kind, size, shift = byte >> 4 & 7, byte & 15, 4
     while byte & 0x80:
@@ -164,7 +165,7 @@ def _header(pack: _Pieces) -> tuple[int, int]:
     return kind, size
 
 
-def _base(pack: _Pieces, start: int, kind: int) -> int | str:
+def _base(pack: Pieces, start: int, kind: int) -> int | str:
     if kind == REF_DELTA:
         name = pack.ahead(20)
         pack.place += len(name)
@@ -191,6 +192,8 @@ def _bound(pass_: _Unpacking, size: int, limit: int) -> None:
 
 def _whole(pass_: _Unpacking, kind: Kind, size: int) -> str:
     """Copy a stream as it is, while its content is hashed."""
+    if size < SMALL and (small := _small(pass_, kind, size)):
+        return small
     found, shelf = hasher(kind, size), pass_.shelf
     shelf.begin()
     for stored, content in _stream(pass_.pack, size):
@@ -198,6 +201,22 @@ def _whole(pass_: _Unpacking, kind: Kind, size: int) -> str:
         found.update(content)
     sha = found.hexdigest()
     shelf.finish(sha, kind, size)
+    return sha
+
+
+def _small(pass_: _Unpacking, kind: Kind, size: int) -> str | None:
+    """Copy a stream in one piece; None where that is not all of it, or not what it should be."""
+    pack, inflate = pass_.pack, zlib.decompressobj()
+    feed = pack.ahead(size + 1024)
+    try:
+        content = inflate.decompress(feed, size + 1)
+    except zlib.error:
+        return None
+    if not inflate.eof or len(content) != size:
+        return None
+    sha, used = object_id(kind, content), len(feed) - len(inflate.unused_data)
+    pass_.shelf.put(sha, kind, size, feed[:used])
+    pack.place += used
     return sha
 
 
@@ -210,7 +229,7 @@ def _scan(pass_: _Unpacking, size: int) -> bytes:
     return head
 
 
-def _stream(pack: _Pieces, size: int) -> Iterator[tuple[bytes, bytes]]:
+def _stream(pack: Pieces, size: int) -> Iterator[tuple[bytes, bytes]]:
     """Yield a zlib stream in pieces, each with what it inflates to, and end behind it."""
     inflate, total = zlib.decompressobj(), 0
     while not inflate.eof:
@@ -328,9 +347,9 @@ def _apply(pass_: _Unpacking, bases: _Bases, base: str, delta: _Delta) -> str:
     return pass_.shelf.add(kind, result)
 
 
-def copy_whole(file: BinaryIO, start: int, shelf: Shelf, limits: Limits) -> tuple[str, Kind] | None:
+def copy_whole(pack: Pieces, start: int, shelf: Shelf, limits: Limits) -> tuple[str, Kind] | None:
     """Copy the object at a place in a pack on disk as it stands there; None for a delta. Raises PackError."""
-    pass_ = _Unpacking(_Pieces(file), shelf, limits)
+    pass_ = _Unpacking(pack, shelf, limits)
     pass_.pack.place = start
     kind, size = _header(pass_.pack)
     if kind not in {1, 2, 3, 4}:

@@ -70,6 +70,10 @@ def chunks(holding: Holding, sha: str, record: Record) -> Iterator[bytes]:
 
     One that fits into a single piece is checked before it is yielded, a larger one by the end.
     """
+    if record.size < PIECE and record.stored < PIECE:
+        if small := _small(holding, sha, record):
+            yield small
+        return
     found, kept, total = hasher(record.kind, record.size), b"", 0
     for data in _inflated(holding, record):
         if kept:
@@ -80,6 +84,19 @@ def chunks(holding: Holding, sha: str, record: Record) -> Iterator[bytes]:
         raise DamagedError(f"object {sha} is damaged on this host's disk")
     if kept:
         yield kept
+
+
+def _small(holding: Holding, sha: str, record: Record) -> bytes:
+    inflate = zlib.decompressobj()
+    try:
+        content = inflate.decompress(b"".join(holding.stored(record)), record.size + 1)
+    except zlib.error as error:
+        raise DamagedError(f"a kept object is damaged: {error}") from error
+    if not inflate.eof and len(content) <= record.size:
+        raise DamagedError("a kept object is cut off")
+    if len(content) != record.size or object_id(record.kind, content) != sha:
+        raise DamagedError(f"object {sha} is damaged on this host's disk")
+    return content
 
 
 def _inflated(holding: Holding, record: Record) -> Iterator[bytes]:
@@ -161,6 +178,12 @@ class Shelf(_File):
         start, self._end = self._end, self._flushed + len(self._buffer)
         self.records.setdefault(sha, Record(kind, start, self._end - start, size))
 
+    def put(self, sha: str, kind: Kind, size: int, stored: bytes) -> None:
+        """Put an object there whose stream is at hand."""
+        self.begin()
+        self.write(stored)
+        self.finish(sha, kind, size)
+
     def _flush(self) -> None:
         while self._buffer:
             written = os.pwrite(self._descriptor, self._buffer, self._flushed)
@@ -171,9 +194,7 @@ class Shelf(_File):
         """Put an object there and return its id."""
         sha = object_id(kind, data)
         if sha not in self.records:
-            self.begin()
-            self.write(zlib.compress(data, 1))
-            self.finish(sha, kind, len(data))
+            self.put(sha, kind, len(data), zlib.compress(data, 1))
         return sha
 
     def adopt(self, sha: str, record: Record, holding: Holding) -> None:
@@ -217,17 +238,20 @@ class Snapshot(_File):
         return (name.hex() for name, *_ in ENTRY.iter_unpack(self._index))
 
     def find(self, sha: str) -> Record | None:
-        name, low, high = bytes.fromhex(sha), 0, len(self)
+        name, index, width = bytes.fromhex(sha), self._index, ENTRY.size
+        low, high = 0, len(index) // width
         while low < high:
             middle = (low + high) // 2
-            if self._index[middle * ENTRY.size : middle * ENTRY.size + 20] < name:
+            place = middle * width
+            found = index[place : place + 20]
+            if found == name:
+                _, kind, start, stored, size = ENTRY.unpack_from(index, place)
+                return Record(Kind(kind), start, stored, size)
+            if found < name:
                 low = middle + 1
             else:
                 high = middle
-        if low == len(self):
-            return None
-        found, kind, start, stored, size = ENTRY.unpack_from(self._index, low * ENTRY.size)
-        return Record(Kind(kind), start, stored, size) if found == name else None
+        return None
 
 
 def save(path: Path, objects: Iterable[tuple[str, Record, Holding]], note: Mapping[str, str]) -> None:

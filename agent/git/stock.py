@@ -60,8 +60,7 @@ class Stock:
     def peek(self, sha: str, kind: Kind) -> bytes:
         """Return the same, of something that need not be kept."""
         for _ in range(2):
-            self.ensure((sha,))
-            holding, record = self._found(sha)
+            holding, record = self._brought(sha)
             if record.kind is not kind:
                 raise SourceError(
                     f"object {sha} is a {record.kind.word.decode()}, not a {kind.word.decode()}"
@@ -77,8 +76,7 @@ class Stock:
         begun = False
         self.touched.add(sha)
         for _ in range(2):
-            self.ensure((sha,))
-            holding, record = self._found(sha)
+            holding, record = self._brought(sha)
             try:
                 for piece in chunks(holding, sha, record):
                     begun = True
@@ -93,8 +91,7 @@ class Stock:
 
     def kind(self, sha: str) -> Kind:
         """Return the type of an object; raises SourceError."""
-        self.ensure((sha,))
-        return self._found(sha)[1].kind
+        return self._brought(sha)[1].kind
 
     def holds(self, sha: str) -> bool:
         """Return whether an object is at hand."""
@@ -119,11 +116,19 @@ class Stock:
         self._shelf, self._snapshots = None, []
 
     def _find(self, sha: str) -> tuple[Holding, Record] | None:
-        holdings: list[Holding] = [*self._snapshots, *([self._shelf] if self._shelf else [])]
-        for holding in holdings:
-            if (record := holding.find(sha)) is not None:
-                return holding, record
+        for snapshot in self._snapshots:
+            if (record := snapshot.find(sha)) is not None:
+                return snapshot, record
+        if self._shelf is not None and (record := self._shelf.find(sha)) is not None:
+            return self._shelf, record
         return None
+
+    def _brought(self, sha: str) -> tuple[Holding, Record]:
+        """Return where an object is, after it was fetched if need be; raises SourceError."""
+        if (found := self._find(sha)) is not None:
+            return found
+        self.ensure((sha,))
+        return self._found(sha)
 
     def _found(self, sha: str) -> tuple[Holding, Record]:
         if (found := self._find(sha)) is None:
