@@ -272,7 +272,7 @@ def _at_once(fd: int, name: str, found: os.stat_result) -> tuple[os.stat_result,
         or after.st_mode != found.st_mode
     ):
         raise UnsteadyError
-    return after, blob_id(data)
+    return after, sys.intern(blob_id(data))
 
 
 def _inside(fd: int, name: str, found: os.stat_result, deep: bool) -> tuple[os.stat_result, str, str]:  # noqa: FBT001 - as above

@@ -40,7 +40,11 @@ class Resource:
     @property
     def after(self) -> frozenset[ResourceId]:
         """All that must come before it."""
-        return self.needs | self.restart_on | self.reload_on
+        return (
+            self.needs | self.restart_on | self.reload_on
+            if self.restart_on or self.reload_on
+            else self.needs
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

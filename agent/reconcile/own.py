@@ -24,8 +24,8 @@ def begin(
     true = {
         rid: owned
         for rid in plan.settled
-        if (owned := _found_true(desired.resources[rid], ledger.owned.get(rid))) is not None
-        and (owned != ledger.owned.get(rid) or rid in ledger.unfinished)
+        if (owned := _found_true(desired.resources[rid], before := ledger.owned.get(rid))) is not None
+        and ((owned is not before and owned != before) or rid in ledger.unfinished)
     }
     # From now on the kind is known, and nobody is asked to recognize what could not be touched yet.
     true |= {
@@ -54,6 +54,13 @@ def _found_true(resource: Resource, before: Owned | None) -> Owned | None:
     """Return how something that is as declared is owned; None: it is not ours to answer for."""
     if before is None and resource.implied:
         return None
+    if (
+        before is not None
+        and before.digest == resource.digest
+        and before.keep == resource.keep
+        and before.needs == _needs(resource)
+    ):
+        return before
     return _owned(resource, before.ownership if before else Ownership.ADOPTED, resource.digest)
 
 
@@ -75,5 +82,8 @@ def _ownership(change: Change, resource: Resource, before: Owned | None, situati
 
 
 def _owned(resource: Resource, ownership: Ownership, digest: str) -> Owned:
-    needs: tuple[ResourceId, ...] = tuple(sorted(resource.after))
-    return Owned(digest=digest, ownership=ownership, keep=resource.keep, needs=needs)
+    return Owned(digest=digest, ownership=ownership, keep=resource.keep, needs=_needs(resource))
+
+
+def _needs(resource: Resource) -> tuple[ResourceId, ...]:
+    return tuple(sorted(after)) if len(after := resource.after) > 1 else tuple(after)

@@ -92,6 +92,9 @@ class Reason:
     moved: tuple[ResourceId, ...] = ()
 
 
+_DRIFTED, _COMMITTED = Reason(cause=Cause.DRIFT), Reason(cause=Cause.COMMIT)
+
+
 class _Planner:
     def __init__(self, situation: Situation) -> None:
         self.desired, self.observed = situation.desired, situation.observed
@@ -113,7 +116,7 @@ class _Planner:
     def declared(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> Planned | None:
         """Return what is to be done about something declared, given what comes before it."""
         reason = self._reason(resource, entries)
-        ahead = any(isinstance(entries.get(need), Change) for need in resource.after)
+        ahead = bool(entries) and any(isinstance(entries.get(need), Change) for need in resource.after)
         entry = self.change(resource, self.observed[resource.id], reason, ahead=ahead)
         if not isinstance(entry, Change):
             return entry
@@ -226,17 +229,21 @@ class _Planner:
         return self.ledger.owned[rid].needs if rid in self.ledger.owned else ()
 
     def _reason(self, resource: Resource, entries: Mapping[ResourceId, Planned]) -> Reason:
-        stale = self.ledger.unfinished.get(resource.id, Stale.NO)
+        unfinished = self.ledger.unfinished.get(resource.id)
+        if unfinished is None and not resource.restart_on and not resource.reload_on:  # nearly always
+            owned = self.ledger.owned.get(resource.id)
+            known = owned is not None and owned.digest == resource.digest
+            return _DRIFTED if known else _COMMITTED
+        stale = unfinished or Stale.NO
         restarts = self._moved(resource.restart_on, entries)
         reloads = self._moved(resource.reload_on, entries)
         if restarts or reloads:
             stale = max(stale, Stale.RESTART if restarts else Stale.RELOAD)
             return Reason(cause=Cause.TRIGGER, stale=stale, moved=(*restarts, *reloads))
-        if resource.id in self.ledger.unfinished:
+        if unfinished is not None:
             return Reason(cause=Cause.UNFINISHED, stale=stale)
         owned = self.ledger.owned.get(resource.id)
-        known = owned is not None and owned.digest == resource.digest
-        return Reason(cause=Cause.DRIFT if known else Cause.COMMIT)
+        return _DRIFTED if owned is not None and owned.digest == resource.digest else _COMMITTED
 
     def _moved(
         self, listened: Iterable[ResourceId], entries: Mapping[ResourceId, Planned]
