@@ -45,6 +45,9 @@ class Spool:
         self.folder = folder
         self._most = most
         self._size = size
+        self._newest: tuple[tuple[int, ...], Spooled] | None = (
+            None  # put by this process, and how its file stands
+        )
 
     def put(self, files: Mapping[str, bytes], message: str, when: datetime, *, above: int = 0) -> int:
         """Keep a report, behind all others and numbered above `above`; return its number. Raises SourceError."""
@@ -53,6 +56,7 @@ class Spool:
             number = max((above, *paths, *_numbered(self.folder / DAMAGED))) + 1
             path = self.folder / f"{number:0{DIGITS}}.json"
             atomic_write(path, _encode(files, message, when))
+            self._newest = _stamp(path), Spooled(number=number, message=message, when=when, files=files)
             self._drop_oldest({**paths, number: path})
         except OSError as error:
             raise SourceError(f"{self.folder}: a report cannot be kept: {error.strerror}") from error
@@ -68,6 +72,8 @@ class Spool:
 
     def remove(self, through: int) -> None:
         """Forget all reports up to a number. What cannot be removed now is removed by a later call."""
+        if self._newest and self._newest[1].number <= through:
+            self._newest = None
         with suppress(OSError):
             for number, path in self._paths().items():
                 if number <= through:
@@ -96,11 +102,17 @@ class Spool:
     def _readable(self, paths: Mapping[int, Path]) -> Iterator[Spooled]:
         for number, path in paths.items():
             try:
-                yield _decode(number, path.read_bytes())
+                yield self._fresh(number, path) or _decode(number, path.read_bytes())
             except FileNotFoundError:
                 continue
             except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 self._move_away(path, error)
+
+    def _fresh(self, number: int, path: Path) -> Spooled | None:
+        """Return what this process has put there itself, and nobody has touched since."""
+        if self._newest and self._newest[1].number == number and self._newest[0] == _stamp(path):
+            return self._newest[1]
+        return None
 
     def _move_away(self, path: Path, error: Exception) -> None:
         words = error.strerror if isinstance(error, OSError) else "what stands there is not what was written"
@@ -111,6 +123,11 @@ class Spool:
             path.replace(folder / path.name)
             for old in sorted(folder.iterdir())[:-DAMAGED_KEPT]:
                 old.unlink()
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _numbered(folder: Path) -> dict[int, Path]:

@@ -99,8 +99,8 @@ class Sight:
             }
 
 
-def look(root: Path, paths: Iterable[str], digests: Collection[str], sight: Sight) -> Mapping[str, Seen]:
-    """Return what stands at each path; see `Probe.entries`."""
+def look(root: Path, paths: Iterable[str], digests: Collection[str], sight: Sight) -> dict[str, Seen]:
+    """Return what stands at each path, given once; see `Probe.entries`."""
     seen: dict[str, Seen] = {}
     with Walk(root) as walk:
         for folder, names in sorted(_by_folder(paths).items()):

@@ -162,6 +162,7 @@ class LocalProbe:
     _own: frozenset[str] = frozenset()
     _spared: frozenset[PurePosixPath] = frozenset()
     _beat: Callable[[], None] = lambda: None
+    _below_own: tuple[str, ...] = field(init=False)
     _seen: dict[str, Seen] = field(default_factory=dict)
     _numbers: dict[tuple[Callable[[str], int | None], str], int | None] = field(default_factory=dict)
     _mounts: frozenset[PurePosixPath] | None = None
@@ -171,14 +172,18 @@ class LocalProbe:
     _cluster: Cluster | None = None
     _no_cluster: HostError | None = None
 
+    def __post_init__(self) -> None:
+        self._below_own = tuple(f"{own}/" for own in self._own)
+
     def entries(
         self, paths: Collection[str], *, digests: Collection[str] = ()
     ) -> Mapping[str, Entry | None | HostError]:
         digests = digests if isinstance(digests, set | frozenset) else frozenset(digests)
         fresh = [path for path in paths if self._unknown(path, path in digests)] if self._seen else paths
-        self._seen |= look(self._root, fresh, digests, self._sight)
-        self._seen |= {path: _off_limits(path) for path in fresh if self._is_own(path)}
-        return {path: self._seen[path] for path in paths}
+        found = look(self._root, fresh, digests, self._sight)
+        found |= {path: _off_limits(path) for path in fresh if self._is_own(path)}
+        self._seen |= found
+        return found if len(found) == len(paths) else {path: self._seen[path] for path in paths}
 
     def names(self, directory: PurePosixPath) -> tuple[str, ...]:
         return names(self._root, directory)
@@ -210,7 +215,7 @@ class LocalProbe:
         return self._accounts
 
     def _is_own(self, path: str) -> bool:
-        return path in self._own or any(path.startswith(f"{own}/") for own in self._own)
+        return path.startswith(self._below_own) or path in self._own
 
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
         _check_whole(self._root, argv)

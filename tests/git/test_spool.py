@@ -156,3 +156,30 @@ def test_place_that_is_no_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "status").write_bytes(b"")
     with pytest.raises(SourceError, match=r"a report cannot be kept: (Not a directory|File exists)"):
         put(Spool(tmp_path / "status" / "spool"), "a")
+
+
+def test_what_this_process_put_there_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.put({"status.json": b"{}"}, "first", WHEN)
+    (before,) = Spool(tmp_path / "spool").pending()
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("it was read"))
+
+    assert (before,) == spool.pending()
+
+
+def test_what_somebody_has_touched_since_is_read_again(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.put({"status.json": b"{}"}, "first", WHEN)
+    (path,) = (tmp_path / "spool").glob("*.json")
+    path.write_text("damaged")
+
+    assert () == spool.pending()
+
+
+def test_what_was_sent_is_held_no_longer(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.remove(spool.put({"status.json": b"{}"}, "first", WHEN))
+
+    assert spool._newest is None
