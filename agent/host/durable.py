@@ -12,10 +12,12 @@ import os
 import re
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import Final
+
+from agent.values import dataclass
 
 FEW: Final = 8  # files that are not worth a call for all
 OTHERS: Final = 16 << 20  # bytes of others that may wait to be written: seconds, on a slow memory card
