@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Self
 
 import measure
 import workload as loads
+from fleet import HOSTS, Fleet
 from measure import Sample
 from workload import Workload
 
@@ -62,22 +62,15 @@ class Trued:
     The agent that stays is a host of its own that manages the same tree: two would get in each other's way.
     """
 
-    def __init__(self, load: Workload) -> None:
+    def __init__(self, load: Workload, fleet: Fleet | None = None) -> None:
         self.load = load
-        self._resident: Resident | None = None
-        fleet, remote = load.top / "fleet", load.top / "remote.git"
-        (fleet / "fleet.yaml").write_text("hosts: [once, resident]\nlayers: [base]\n")
-        (fleet / "base/base.yaml").write_text(
-            f'files:\n  /live: {{source: files/tree/, mode: "{loads.MODE:04o}"}}\n'
+        self.fleet = fleet or Fleet(
+            top=load.top, remote=load.top / "remote.git", more={"root": str(load.top)}
         )
-        git("init", "-q", "--bare", "-b", "main", str(remote))
-        git("-C", str(fleet), "init", "-q", "-b", "main")
-        git("-C", str(fleet), "add", "-A")
-        git("-C", str(fleet), "commit", "-q", "-m", "Declare the tree")
-        git("-C", str(fleet), "push", "-q", str(remote), "main")
-        for host in ("once", "resident"):
-            settings = {"host": host, "source": {"url": str(remote)}, "root": str(load.top)}
-            self.config(host).write_text(json.dumps({**settings, "state_dir": str(self.state(host))}))
+        self._resident: Resident | None = None
+        self.fleet.start()
+        self.fleet.declare(declared())
+        self.fleet.push("Declare the tree")
 
     def __enter__(self) -> Self:
         return self
@@ -95,13 +88,11 @@ class Trued:
         ]
 
     def verb(self, verb: str) -> Sample:
-        argv = (sys.executable, "-m", "agent", verb)
-        top = str(Path(__file__).parents[1])
-        return measure.process(argv, {"TRUED_CONFIG": str(self.config("once")), "PYTHONPATH": top})
+        return self.fleet.verb(verb)()
 
     def cycle(self) -> Sample:
         if self._resident is None:
-            self._resident = Resident(self.config("resident"))
+            self._resident = Resident(self.fleet.config("resident"))
             self._resident.cycle()  # the first one fills what a running daemon holds
         return self._resident.cycle()
 
@@ -112,15 +103,14 @@ class Trued:
             self._resident = None
         aside = self.load.top / "states"
         aside.mkdir(exist_ok=True)
-        for host in ("once", "resident"):
-            if self.state(host).exists():
-                self.state(host).rename(aside / str(len(list(aside.iterdir()))))
+        for host in HOSTS:
+            if (state := self.fleet.state(host)).exists():
+                state.rename(aside / str(len(list(aside.iterdir()))))
 
-    def config(self, host: str) -> Path:
-        return self.load.top / f"{host}.yaml"
 
-    def state(self, host: str) -> Path:
-        return self.load.top / f"state-{host}"
+def declared() -> Mapping[str, object]:
+    """Return what the fleet says of the tree."""
+    return {"files": {"/live": {"source": "files/tree/", "mode": f"{loads.MODE:04o}"}}}
 
 
 class Resident:
@@ -146,15 +136,6 @@ class Resident:
 
     def end(self) -> None:
         self._process.communicate()
-
-
-def git(*words: str) -> None:
-    names = {
-        f"GIT_{role}_{what}": "bench@localhost"
-        for role in ("AUTHOR", "COMMITTER")
-        for what in ("NAME", "EMAIL")
-    }
-    subprocess.run(("git", *words), env={**os.environ, **names}, check=True)
 
 
 def others(load: Workload) -> list[Contender]:

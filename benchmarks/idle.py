@@ -20,8 +20,7 @@ from pathlib import Path
 
 import workload as loads
 from contenders import Trued
-
-TOP = Path(__file__).parents[1]
+from fleet import environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +76,9 @@ def _daemon(count: int, scratch: Path) -> subprocess.Popen[bytes]:
     load = loads.make(scratch / str(count), count)
     trued = Trued(load)
     loads.same(load)
-    environment = {**os.environ, "PYTHONPATH": str(TOP), "TRUED_CONFIG": str(trued.config("resident"))}
+    mine = {**os.environ, **environment(trued.fleet.config("resident"))}
     argv = (sys.executable, "-m", "agent", "run")
-    return subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(argv, env=mine, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def main() -> None:

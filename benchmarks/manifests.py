@@ -7,24 +7,23 @@ Needs what tests/kube needs, no root. Each contender has the same objects, in na
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import frame
 import measure
 import shop
-from contenders import Resident, git
+from fleet import HOSTS, Fleet
+from frame import Bench, Measured, Run, Runs, staying
 from idle import Reading, read
-from measure import Sample, spread
+from measure import spread
 
 from tests.kube import binaries
 from tests.kube.fixtures import missing
@@ -32,133 +31,106 @@ from tests.kube.kubelet import Kubelet
 from tests.kube.server import Kube
 from tests.waiting import until
 
-TOP = Path(__file__).parents[1]
 APPLY, DIFF = "kubectl apply --server-side (a process)", "kubectl diff --server-side (a process)"
 CYCLE, ONCE, PLAN = "trued run (one cycle)", "trued apply (a process)", "trued plan (a process)"
-HOSTS = ("once", "resident")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What one contender took, and the CPU seconds of the API server meanwhile."""
-
-    own: Sample
-    server: float
-
-
-class Bench:
-    """An API server, and what is declared for it."""
-
-    def __init__(self, kube: Kube, scratch: Path, count: int) -> None:
-        self.kube, self.scratch, self.count = kube, scratch, count
-        self.rows: dict[str, Callable[[], Sample]] = {}
-        self.first: dict[str, Run] = {}
-        self.memory: tuple[Reading, Reading] | None = (
-            None  # of the agent that stays: without objects, and with them
-        )
-
-    def add_kubectl(self) -> None:
-        """Have kubectl make its objects."""
-        folder = shop.write(self.scratch / "kubectl", "kubectl", self.count)
-        environment = {"KUBECONFIG": str(self.kube.kubeconfig), "HOME": str(self.scratch)}
-        kubectl = str(binaries.folder() / "kubectl")
-        words = {
-            APPLY: ("apply", "--server-side", "--field-manager=bench", "-f", str(folder)),
-            DIFF: ("diff", "--server-side", "--field-manager=bench", "-f", str(folder)),
-        }
-        for name, said in words.items():
-            self.rows[name] = partial(measure.process, (kubectl, *said), environment)
-        self.first[APPLY] = self.measured(self.rows[APPLY])
-
-    @contextmanager
-    def trued(self) -> Iterator[None]:
-        """
-        Have trued make its objects; lends all ways of running it.
-
-        The agent that stays is a host of its own, with objects of its own: two would get in each other's way.
-        """
-        fleet, remote = self.scratch / "fleet", self.scratch / "fleet.git"
-        git("init", "-q", "--bare", "-b", "main", str(remote))
-        git("-C", str(self.scratch), "init", "-q", "-b", "main", "fleet")
-        (fleet / "fleet.yaml").write_text("hosts: [once, resident]\nlayers: ['{host}']\n")
-        self._push(fleet, remote)
-        with _staying(self._config("resident", remote)) as resident:
-            resident.cycle()
-            before = read(resident.pid)
-            for host in HOSTS:
-                shop.write(fleet / host / "manifests/shop", host, self.count)
-                entries = {"shop": {"source": "manifests/shop/", "wait": "0s"}}
-                (fleet / host / "host.yaml").write_text(json.dumps({"manifests": entries}))
-            self._push(fleet, remote)
-            environment = {"TRUED_CONFIG": str(self._config("once", remote)), "PYTHONPATH": str(TOP)}
-            for name, verb in ((ONCE, "apply"), (PLAN, "plan")):
-                argv = (sys.executable, "-m", "agent", verb)
-                self.rows[name] = partial(measure.process, argv, environment)
-            self.rows[CYCLE] = resident.cycle
-            for name in (ONCE, CYCLE):
-                self.first[name] = self.measured(self.rows[name])
-            yield
-            self.memory = before, read(resident.pid)
-
-    def settle(self) -> None:
-        """Have all pods run, and wait until the Deployments are available: what changes is looked at anew."""
-        namespaces = [name for owner in ("kubectl", *HOSTS) for name in shop.namespaces(owner, self.count)]
-        with ExitStack() as stack:
-            for name in namespaces:
-                stack.enter_context(Kubelet(self.kube, name).working())
-            until(self._available, 120)
-
-    def _available(self) -> bool:
-        found = self.kube.get("/apis/apps/v1/deployments")["items"]
-        return all(one["status"].get("availableReplicas") for one in found)
-
-    def measured(self, run: Callable[[], Sample]) -> Run:
-        pid = self.kube.api.pid
-        before = read(pid).cpu
-        sample = run()
-        return Run(own=sample, server=read(pid).cpu - before)
-
-    def _push(self, fleet: Path, remote: Path) -> None:
-        git("-C", str(fleet), "add", "-A")
-        git("-C", str(fleet), "commit", "-q", "-m", "Declare objects")
-        git("-C", str(fleet), "push", "-q", str(remote), "main")
-
-    def _config(self, host: str, remote: Path) -> Path:
-        path = self.scratch / f"{host}.yaml"
-        settings = {
-            "host": host,
-            "source": {"url": str(remote)},
-            "state_dir": str(self.scratch / f"state-{host}"),
-            "kubernetes": {"kubeconfig": str(self.kube.kubeconfig)},
-        }
-        path.write_text(json.dumps(settings))
-        return path
+def add_kubectl(bench: Bench, kube: Kube, scratch: Path, count: int, *, diff: bool) -> None:
+    """Have kubectl make its objects. Its `diff` takes longer than all the others together."""
+    folder = shop.write(scratch / "kubectl", "kubectl", count)
+    environment = {"KUBECONFIG": str(kube.kubeconfig), "HOME": str(scratch)}
+    kubectl = str(binaries.folder() / "kubectl")
+    for name, verb in ((APPLY, "apply"), *(((DIFF, "diff"),) if diff else ())):
+        argv = (kubectl, verb, "--server-side", "--field-manager=bench", "-f", str(folder))
+        bench.rows[name] = partial(measure.process, argv, environment)
+    bench.make(APPLY)
 
 
 @contextmanager
-def _staying(config: Path) -> Iterator[Resident]:
-    resident = Resident(config)
-    try:
-        yield resident
-    finally:
-        resident.end()
+def trued(bench: Bench, kube: Kube, scratch: Path, count: int) -> Iterator[tuple[int, Reading]]:
+    """
+    Have trued make its objects; lends all ways of running it, and says who stays, and what it held without objects.
+
+    The agent that stays is a host of its own, with objects of its own: two would get in each other's way.
+    """
+    more = {"kubernetes": {"kubeconfig": str(kube.kubeconfig)}}
+    fleet = Fleet(top=scratch, remote=scratch / "fleet.git", more=more)
+    fleet.start("['{host}']")
+    fleet.push("Declare nothing")
+    with staying(fleet.config("resident")) as resident:
+        resident.cycle()
+        before = read(resident.pid)
+        for host in HOSTS:
+            shop.write(fleet.work / host / "manifests/shop", host, count)
+            fleet.declare({"manifests": {"shop": {"source": "manifests/shop/", "wait": "0s"}}}, host)
+        fleet.push("Declare objects")
+        bench.rows[ONCE], bench.rows[PLAN] = fleet.verb("apply"), fleet.verb("plan")
+        bench.rows[CYCLE] = resident.cycle
+        for name in (ONCE, CYCLE):
+            bench.make(name)
+        yield resident.pid, before
 
 
-def show(bench: Bench, runs: Mapping[str, list[Run]]) -> None:
+def settle(kube: Kube, count: int) -> None:
+    """Have all pods run, and wait until the Deployments are available: what changes is looked at anew."""
+    names = [name for owner in ("kubectl", *HOSTS) for name in shop.namespaces(owner, count)]
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(Kubelet(kube, name).working())
+        until(lambda: _available(kube), 120)
+
+
+def _available(kube: Kube) -> bool:
+    found = kube.get("/apis/apps/v1/deployments")["items"]
+    return all(one["status"].get("availableReplicas") for one in found)
+
+
+def run(count: int, runs: int, only: str | None = None, *, diff: bool = True) -> Measured:
+    """Measure; raises RuntimeError where there is no Kubernetes."""
+    if reason := missing():
+        raise RuntimeError(f"no Kubernetes here: {reason}")
+    note = ""
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trued-manifests.")))
+        kube = Kube(scratch / "kube", binaries.folder())
+        stack.callback(kube.close)
+        kube.start()
+        bench = Bench(pid=lambda: kube.api.pid)
+        if only != "trued":
+            add_kubectl(bench, kube, scratch, count, diff=diff)
+        stays = stack.enter_context(trued(bench, kube, scratch, count)) if only != "kubectl" else None
+        settle(kube, count)
+        bench.warm()
+        since = kube.mark()
+        found = bench.rounds(runs)
+        if stays:
+            pid, before = stays
+            note = (
+                f"The agent that stays: {before.rss / 1024:.1f} MiB of RSS without objects, "
+                f"{read(pid).rss / 1024:.1f} with them."
+            )
+        done = [write for write in kube.writes(since, by="trued") if not write.dry_run]
+    fault = f"trued has written, though nothing was to do: {done[0].verb} {done[0].path}" if done else ""
+    return Measured(first=bench.first, runs=found, fault=fault, note=note)
+
+
+def show(measured: Measured) -> None:
     print("| first time, everything is to be made | wall s | CPU s | the API server's CPU s |")
     print("| --- | --: | --: | --: |")
-    for name, run in bench.first.items():
-        print(f"| {name} | {run.own.wall:.1f} | {run.own.cpu:.2f} | {run.server:.1f} |")
+    for name, first in measured.first.items():
+        print(f"| {name} | {first.own.wall:.1f} | {first.own.cpu:.2f} | {first.server:.1f} |")
     print(
         "\n| nothing to do | wall ms | of the quickest kubectl's | CPU ms | of it | the API server's CPU ms | of it |"
     )
     print(f"| --- {'| --: ' * 6}|")
-    for name, found in runs.items():
-        cells = [f"{spread(values, digits=0)} | {share}" for values, share in compared(found, runs)]
+    for name, found in measured.runs.items():
+        cells = [f"{spread(values, digits=0)} | {share}" for values, share in compared(found, measured.runs)]
         print(f"| {name} | {' | '.join(cells)} |")
+    if measured.note:
+        print(f"\n{measured.note}")
 
 
-def compared(found: list[Run], runs: Mapping[str, list[Run]]) -> Iterator[tuple[list[float], str]]:
+def compared(found: Sequence[Run], runs: Runs) -> Iterator[tuple[list[float], str]]:
     """Yield the milliseconds of each measure, and the median of their ratios to the better of kubectl's two, round by round."""
     measures: tuple[Callable[[Run], float], ...] = (
         lambda run: run.own.wall,
@@ -173,48 +145,18 @@ def compared(found: list[Run], runs: Mapping[str, list[Run]]) -> Iterator[tuple[
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--objects", type=int, default=300)
-    parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument("--only", choices=("trued", "kubectl"), help="leave the other out")
-    parser.add_argument("--json", type=Path, help="write all samples to this file")
-    options = parser.parse_args()
-    if reason := missing():
-        print(f"no Kubernetes here: {reason}", file=sys.stderr)
+    options = frame.parser(__doc__, things="objects", count=300, rival="kubectl").parse_args()
+    try:
+        measured = run(options.count, options.runs, options.only)
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
         return 1
-    runs: dict[str, list[Run]] = {}
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trued-manifests.")))
-        kube = Kube(scratch / "kube", binaries.folder())
-        stack.callback(kube.close)
-        kube.start()
-        bench = Bench(kube, scratch, options.objects)
-        if options.only != "trued":
-            bench.add_kubectl()
-        with bench.trued() if options.only != "kubectl" else ExitStack():
-            bench.settle()
-            for run in bench.rows.values():  # this round warms up
-                run()
-            since = kube.mark()
-            for _ in range(options.runs):
-                for name, run in bench.rows.items():
-                    runs.setdefault(name, []).append(bench.measured(run))
-        done = [write for write in kube.writes(since, by="trued") if not write.dry_run]
-    print(f"{options.objects} objects each; {options.runs} runs, medians (lowest-highest)\n")
-    show(bench, runs)
-    if bench.memory:
-        before, after = bench.memory
-        print(
-            f"\nThe agent that stays: {before.rss / 1024:.1f} MiB of RSS without objects, {after.rss / 1024:.1f} with them."
-        )
-    if options.json:
-        told = {name: [asdict(run) for run in found] for name, found in runs.items()}
-        options.json.write_text(json.dumps(told))
-    if done:
-        print(f"trued has written, though nothing was to do: {done[0].verb} {done[0].path}", file=sys.stderr)
-    return 1 if done else 0
+    print(f"{options.count} objects each; {options.runs} runs, medians (lowest-highest)\n")
+    show(measured)
+    frame.save(measured.runs, options.json)
+    if measured.fault:
+        print(measured.fault, file=sys.stderr)
+    return int(bool(measured.fault))
 
 
 if __name__ == "__main__":
