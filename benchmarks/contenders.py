@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -18,18 +17,24 @@ from fleet import HOSTS, Fleet
 from measure import Sample
 from workload import Workload
 
-STATES = ("first", "nothing", "drift")
+STATES = ("first", "nothing", "content", "drift")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """One row of the table. `fresh` makes it forget what it did; outside the measurement, before a first apply."""
+    """
+    One row of the table, `key` for short. `fresh` makes it forget what it did; outside the measurement, before a first apply.
+
+    A slow one runs in few rounds, and not at all where there are many files: what it takes grows with their number.
+    """
 
     name: str
+    key: str
     run: Callable[[], Sample]
     states: tuple[str, ...] = STATES
     fresh: Callable[[], object] = field(default=lambda: None)
     changes: bool = True  # whether the tree must be as wanted after its run
+    slow: bool = False
 
 
 def floors(load: Workload) -> list[Contender]:
@@ -37,17 +42,20 @@ def floors(load: Workload) -> list[Contender]:
     return [
         Contender(
             name="floor: write, fsync, rename",
+            key="floor",
             run=lambda: measure.piece(lambda: loads.write(load)),
             states=("first",),
         ),
         Contender(
             name="floor: read and SHA-1",
+            key="floor",
             run=lambda: measure.piece(lambda: loads.read(load)),
-            states=("nothing", "drift"),
+            states=("nothing", "content", "drift"),
             changes=False,
         ),
         Contender(
             name="floor: lstat",
+            key="lstat",
             run=lambda: measure.piece(lambda: loads.look(load)),
             states=("nothing",),
             changes=False,
@@ -82,9 +90,22 @@ class Trued:
 
     def contenders(self) -> list[Contender]:
         return [
-            Contender(name="trued apply (a process)", run=lambda: self.verb("apply"), fresh=self.fresh),
-            Contender(name="trued plan (a process)", run=lambda: self.verb("plan"), states=("nothing",)),
-            Contender(name="trued run (one cycle)", run=self.cycle, states=("nothing", "drift")),
+            Contender(
+                name="trued apply (a process)",
+                key="apply",
+                run=lambda: self.verb("apply"),
+                states=("first", "nothing", "drift"),
+                fresh=self.fresh,
+            ),
+            Contender(
+                name="trued plan (a process)", key="plan", run=lambda: self.verb("plan"), states=("nothing",)
+            ),
+            Contender(
+                name="trued run (one cycle)",
+                key="cycle",
+                run=self.cycle,
+                states=("nothing", "content", "drift"),
+            ),
         ]
 
     def verb(self, verb: str) -> Sample:
@@ -136,60 +157,3 @@ class Resident:
 
     def end(self) -> None:
         self._process.communicate()
-
-
-def others(load: Workload) -> list[Contender]:
-    """Return those that are installed here."""
-    return [make(load) for tool, make in OTHERS.items() if shutil.which(tool)]
-
-
-def _rsync(load: Workload) -> Contender:
-    argv = ("rsync", "-ac", f"{load.source}/", f"{load.live}/")
-    return Contender(name="rsync -ac (a process)", run=lambda: measure.process(argv, {}))
-
-
-def _cfengine(load: Workload) -> Contender:
-    policy = load.top / "copy.cf"
-    policy.write_text(
-        f"""\
-body common control {{ bundlesequence => {{ "main" }}; }}
-body perms m {{ mode => "{loads.MODE:04o}"; rxdirs => "true"; }}
-body depth_search all {{ depth => "inf"; }}
-body copy_from digest {{ source => "{load.source}"; compare => "digest"; }}
-bundle agent main {{
-  files: "{load.live}" depth_search => all, copy_from => digest, perms => m;
-}}
-"""
-    )
-    policy.chmod(0o600)  # cf-agent refuses what others may write
-    argv = ("cf-agent", "-K", "-f", str(policy))
-    return Contender(name="cf-agent copy_from digest", run=lambda: measure.process(argv, {}))
-
-
-def _puppet(load: Workload) -> Contender:
-    manifest = load.top / "tree.pp"
-    manifest.write_text(
-        f"file {{ '{load.live}': ensure => directory, recurse => true, source => '{load.source}', "
-        f"mode => '{loads.MODE:04o}', checksum => 'sha256' }}\n"
-    )
-    argv = ("puppet", "apply", str(manifest))
-    return Contender(name="puppet apply, recurse", run=lambda: measure.process(argv, {}))
-
-
-def _ansible(load: Workload) -> Contender:
-    sync = {"src": f"{load.source}/", "dest": f"{load.live}/", "checksum": True, "archive": True}
-    task = {"ansible.posix.synchronize": {**sync, "rsync_opts": ["--chmod=F644,D755"]}}
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}
-    book = load.top / "tree.yml"
-    book.write_text(json.dumps([play]))
-    argv = ("ansible-playbook", "-i", "localhost,", str(book))
-    environment = {"ANSIBLE_HOME": str(load.top / "ansible"), "ANSIBLE_PIPELINING": "1"}
-    return Contender(name="ansible synchronize", run=lambda: measure.process(argv, environment))
-
-
-OTHERS: Mapping[str, Callable[[Workload], Contender]] = {
-    "cf-agent": _cfengine,
-    "puppet": _puppet,
-    "ansible-playbook": _ansible,
-    "rsync": _rsync,
-}

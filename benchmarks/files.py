@@ -17,11 +17,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import contenders
+import tools
 import workload as loads
 from contenders import STATES, Contender, Trued
 from measure import Sample, spread
@@ -30,20 +31,37 @@ from workload import Workload
 PREPARE: Mapping[str, Callable[[Workload], None]] = {
     "first": loads.empty,
     "nothing": loads.same,
+    "content": loads.touch,
     "drift": loads.drift,
 }
 SETTLED = 2.5  # seconds: what changed in the last two is read again, since its stat proves nothing yet
-TITLES = {"first": "first apply", "nothing": "nothing to do", "drift": "1 % drifted"}
+TITLES = {
+    "first": "first apply",
+    "nothing": "nothing to do",
+    "content": "nothing to do, all contents read",
+    "drift": "1 % drifted",
+}
+MANY = 5_000  # files, from which on the slow ones are left out
 
 
-def rounds(
-    load: Workload, state: str, rows: Sequence[Contender], runs: int
-) -> tuple[dict[str, list[Sample]], set[str]]:
-    """Return the samples of each row, and the rows after which the tree was not as wanted. One round is to warm up."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The samples of each row, and the rows after which the tree was not as wanted."""
+
+    files: int
+    state: str
+    samples: Mapping[str, Sequence[Sample]]
+    failed: Sequence[str]
+
+
+def rounds(load: Workload, state: str, rows: Sequence[Contender], runs: int, slow: int) -> Outcome:
+    """Run all in turn; one round is to warm up, but for the slow ones, which take part in the first `slow` ones."""
     samples: dict[str, list[Sample]] = {row.name: [] for row in rows}
     failed: set[str] = set()
     for turn in range(-1, runs):
         for row in rows:
+            if row.slow and not 0 <= turn < slow:
+                continue
             PREPARE[state](load)
             if state == "first":
                 row.fresh()
@@ -52,10 +70,10 @@ def rounds(
                 failed.add(row.name)
             if turn >= 0:
                 samples[row.name].append(sample)
-    return samples, failed
+    return Outcome(files=len(load.names), state=state, samples=samples, failed=sorted(failed))
 
 
-def table(samples: Mapping[str, Sequence[Sample]], failed: set[str]) -> str:
+def table(samples: Mapping[str, Sequence[Sample]], failed: Sequence[str]) -> str:
     """Return a Markdown table: medians with lowest and highest, and CPU ratios to the floor and to cf-agent."""
     names = list(samples)
     anchors = [names[0], *(name for name in names if name.startswith("cf-agent"))]
@@ -75,26 +93,25 @@ def table(samples: Mapping[str, Sequence[Sample]], failed: set[str]) -> str:
 
 def ratio(got: Sequence[Sample], anchor: Sequence[Sample]) -> str:
     # A floor of a few files can be below what the kernel's clock tells apart.
-    return spread([a.cpu / max(b.cpu, 1e-4) for a, b in zip(got, anchor, strict=True)], digits=2)
+    return spread([a.cpu / max(b.cpu, 1e-4) for a, b in zip(got, anchor, strict=False)], digits=2)
 
 
-def bench(count: int, states: Sequence[str], runs: int, scratch: Path) -> list[dict[str, object]]:
-    """Measure one size, print its tables, and return the raw samples."""
+def everybody(load: Workload, trued: Trued) -> list[Contender]:
+    return [*contenders.floors(load), *trued.contenders(), *tools.others(load)]
+
+
+def bench(count: int, states: Sequence[str], runs: int, scratch: Path, slow: int) -> Iterator[Outcome]:
+    """Measure one size, state by state."""
     load = loads.make(scratch / str(count), count)
-    results: list[dict[str, object]] = []
     with Trued(load) as trued:
-        everybody = [*contenders.floors(load), *trued.contenders(), *contenders.others(load)]
+        every = everybody(load, trued)
         for state in states:
-            rows = [row for row in everybody if state in row.states]
+            rows = [row for row in every if state in row.states and not (row.slow and count >= MANY)]
             if state != "first":  # those that remember get to know the tree
                 loads.same(load)
                 trued.verb("apply")
                 time.sleep(SETTLED)
-            samples, failed = rounds(load, state, rows, runs)
-            print(f"\n### {count:,} files, {TITLES[state]}\n\n{table(samples, failed)}", flush=True)
-            raw = {name: [asdict(sample) for sample in got] for name, got in samples.items()}
-            results.append({"files": count, "state": state, "failed": sorted(failed), "samples": raw})
-    return results
+            yield rounds(load, state, rows, runs, slow)
 
 
 def main() -> int:
@@ -105,21 +122,30 @@ def main() -> int:
     parser.add_argument("--states", nargs="+", choices=STATES, default=STATES)
     parser.add_argument("--runs", type=int, default=5, help="measured rounds (default: 5)")
     parser.add_argument(
+        "--slow", type=int, default=2, help="rounds of puppet, ansible, salt and pyinfra (default: 2)"
+    )
+    parser.add_argument(
         "--scratch", type=Path, help="a folder on the disk to measure (default: that of temporary files)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there too")
     args = parser.parse_args()
+    tools.find()
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     print(
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {os.cpu_count()} CPUs, load {load}"
     )
+    raw: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory(prefix="trued-bench.", dir=args.scratch) as scratch:
-        results = [
-            row for count in args.files for row in bench(count, args.states, args.runs, Path(scratch))
-        ]
+        for count in args.files:
+            for done in bench(count, args.states, args.runs, Path(scratch), args.slow):
+                print(
+                    f"\n### {count:,} files, {TITLES[done.state]}\n\n{table(done.samples, done.failed)}",
+                    flush=True,
+                )
+                raw.append(asdict(done))
     if args.json:
-        args.json.write_text(json.dumps(results))
-    return int(any(row["failed"] for row in results))
+        args.json.write_text(json.dumps(raw))
+    return int(any(row["failed"] for row in raw))
 
 
 if __name__ == "__main__":

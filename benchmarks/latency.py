@@ -12,18 +12,17 @@ import argparse
 import json
 import os
 import stat
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import drifts
 from drifts import SORTS, Drift
-from fleet import Fleet, environment
+from fleet import Fleet
+from idle import daemon
 from results import median, percentile
 
 LOOK = 0.0005  # seconds between two looks
@@ -79,25 +78,6 @@ class Tree:
         SORTS[drift.sort](self.root / self.names[drift.file], spare)
 
 
-@contextmanager
-def daemon(config: Path, log: Path) -> Iterator[int]:
-    """Run `trued run` as long as the block lasts; lends its process id."""
-    argv = (sys.executable, "-m", "agent", "run")
-    with log.open("wb") as said:
-        process = subprocess.Popen(
-            argv,
-            env={**os.environ, **environment(config)},
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-        )
-        try:
-            yield process.pid
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
 def until(true: Callable[[], object], seconds: float, what: str) -> None:
     deadline = time.monotonic() + seconds
     while not true():
@@ -133,7 +113,7 @@ def run(count: int, seed: int, scratch: Path) -> list[Repair]:
     """Measure; raises RuntimeError if the daemon does not make the files to begin with."""
     tree = Tree(scratch / "latency", count)
     log = scratch / "latency/daemon.log"
-    with daemon(tree.fleet.config("resident"), log):
+    with daemon(tree.fleet):
         until(lambda: "converged at" in log.read_text(), 120, "the daemon did not make its files")
         time.sleep(drifts.CALM)
         return repairs(tree, drifts.schedule(count, seed))

@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+# With it, a Python program that is not installed would be compiled anew at each start.
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -29,7 +32,9 @@ def process(
     """
     quiet = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
     start = time.monotonic()
-    pid = os.posix_spawnp(argv[0], tuple(argv), {**os.environ, **environment}, file_actions=quiet)
+    pid = os.posix_spawnp(
+        argv[0], tuple(argv), {**os.environ, **COMPILED, **environment}, file_actions=quiet
+    )
     _, status, usage = os.wait4(pid, 0)
     wall = time.monotonic() - start
     if (code := os.waitstatus_to_exitcode(status)) not in ok:
@@ -52,6 +57,10 @@ def piece(work: Callable[[], object]) -> Sample:
         cpu=spent() - before,
         peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )
+
+
+def middle(values: Sequence[float]) -> float:
+    return statistics.median(values)
 
 
 def spread(values: Sequence[float], *, digits: int = 1) -> str:

@@ -82,6 +82,14 @@ def same(workload: Workload) -> None:
     os.sync()
 
 
+def touch(workload: Workload) -> None:
+    """Make stat(2) of all files worth nothing: contents have to be read to know that they are as wanted."""
+    same(workload)
+    for _, live in workload.pairs():
+        os.utime(live)
+    os.sync()
+
+
 def drift(workload: Workload) -> None:
     """Change every hundredth file: other bytes, the same length; every second one of them loses its mode too."""
     same(workload)
