@@ -23,6 +23,7 @@ import frame
 import measure
 from fleet import Fleet
 from frame import Bench, Measured, Run, Runs, staying
+from idle import read
 from measure import spread
 
 from tests.engine import images
@@ -48,9 +49,9 @@ def add_compose(bench: Bench, docker: Docker, scratch: Path, count: int) -> None
 
 
 @contextmanager
-def trued(bench: Bench, docker: Docker, scratch: Path, count: int) -> Iterator[None]:
+def trued(bench: Bench, docker: Docker, scratch: Path, count: int) -> Iterator[int]:
     """
-    Have trued make its containers; lends both ways of running it.
+    Have trued make its containers; lends both ways of running it, and says which process stays.
 
     The agent that stays is a host of its own, with the same containers: two would get in each other's way.
     """
@@ -64,7 +65,7 @@ def trued(bench: Bench, docker: Docker, scratch: Path, count: int) -> Iterator[N
     with staying(fleet.config("resident")) as resident:
         resident.cycle()  # fills what a running daemon holds
         bench.rows[CYCLE] = resident.cycle
-        yield
+        yield resident.pid
 
 
 def _declared(owner: str, count: int) -> Mapping[str, object]:
@@ -93,18 +94,20 @@ def run(count: int, runs: int, only: str | None = None) -> Measured:
         bench = Bench(pid=lambda: docker.pid)
         if only != "trued":
             add_compose(bench, docker, scratch, count)
+        stays = 0
         if only != "docker-compose":
-            stack.enter_context(trued(bench, docker, scratch, count))
+            stays = stack.enter_context(trued(bench, docker, scratch, count))
         time.sleep(2.5)  # what has just changed is not remembered
         before = known(docker)
         bench.warm()
         found = bench.rounds(runs)
+        pss = read(stays).pss / 1024 if stays else 0.0
         fault = (
             ""
             if known(docker) == before
             else "something was done to the containers, though nothing was to do"
         )
-    return Measured(first=bench.first, runs=found, fault=fault)
+    return Measured(first=bench.first, runs=found, fault=fault, pss=pss)
 
 
 def show(measured: Measured) -> None:

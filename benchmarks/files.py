@@ -50,6 +50,7 @@ class Outcome:
 
     files: int
     state: str
+    keys: Mapping[str, str]  # of the rows' names
     samples: Mapping[str, Sequence[Sample]]
     failed: Sequence[str]
 
@@ -70,7 +71,13 @@ def rounds(load: Workload, state: str, rows: Sequence[Contender], runs: int, slo
                 failed.add(row.name)
             if turn >= 0:
                 samples[row.name].append(sample)
-    return Outcome(files=len(load.names), state=state, samples=samples, failed=sorted(failed))
+    return Outcome(
+        files=len(load.names),
+        state=state,
+        keys={row.name: row.key for row in rows},
+        samples=samples,
+        failed=sorted(failed),
+    )
 
 
 def table(samples: Mapping[str, Sequence[Sample]], failed: Sequence[str]) -> str:
@@ -79,7 +86,7 @@ def table(samples: Mapping[str, Sequence[Sample]], failed: Sequence[str]) -> str
     anchors = [names[0], *(name for name in names if name.startswith("cf-agent"))]
     head = ["", "wall ms", "CPU ms", "peak MiB", *(f"CPU to {anchor}" for anchor in anchors)]
     lines = [f"| {' | '.join(head)} |", f"| --- |{' --: |' * (len(head) - 1)}"]
-    for name, got in samples.items():
+    for name, got in ((name, got) for name, got in samples.items() if got):
         cells = [
             name + (" (NOT AS DECLARED)" if name in failed else ""),
             spread([sample.wall * 1000 for sample in got]),

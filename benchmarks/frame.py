@@ -68,6 +68,7 @@ class Measured:
     runs: Runs
     fault: str = ""
     note: str = ""
+    pss: float = 0.0  # MiB of the agent that stays, at the end
 
 
 @contextmanager

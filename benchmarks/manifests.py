@@ -89,7 +89,7 @@ def run(count: int, runs: int, only: str | None = None, *, diff: bool = True) ->
     """Measure; raises RuntimeError where there is no Kubernetes."""
     if reason := missing():
         raise RuntimeError(f"no Kubernetes here: {reason}")
-    note = ""
+    note, pss = "", 0.0
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trued-manifests.")))
         kube = Kube(scratch / "kube", binaries.folder())
@@ -105,13 +105,14 @@ def run(count: int, runs: int, only: str | None = None, *, diff: bool = True) ->
         found = bench.rounds(runs)
         if stays:
             pid, before = stays
+            pss = read(pid).pss / 1024
             note = (
                 f"The agent that stays: {before.rss / 1024:.1f} MiB of RSS without objects, "
                 f"{read(pid).rss / 1024:.1f} with them."
             )
         done = [write for write in kube.writes(since, by="trued") if not write.dry_run]
     fault = f"trued has written, though nothing was to do: {done[0].verb} {done[0].path}" if done else ""
-    return Measured(first=bench.first, runs=found, fault=fault, note=note)
+    return Measured(first=bench.first, runs=found, fault=fault, note=note, pss=pss)
 
 
 def show(measured: Measured) -> None:
