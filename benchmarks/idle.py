@@ -157,9 +157,13 @@ def cfengine(folder: Path) -> Iterator[Sequence[int]]:
     """CFEngine's daemons with a policy that wants nothing, in a folder of their own."""
     (folder / "inputs").mkdir(parents=True)
     for name in ("ppkeys", "outputs", "state", "bin"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(mode=0o700)
     policy = folder / "inputs/promises.cf"
-    policy.write_text('body common control { bundlesequence => { "main" }; }\nbundle agent main { }\n')
+    (folder / "bin/cf-promises").symlink_to(shutil.which("cf-promises") or "")
+    policy.write_text(
+        'body common control { bundlesequence => { "main" }; }\n'
+        'body server control { bindtointerface => "127.0.0.1"; }\nbundle agent main { }\n'
+    )
     policy.chmod(0o600)
     mine = {**os.environ, "CFENGINE_TEST_OVERRIDE_WORKDIR": str(folder)}
     subprocess.run(("cf-key",), env=mine, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 FOLDERS = 20
@@ -22,6 +22,9 @@ class Workload:
 
     top: Path
     names: tuple[str, ...]
+    turns: Iterator[int] = field(
+        default_factory=itertools.count
+    )  # so that it is not the same files each time
 
     @property
     def source(self) -> Path:
@@ -93,7 +96,9 @@ def touch(workload: Workload) -> None:
 def drift(workload: Workload) -> None:
     """Change every hundredth file: other bytes, the same length; every second one of them loses its mode too."""
     same(workload)
-    for number, name in enumerate(workload.names[:: min(100, len(workload.names))]):
+    step = min(100, len(workload.names))
+    # What drifts time after time is fought for, ever less often.
+    for number, name in enumerate(workload.names[next(workload.turns) % step :: step]):
         path = workload.live / name
         with path.open("r+b") as file:
             file.seek(30)
