@@ -9,9 +9,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import tables
-from results import TOP, Results, Row, median
+from results import Results, Row, median
 
-FOLDER = TOP / "docs/charts"
 WIDTH, LABEL, END, ROW, HEAD = 760, 260, 90, 26, 44  # pixels
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #24292f; }
@@ -54,8 +53,9 @@ class Chart:
 
 def svg(chart: Chart) -> str:
     """Return the drawing."""
-    low = math.floor(math.log10(max(1e-6, min(bar.value for bar in chart.bars))))
-    high = max(low + 1, math.ceil(math.log10(max(bar.value for bar in chart.bars))))
+    values = [max(1e-6, bar.value) for bar in chart.bars]
+    low = math.floor(math.log10(min(values) / 2))  # half a line at least for the shortest
+    high = max(low + 1, math.ceil(math.log10(max(values))))
     height, room = HEAD + ROW * len(chart.bars) + 24, WIDTH - LABEL - END
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="t d">',
@@ -115,11 +115,12 @@ def _mine(row: Row) -> str:
     return f"trued, {what}" if what.startswith("a ") else what
 
 
-def write(results: Results) -> Iterator[Path]:
+def write(results: Results, docs: Path) -> Iterator[Path]:
     """Write all of them, and yield where."""
-    FOLDER.mkdir(exist_ok=True)
+    folder = docs / "charts"
+    folder.mkdir(exist_ok=True)
     for chart in charts(results):
         if chart.bars:
-            path = FOLDER / f"{chart.name}.svg"
+            path = folder / f"{chart.name}.svg"
             path.write_text(svg(chart))
             yield path

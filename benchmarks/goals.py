@@ -16,7 +16,7 @@ class Goal:
     absolute: bool = False
 
     def text(self, row: Row) -> str:
-        return f"{self.most:g} {row.unit}" if self.absolute else f"{self.most:g}"
+        return f"{self.most:g} {row.unit}".rstrip() if self.absolute else f"{self.most:g}"
 
     def met(self, row: Row) -> bool | None:
         """Say whether the median meets it; None where there was no rival to compare with."""

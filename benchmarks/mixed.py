@@ -73,7 +73,7 @@ def rows(runs: int, scratch: Path) -> Iterator[Row]:
         samples: dict[str, list[Sample]] = {name: [] for name in ways}
         for turn in range(-1, runs):
             for name, way in ways.items():
-                if name in (PUPPET, ANSIBLE) and turn not in (0, 1):
+                if name in (PUPPET, ANSIBLE) and turn:
                     continue  # they take seconds
                 sample = way()
                 if turn >= 0:

@@ -46,8 +46,9 @@ class Pace:
 
 def of_files(pace: Pace) -> Iterator[Row]:
     for count in (100, 1_000) if pace.quick else (100, 1_000, 10_000):
+        slow = pace.pick(1, 2) if count == 1_000 else pace.pick(0, 1)
         runs = pace.pick(3, 3 if count >= files.MANY else 5)
-        for done in files.bench(count, STATES, runs, pace.scratch, pace.pick(1, 2)):
+        for done in files.bench(count, STATES, runs, pace.scratch, slow):
             pace.faults.extend(
                 f"{name}, {count:,} files, {files.TITLES[done.state]}" for name in done.failed
             )
@@ -59,7 +60,8 @@ def _files(done: Outcome) -> Iterator[Row]:
     mine = {key: name for name, key in done.keys.items() if key in VERBS}
     rivals = {key: name for name, key in done.keys.items() if key not in VERBS and done.samples[name]}
     for verb, name in mine.items():
-        others = ["cf-agent", "floor", *((*SLOW, "rsync") if AGAINST.get(done.state) == verb else ())]
+        floor = ("floor",) if verb == "cycle" or done.state == "first" else ()
+        others = ("cf-agent", *floor, *((*SLOW, "rsync") if AGAINST.get(done.state) == verb else ()))
         for rival in others:
             if rival not in rivals and rival != "cf-agent":
                 continue
@@ -146,7 +148,7 @@ def _served(part: str, count: int, run: Callable[[], Measured], rival: str, pace
 
 
 def of_mixed(pace: Pace) -> Iterator[Row]:
-    yield from mixed.rows(pace.pick(3, 7), pace.scratch)
+    yield from mixed.rows(pace.pick(2, 7), pace.scratch)
 
 
 def of_latency(pace: Pace) -> Iterator[Row]:
@@ -165,7 +167,7 @@ def of_latency(pace: Pace) -> Iterator[Row]:
 
 
 def of_idle(pace: Pace) -> Iterator[Row]:
-    settle, seconds = pace.pick(25, 70), pace.pick(30, 120)
+    settle, seconds = pace.pick(20, 70), pace.pick(60, 120)
     found = idle.run((100, 1_000), settle, seconds, pace.scratch / "idle")
     rival = found.get(idle.CFENGINE)
     measures: Mapping[str, tuple[str, str]] = {

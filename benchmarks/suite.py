@@ -25,7 +25,7 @@ import pages
 import tables
 import tools
 from parts import PARTS, Pace
-from results import NotHereError, Results, Row, machine, say
+from results import TOP, NotHereError, Results, Row, machine, say
 
 
 def run(names: Sequence[str], *, quick: bool, scratch: Path) -> Results:
@@ -79,10 +79,13 @@ def main() -> int:
     parser.add_argument(
         "--write-docs", type=Path, metavar="FILE", help="measure nothing; write the pages from these results"
     )
+    parser.add_argument(
+        "--docs", type=Path, default=TOP / "docs", help="the folder of the pages (default: this checkout's)"
+    )
     args = parser.parse_args()
     if args.write_docs:
         results = Results.load(args.write_docs)
-        for path in (*pages.write(results), *charts.write(results)):
+        for path in (*pages.write(results, args.docs), *charts.write(results, args.docs)):
             print(path)
         return 0
     tools.find()
