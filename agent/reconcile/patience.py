@@ -23,7 +23,10 @@ from agent.values import dataclass
 AT_ONCE = 3  # attempts, before the next one waits
 FIRST = 120.0  # seconds; then twice as long each time,
 LONGEST = 900.0  # and at most this
-LASTING = 600.0  # seconds after which what was put right has lasted
+LASTING = 600.0  # seconds after which what may change by itself, and was put right, has lasted;
+PEACE = (
+    150.0  # and so has what only another writer changes: one that comes by now and then is answered at once
+)
 SOONEST = 5.0  # seconds before what does not last is put right the next time; then twice as long as it took until now
 WAY_OUT = "find out what else writes it, and stop that, or declare it with drift: report"
 
@@ -111,8 +114,9 @@ class Patience:
         until = now if count < AT_ONCE else now + min(LONGEST, max(SOONEST, 2 * (now - last)))
         by_itself = patient(situation.kinds[outcome.id.kind])
         told = _in_vain(replace(outcome, reason=change.why), count, now - began, by_itself=by_itself)
+        lasted = until + (LASTING if by_itself else PEACE)
         return _Failure(
-            what=what, count=count, until=until, outcome=told, began=began, last=now, lasted=until + LASTING
+            what=what, count=count, until=until, outcome=told, began=began, last=now, lasted=lasted
         )
 
 
