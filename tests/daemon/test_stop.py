@@ -78,7 +78,7 @@ def test_a_stop_breaks_off_the_wait_for_another_cycle(start: Callable[..., Child
     """`trued apply` is at work for long, and the daemon has to go."""
     with cycle_lock(tmp_path / "state").held():
         child = start("quiet")
-        time.sleep(0.6)
+        time.sleep(2)
         asked = time.monotonic()
         child.send(signal.SIGTERM)
         code, _ = child.ends()
