@@ -74,10 +74,11 @@ import sys
 from pathlib import Path
 from agent.cli.run import Resident
 from agent.cycle import Quiet
+from agent.looks import Occasion
 work = Resident(Path(sys.argv[1])).assemble()
 work.listen(lambda *_: None)
 for _ in range(3):
-    report = work.cycle(Quiet(), poll=True)
+    report = work.cycle(Quiet(), Occasion())
     work.tell(report, Quiet())
     assert not report.exit_code
 """

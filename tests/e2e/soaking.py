@@ -20,12 +20,15 @@ import threading
 import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 
 from agent.cli.run import Resident
 from agent.cycle import Quiet
+from agent.looks import Occasion
 
 READINGS = 5
 DRIFTS = 0.03  # of all cycles
+WHOLE = 25  # cycles from one look at everything to the next
 
 
 def main(config: Path, remote: Path, cycles: int, commits: int, seed: int) -> None:
@@ -34,7 +37,8 @@ def main(config: Path, remote: Path, cycles: int, commits: int, seed: int) -> No
     root = Path(json.loads(config.read_text())["root"])
     logging.disable()
     work, pulse = Resident(config).assemble(), Quiet()
-    work.listen(lambda *_: None)
+    heard: SimpleQueue[frozenset[str]] = SimpleQueue()
+    work.listen(heard.put)
     every, done = cycles // commits, 0
     tracemalloc.start()
     for number in range(cycles):
@@ -43,7 +47,9 @@ def main(config: Path, remote: Path, cycles: int, commits: int, seed: int) -> No
             done += 1
         elif chance.random() < DRIFTS:
             _drift(chance.choice(sorted(path for path in root.rglob("*") if path.is_file())), chance)
-        report = work.cycle(pulse, poll=True)
+        news = [heard.get() for _ in range(heard.qsize())]
+        whole = number % WHOLE == 0 or frozenset() in news
+        report = work.cycle(pulse, Occasion(whole=whole, heard=frozenset().union(*news), due=True))
         work.tell(report, pulse)
         assert not report.exit_code, report
         assert report.commit == shas[done - 1]
