@@ -288,3 +288,19 @@ def test_few_watches_are_said_and_the_rest_goes_by_the_interval(host: Sandbox, r
 
     assert 1 == host.daemon_log().count("are not watched")
     assert any("are not watched" in notice for notice in host.status(remote)["notices"])
+
+
+@pytest.mark.skipif(not _can_limit(), reason="no user namespaces here, in which something can be mounted")
+def test_a_mount_over_a_managed_folder_is_found_by_a_look_at_everything(host: Sandbox) -> None:
+    """It makes no event. What is declared is there again then, in what is mounted."""
+    host.more = {"interval": "5s", "verify_interval": "5s"}
+    host.configure()
+    host.push({"base/base.yaml": DECLARED})
+    folder = host.root / "srv/app/deep"
+    with host.daemon(before=["unshare", "--user", "--map-root-user", "--mount"]) as daemon:
+        settle(host)
+        within = ["nsenter", "--preserve-credentials", "--user", "--mount", f"--target={daemon.pid}"]
+        subprocess.run([*within, "mount", "-t", "tmpfs", "none", folder], check=True)
+        inside = Path(f"/proc/{daemon.pid}/root{folder}/app.conf")
+        assert not inside.exists()
+        until(inside.exists, 20)
