@@ -73,7 +73,7 @@ def test_a_daemon_that_goes_round_loads_no_more(host: Sandbox) -> None:
 import sys
 from pathlib import Path
 from agent.cli.run import Resident
-from agent.cycle import Quiet
+from agent.outfit import Quiet
 from agent.looks import Occasion
 work = Resident(Path(sys.argv[1])).assemble()
 work.listen(lambda *_: None)

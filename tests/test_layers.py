@@ -40,14 +40,15 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "status": "agent model errors",
         "reconcile": "kinds host files model errors",
         "looks": "reconcile kinds host model errors",
-        "cycle": "looks reconcile kinds host model errors",
-        "daemon": "agent cycle looks config status model errors",
+        "outfit": "looks reconcile kinds host model errors",
+        "cycle": "outfit looks reconcile kinds host model errors",
+        "daemon": "agent outfit cycle looks config status model errors",
         "telling": "files status model errors",
         "rebooting": "host files model errors",
         "adopting": "documents kinds host model errors",
         "doctor": "config enroll git host host.* reconcile model errors",
         "enroll": "config files git host host.* model errors",
-        "cli": "agent files doctor enroll adopting telling rebooting daemon cycle looks reconcile status desired git kinds kinds.* host host.* config documents model errors",
+        "cli": "agent files doctor enroll adopting telling rebooting daemon cycle outfit looks reconcile status desired git kinds kinds.* host host.* config documents model errors",
         "__main__": "cli",
     }.items()
 }

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from agent import kinds
 from agent.config import DEFAULT_PATH, Settings, SourceSettings, StatusSettings, load_settings
-from agent.cycle import Agent
 from agent.desired.load import load
 from agent.errors import ConfigError, LedgerError
 from agent.git.address import Access, Ref
@@ -24,6 +23,7 @@ from agent.host.kubernetes import door as kubernetes
 from agent.host.local import Local
 from agent.host.reboot import reasons
 from agent.model import DesiredState, Identity, VerifiedCommit
+from agent.outfit import Agent
 from agent.reconcile.attention import Ear
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy

@@ -12,7 +12,7 @@ from agent import daemon
 from agent.cli.assemble import assemble, make_teller, settings_of
 from agent.cli.screen import Screen
 from agent.config import Reboot
-from agent.cycle import Pulse, run_cycle
+from agent.cycle import run_cycle
 from agent.host.bus.ear import UnitEar
 from agent.host.ears import Ears
 from agent.host.heap import give_back
@@ -23,6 +23,7 @@ from agent.host.reboot import uptime
 from agent.host.watch import Watcher
 from agent.looks import Occasion
 from agent.model import Report
+from agent.outfit import Pulse
 from agent.rebooting import Rebooter
 from agent.reconcile.attention import Attention
 

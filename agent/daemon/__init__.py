@@ -16,13 +16,13 @@ from dataclasses import field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from agent.cycle import Pulse
 from agent.daemon.heart import Heart, Interrupted, Notifier
 from agent.daemon.logs import headline, log_report
 from agent.daemon.rounds import Rounds
 from agent.errors import BusyError, LedgerError, SourceError, TruedError
 from agent.looks import Occasion
 from agent.model import Report
+from agent.outfit import Pulse
 from agent.values import dataclass
 
 log = logging.getLogger(__name__)

@@ -42,7 +42,7 @@ class _Known:
 
 
 class Source:
-    """See `agent.cycle.Source`. Not for two threads."""
+    """See `agent.outfit.Source`. Not for two threads."""
 
     def __init__(
         self,

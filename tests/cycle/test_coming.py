@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.cycle import Agent, run_cycle
+from agent.cycle import run_cycle
 from agent.model import DesiredState, Identity, Resource, Verdict
+from agent.outfit import Agent
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy
 from tests.cycle.test_cycle import NOON, Repository

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.cycle import Agent, preview, run_cycle
+from agent.cycle import preview, run_cycle
 from agent.errors import DocumentError, RefusedError, SourceError, TruedError
 from agent.looks import Occasion
 from agent.model import DesiredState, Identity, Resource, Verdict, VerifiedCommit
+from agent.outfit import Agent
 from agent.reconcile.attention import Attention
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy

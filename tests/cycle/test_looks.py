@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.cycle import Agent, run_cycle
+from agent.cycle import run_cycle
 from agent.errors import HostError
 from agent.looks import Occasion
 from agent.model import Drift, Report, ResourceId
+from agent.outfit import Agent
 from agent.reconcile.attention import Attention
 from agent.reconcile.ledger import Memory
 from tests.cycle.test_cycle import Repository, make_agent

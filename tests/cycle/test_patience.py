@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.cycle import Agent, run_cycle
+from agent.cycle import run_cycle
+from agent.outfit import Agent
 from agent.reconcile.ledger import Memory
 from agent.reconcile.patience import SOONEST, WAY_OUT
 from tests.cycle.test_cycle import Repository, make_agent

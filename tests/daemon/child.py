@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from agent.cycle import Pulse
 from agent.daemon import Wake, Work, run
 from agent.errors import ConfigError, LedgerError, TruedError
 from agent.host.journal import setup_logging
@@ -23,6 +22,7 @@ from agent.host.lock import cycle_lock, daemon_lock
 from agent.host.notify import Notifier
 from agent.looks import Occasion
 from agent.model import Report, Verdict
+from agent.outfit import Pulse
 from tests.daemon.rollout import rollout
 
 COUNT = itertools.count()

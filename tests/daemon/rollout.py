@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from agent.cycle import Agent, Pulse, run_cycle
+from agent.cycle import run_cycle
 from agent.looks import Occasion
 from agent.model import Identity, Report, VerifiedCommit
+from agent.outfit import Agent, Pulse
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy
 from tests.cycle.test_cycle import Repository

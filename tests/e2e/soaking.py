@@ -23,8 +23,8 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from agent.cli.run import Resident
-from agent.cycle import Quiet
 from agent.looks import Occasion
+from agent.outfit import Quiet
 
 READINGS = 5
 DRIFTS = 0.03  # of all cycles

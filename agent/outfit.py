@@ -1,0 +1,97 @@
+"""What a cycle works with: what it is lent, and what it recalls of the cycles before. Does nothing by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import field
+from datetime import datetime
+from typing import Protocol
+
+from agent.errors import TruedError
+from agent.host import Host
+from agent.kinds import AnyKind
+from agent.looks import Look
+from agent.model import DesiredState, Identity, ResourceId, VerifiedCommit
+from agent.reconcile.attention import Attention
+from agent.reconcile.hands import Deadline
+from agent.reconcile.ledger import Memory
+from agent.reconcile.patience import Patience
+from agent.reconcile.policy import Policy
+from agent.values import dataclass
+
+
+class Source(Protocol):
+    """Where commits come from; `agent/git/source.py` is the real one."""
+
+    def newest(self, held: str | None, *, allow_rewrite: bool = False) -> VerifiedCommit:
+        """Return the commit to follow; raises SourceError, or RefusedError if it does not descend from `held`."""
+
+    def at(self, sha: str) -> VerifiedCommit:
+        """Return a commit that was kept, without the network; raises SourceError."""
+
+    def keep(self, commits: Collection[str]) -> None:
+        """Make these commits readable without the network, and forget all others; raises SourceError."""
+
+
+class Pulse(Protocol):
+    """What the loop lends a cycle: a sign of life to give, and the question whether to stop."""
+
+    def beat(self) -> None: ...
+
+    @property
+    def stopping(self) -> bool: ...
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it is time for the next look at Git: nothing is waited for any longer."""
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Wrap a wait on the network, which may be broken off at any point when trued is to stop."""
+
+
+class Quiet:
+    """The pulse of a cycle that nobody watches."""
+
+    stopping = overdue = False
+
+    def beat(self) -> None:
+        return
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+@dataclass(slots=True)
+class Recall:
+    """What a resident process need not work out twice; losing it costs time only."""
+
+    loaded: DesiredState | None = None
+    commit: VerifiedCommit | None = None  # from which that was
+    unloadable: tuple[str, TruedError] | None = None  # the newest commit, and why it is not followed
+    kept: frozenset[str] = frozenset()
+    chosen: tuple[DesiredState | None, TruedError | None] | None = None  # by the last look at Git
+    look: Look | None = None  # the last one, unless it broke off
+    patience: Patience = field(default_factory=Patience)
+    deadlines: dict[ResourceId, Deadline] = field(default_factory=dict)  # of what is not well yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """What one cycle works with. Put together once, in `cli/assemble.py`."""
+
+    identity: Identity
+    source: Source
+    load: Callable[[VerifiedCommit], DesiredState]
+    kinds: Mapping[str, AnyKind]
+    host: Host
+    memory: Memory
+    policy: Policy
+    now: Callable[[], datetime]
+    alike: Callable[[VerifiedCommit, VerifiedCommit], bool] = lambda new, old: False  # noqa: ARG005 - is to load
+    reboot: Callable[[], tuple[str, ...]] = tuple  # why the machine waits for a reboot
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    recall: Recall = field(default_factory=Recall, repr=False, compare=False)
+    attention: Attention = field(default_factory=Attention, repr=False, compare=False)
