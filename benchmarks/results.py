@@ -94,7 +94,7 @@ def machine() -> dict[str, str]:
         "day": time.strftime("%Y-%m-%d"),
         "commit": _first("git", "-C", str(TOP), "rev-parse", "--short=10", "HEAD") + _changed(),
         "system": _field(Path("/etc/os-release"), r'PRETTY_NAME="(.*)"') or platform.system(),
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "cpu": f"{os.cpu_count()} of {_field(Path('/proc/cpuinfo'), MODEL) or platform.machine()}",
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
         "load at the start": " ".join(f"{value:.1f}" for value in os.getloadavg()),
