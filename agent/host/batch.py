@@ -100,6 +100,8 @@ class Batch:
         *before, last = job.steps
         if not _in_company(before, last):
             self._settle(jobs)  # it may look at others, or take away what is in the way of them
+            if not ready(job, self.met):
+                return
             for step in job.steps:
                 self.alone(step)
             self.met[at] = None
@@ -113,6 +115,8 @@ class Batch:
             if not (self._waiting and isinstance(cause, OSError) and cause.errno in SCARCE):
                 raise
             self._settle(jobs)
+            if not ready(job, self.met):
+                return
             self.alone(last)
             self.met[at] = None
 
@@ -192,7 +196,9 @@ class Batch:
                     if ready(jobs[at], self.met) and not one.failed and self._rename(at, one)
                 ]
             )
-            again = {at: one.step for at, one in self._waiting.items() if one.failed}
+            again = {
+                at: one.step for at, one in self._waiting.items() if one.failed and ready(jobs[at], self.met)
+            }
         finally:
             self._clear()
         for at, step in again.items():
@@ -224,6 +230,9 @@ class Batch:
         try:
             put_in_place(one.folder, one.temporary, one.step.path.name)
             one.placed = True
+        except FileNotFoundError:  # taken away by somebody; by ourselves, where a folder has two names
+            one.failed = True
+            return False
         except OSError as error:
             doing = "be linked" if isinstance(one.step, MakeLink) else "be written"
             self.met[at] = trouble(one.step.path, doing, error)
@@ -255,15 +264,16 @@ class Batch:
 
     def _clear(self) -> None:
         """Close everything, and leave no temporary."""
-        for one in self._waiting.values():
-            if one.out is not None:
-                os.close(one.out)
-            if not one.placed:
-                _drop(one.folder, one.temporary)
-        for fd in self._folders.values():
-            os.close(fd)
+        waiting, folders = self._waiting, self._folders
         self._waiting, self._made, self._folders, self._bytes = {}, {}, {}, 0
         self._durable.forget()
+        for one in waiting.values():
+            if one.out is not None:
+                _let_go(one.out)
+            if not one.placed:
+                _drop(one.folder, one.temporary)
+        for fd in folders.values():
+            _let_go(fd)
 
 
 def _in_company(before: Sequence[Step], last: Step) -> bool:
@@ -277,3 +287,10 @@ def _in_company(before: Sequence[Step], last: Step) -> bool:
 def _drop(fd: int, temporary: str) -> None:
     with suppress(OSError):  # the next run tidies up
         discard(fd, temporary)
+
+
+def _let_go(fd: int) -> None:
+    with suppress(
+        OSError
+    ):  # it is closed all the same (close(2)), and fsync(2) has told what there is to tell
+        os.close(fd)

@@ -62,10 +62,21 @@ class Durable:
 
 
 def _synced(file: int) -> bool:
-    """Bring a whole file system to the disk; False where that failed, be it for a file of somebody else's."""
+    """
+    Bring a whole file system to the disk; False where that failed, be it for a file of somebody else's.
+
+    The fsync(2) behind it tells of a file system that has become read-only, of which syncfs(2) says nothing, and has
+    the disk flush its cache under ext2, where syncfs does not.
+    """
     import ctypes  # noqa: PLC0415 - as below
 
-    return bool(ctypes.CDLL(None).syncfs(file) == 0)
+    if ctypes.CDLL(None).syncfs(file) != 0:
+        return False
+    try:
+        os.fsync(file)
+    except OSError:
+        return False
+    return True
 
 
 def _brings_all(folder: int) -> bool:
