@@ -12,7 +12,7 @@ from tests.host.machine.apt import Repository
 from tests.host.machine.host import Host
 from tests.host.machine.test_service import serve, settled, state
 
-MINUTES = float(os.environ.get("TRUED_IDLE_MINUTES", "4"))
+MINUTES = float(os.environ.get("TRUED_IDLE_MINUTES", "3"))
 MIB = 1 << 20
 
 
