@@ -62,7 +62,8 @@ def namespace(kube: Kube) -> str:
     kube.request("POST", path, {"metadata": {"name": name}})
     kube.cleanup(f"{path}/{name}")
     account = f"{path}/{name}/serviceaccounts/default"
-    until(lambda: (kube.get(account) or {}).get("secrets"))
+    # Where the test before has restarted the API, its controllers come back ever later.
+    until(lambda: (kube.get(account) or {}).get("secrets"), seconds=90)
     return name
 
 
