@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from agent.errors import DocumentError, HostError, RefusedError, SourceError, TruedError
-from agent.looks import AT_ALL, Look, Occasion, look_piecewise, remember, to_look_at
+from agent.looks import AT_ALL, Look, Occasion, held_removals, look_piecewise, remember, to_look_at
 from agent.model import DesiredState, Observed, Outcome, Plan, Report, ResourceId, VerifiedCommit
 from agent.outfit import Agent, Pulse, Quiet
 from agent.reconcile.apply import apply
@@ -115,8 +115,8 @@ def look(
     """Return how things stand; and the plan, where it took one to know what is to be looked at."""
     if before is None or ids is None:
         return look_around(desired, ledger, agent.kinds, agent.host.probe(pulse.beat)), None
-    unheard = agent.attention.unheard(agent.kinds)
-    return look_piecewise(before, desired, ledger, agent.host.probe(pulse.beat), ids, unheard)
+    unheard, held = agent.attention.unheard(agent.kinds), held_removals(before, agent.attention)
+    return look_piecewise(before, desired, ledger, agent.host.probe(pulse.beat), ids, unheard, held)
 
 
 def choose(
@@ -124,7 +124,9 @@ def choose(
 ) -> tuple[DesiredState | None, TruedError | None]:
     """Return the newest desired state; or the one to stay on, and why it is not the newest."""
     recall = agent.recall
-    if poll or recall.chosen is None:
+    known = recall.chosen[0].commit if recall.chosen and recall.chosen[0] else None
+    # Another process may have gone on meanwhile (trued apply), or back: what it holds is not undone.
+    if poll or recall.chosen is None or ledger.held != known:
         recall.chosen = _choose(agent, ledger, pulse, allow_rewrite=allow_rewrite)
     return recall.chosen
 

@@ -66,9 +66,24 @@ def to_look_at(before: Look, attention: Attention, occasion: Occasion) -> frozen
     found = attention.concerned(occasion.heard)
     if not occasion.due:
         return found
-    strays = (rid for rid in before.unsure if rid not in before.situation.desired.resources)
-    claiming = (attention.claiming(rid.name) for rid in strays if rid.name.startswith("/"))
-    return found.union(before.unsure, attention.unheard(before.situation.kinds), *claiming)
+    strays = [rid for rid in before.unsure if rid not in before.situation.desired.resources]
+    claiming = _claiming(strays, attention)
+    return found.union(before.unsure, attention.unheard(before.situation.kinds), claiming)
+
+
+def held_removals(before: Look, attention: Attention) -> frozenset[ResourceId]:
+    """Return what was to go and was held, and those that claim it: how much goes at once is counted of all of it."""
+    told, declared = before.report.resources, before.situation.desired.resources
+    held = [
+        rid
+        for rid in before.unwell
+        if rid not in declared and rid in told and told[rid].result == Result.HELD
+    ]
+    return frozenset(held) | _claiming(held, attention)
+
+
+def _claiming(strays: Collection[ResourceId], attention: Attention) -> frozenset[ResourceId]:
+    return frozenset().union(*(attention.claiming(rid.name) for rid in strays if rid.name.startswith("/")))
 
 
 def look_piecewise(
@@ -78,6 +93,7 @@ def look_piecewise(
     probe: Probe,
     ids: frozenset[ResourceId],
     unheard: Collection[ResourceId],
+    held: Collection[ResourceId] = (),
 ) -> tuple[Situation, Plan]:
     """
     Return what is to be done about these, and about what hangs on them.
@@ -87,20 +103,23 @@ def look_piecewise(
     """
     known = replace(before.situation, desired=now)
     situation = look_again(known, ledger, probe, ids)
-    plan = make_plan(situation)
-    if not plan.changes:
-        return situation, plan
-    changing = frozenset(change.id for change in plan.changes)
-    listening = before.ties.listening(changing)
-    doubtful = before.unwell.union(unheard).difference(situation.only or ())
-    more = doubtful & (
-        before.ties.needed(changing) | {rid for rid in listening if not known.kinds[rid.kind].late}
-    )
-    if more:
-        seen = look_again(situation, ledger, probe, more)
-        situation = replace(seen, only=(seen.only or frozenset()) | (situation.only or frozenset()))
-    situation = replace(situation, only=(situation.only or frozenset()) | listening)
-    return situation, make_plan(situation)
+    looked = only = situation.only or frozenset()
+    while True:  # what is found so may change as well, and others listen to it, or it needs others
+        plan = make_plan(situation)
+        changing = frozenset(change.id for change in plan.changes)
+        listening = before.ties.listening(changing)
+        late = {rid for rid in listening if rid in now.resources and known.kinds[rid.kind].late}
+        more = before.unwell.union(unheard) & (before.ties.needed(changing) | listening) - late
+        if not changing <= now.resources.keys():
+            more |= frozenset(held)
+        more -= looked
+        if not more and listening <= only:
+            return situation, plan
+        if more:
+            situation = look_again(situation, ledger, probe, more)
+            looked |= situation.only or frozenset()
+        only |= looked | listening
+        situation = replace(situation, only=only)
 
 
 def remember(

@@ -13,6 +13,7 @@ from agent.cli.assemble import assemble, make_teller, settings_of
 from agent.cli.screen import Screen
 from agent.config import Reboot
 from agent.cycle import run_cycle
+from agent.errors import ConfigError
 from agent.host.bus.ear import UnitEar
 from agent.host.ears import Ears
 from agent.host.heap import give_back
@@ -41,11 +42,15 @@ class Resident:
         self._config = config
         self._open = ExitStack()
         self._told: Report | None = None
+        self._state_dir: Path | None = None
 
     def assemble(self) -> daemon.Work:
         """Return what the loop goes round with; raises ConfigError, and then nothing has changed."""
         parts = assemble(settings_of(self._config))
         teller = make_teller(parts.settings)
+        if self._state_dir not in {None, parts.settings.state_dir}:  # what is at work now stays open
+            raise ConfigError("state_dir is another one now, which takes a restart")
+        self._state_dir = parts.settings.state_dir
         self._open.close()
         self._open.callback(parts.close)
         self._open.callback(teller.close)

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 GATHER: Final = 0.02  # seconds between two readings: one for a burst, and not one for each event
 _SHORT: Final = {errno.ENOSPC: "max_user_watches", errno.EMFILE: "max_user_instances"}
 
+TRIES: Final = 3  # times that the watches are set again before a look, where folders come and go meanwhile
+
 EVERYTHING: Final = frozenset[str]()  # events were lost: whatever is kept may have changed
 
 
@@ -67,9 +69,16 @@ class Watcher:
         ear = self._listening()
         if ear is None:
             return None
-        if anew or places is not self._places or ear.stale:
+        if anew or places is not self._places:
             self._renew(ear, places)
-        return ear.begin()
+        untold = ear.begin()
+        for _ in range(TRIES):  # what was heard just now may be that a watched folder has come or gone
+            if untold is None or not ear.stale:
+                return untold
+            self._renew(ear, places)
+            more = ear.begin()
+            untold = None if more is None else untold | more
+        return untold
 
     def seen(self, places: Collection[str]) -> None:
         """These are about to be looked at again: what has happened there until now, be it our own work, will be seen."""

@@ -149,6 +149,19 @@ def _by_place(
                 single[place] = resource.id
     yield from single.items()
     yield from ((place, tuple(ids)) for place, ids in shared.items())
+    yield from _claimed(desired, {**single, **{place: tuple(ids) for place, ids in shared.items()}})
+
+
+def _claimed(
+    desired: DesiredState, known: Mapping[str, ResourceId | tuple[ResourceId, ...]]
+) -> Iterator[tuple[str, ResourceId | tuple[ResourceId, ...]]]:
+    """Yield the folders that only follow from what is in them, below one that is claimed as a whole: so are they."""
+    for rid, resource in desired.resources.items():
+        above = rid.name.rpartition("/")[0] if resource.implied else ""
+        while above and (holder := desired.resources.get(ResourceId(rid.kind, above))) and holder.implied:
+            above = above.rpartition("/")[0]
+        if above and f"{above}/" in known and f"{rid.name}/" not in known:
+            yield f"{rid.name}/", known[f"{above}/"]
 
 
 def _places(resource: Resource, kinds: Mapping[str, AnyKind]) -> Iterable[str]:

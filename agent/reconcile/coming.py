@@ -38,7 +38,9 @@ class Coming:
         self._sight, self._hands, self._finish = sight, hands, finish
         self._awaited: dict[ResourceId, _Awaited] = {}
         concerned = {*plan.ailing, *(entry.id for entry in plan.entries)}
-        for rid in [rid for rid in hands.deadlines if rid not in concerned]:
+        only = sight.situation.only
+        looked = [rid for rid in hands.deadlines if only is None or rid in only]
+        for rid in [rid for rid in looked if rid not in concerned]:
             del hands.deadlines[rid]  # it was well when it was looked at
         for rid, reason in plan.ailing.items():
             if patient(sight.situation.kinds[rid.kind]):

@@ -62,18 +62,30 @@ def look_again(before: Situation, ledger: Ledger, probe: Probe, ids: Collection[
     What of a kind cannot be seen without the rest is looked at with it.
     """
     before = replace(before, ledger=ledger)
+    mine = [rid for rid in ids if rid in before.desired.resources or rid in ledger.owned]
+    # What is let go is asked for last, as in `observe`: where something claims it, it is a stray.
+    last = [rid for rid in mine if rid not in before.desired.resources and not ledger.owned[rid].goes]
+    seen = _seen_again(before, probe, [rid for rid in mine if rid not in last])
+    left = [rid for rid in last if rid not in seen]
+    every = _seen_again(before, probe, left)
+    seen |= {rid: every[rid] for rid in left}
+    only = frozenset(seen) | frozenset(ids)
+    return replace(before, observed={**before.observed, **seen}, only=only)
+
+
+def _seen_again(
+    before: Situation, probe: Probe, ids: Collection[ResourceId]
+) -> dict[ResourceId, object | HostError | None]:
     names: dict[str, list[str]] = {}
     for rid in ids:
-        if rid in before.desired.resources or rid in ledger.owned:
-            names.setdefault(rid.kind, []).append(rid.name)
+        names.setdefault(rid.kind, []).append(rid.name)
     seen: dict[ResourceId, object | HostError | None] = {}
     for name, some in names.items():
         every = Wants(before, name, ids)
         alone = name in before.kinds and before.kinds[name].apart
         found = look(before.kinds, name, probe, every, some if alone else None)
         seen |= {ResourceId(name, one): state for one, state in found.items()}
-    only = frozenset(seen) | frozenset(ids)
-    return replace(before, observed={**before.observed, **seen}, only=only)
+    return seen
 
 
 class Wants(Mapping[str, object | None]):

@@ -232,11 +232,13 @@ class _Ear:
             waiting.register(link, select.POLLIN)
             waiting.register(self._bell, select.POLLIN)
             while not self._stopped.is_set():
+                link.drain()
+                if self._stale:
+                    self._choose(link)
+                    continue
                 ready = {descriptor for descriptor, _ in waiting.poll()}
                 if link.fileno() in ready:
                     link.read()
-                if self._stale:
-                    self._choose(link)
                 if self._bell in ready:
                     self._answer(link)
                 self._stopped.wait(GATHER)

@@ -63,6 +63,10 @@ class Link:
     def read(self) -> None:
         """Take in what has come, which is something: see poll(2)."""
         self._receive(time.monotonic())
+        self.drain()
+
+    def drain(self) -> None:
+        """Hear what has come together with an answer: poll(2) knows nothing of it any more."""
         while (message := self._next()) is not None:
             if message.sort == Sort.SIGNAL:
                 self._hear(message)

@@ -5,9 +5,9 @@ happens to, and wakes who decides. Decides nothing.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,8 @@ from agent.errors import HostError
 from agent.host.engine.client import Client, the_socket
 from agent.host.engine.look import Remembered
 from agent.model import Json
+
+log = logging.getLogger(__name__)
 
 SOON: Final = 1.0  # seconds before the engine is tried again; then twice as long each time,
 LATE: Final = 60.0  # and at most this
@@ -59,9 +61,14 @@ class Listener:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            with suppress(HostError):  # whoever looks next meets the same trouble, and says it
+            try:
                 self._listen()
-            self._remembered.watched = False
+            except HostError:  # whoever looks next meets the same trouble, and says it
+                pass
+            except Exception:
+                log.exception("hearing of the engine ended in an unexpected error, and begins anew")
+            finally:
+                self._remembered.watched = False
             self._stopped.wait(self._pause)
             self._pause = min(LATE, self._pause * 2)
 
