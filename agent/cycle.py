@@ -115,7 +115,7 @@ def look(
     """Return how things stand; and the plan, where it took one to know what is to be looked at."""
     if before is None or ids is None:
         return look_around(desired, ledger, agent.kinds, agent.host.probe(pulse.beat)), None
-    unheard, held = agent.attention.unheard(agent.kinds), held_removals(before, agent.attention)
+    unheard, held = agent.attention.unheard(), held_removals(before, agent.attention)
     return look_piecewise(before, desired, ledger, agent.host.probe(pulse.beat), ids, unheard, held)
 
 

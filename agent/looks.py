@@ -68,7 +68,7 @@ def to_look_at(before: Look, attention: Attention, occasion: Occasion) -> frozen
         return found
     strays = [rid for rid in before.unsure if rid not in before.situation.desired.resources]
     claiming = _claiming(strays, attention)
-    return found.union(before.unsure, attention.unheard(before.situation.kinds), claiming)
+    return found.union(before.unsure, attention.unheard(), claiming)
 
 
 def held_removals(before: Look, attention: Attention) -> frozenset[ResourceId]:

@@ -13,7 +13,6 @@ from agent.cli.assemble import assemble, make_teller, settings_of
 from agent.cli.screen import Screen
 from agent.config import Reboot
 from agent.cycle import run_cycle
-from agent.errors import ConfigError
 from agent.host.bus.ear import UnitEar
 from agent.host.ears import Ears
 from agent.host.heap import give_back
@@ -42,22 +41,13 @@ class Resident:
         self._config = config
         self._open = ExitStack()
         self._told: Report | None = None
-        self._state_dir: Path | None = None
 
     def assemble(self) -> daemon.Work:
-        """Return what the loop goes round with; raises ConfigError, and then nothing has changed."""
+        """Return what the loop may go round with; raises ConfigError. Nothing is opened, or let go, before it listens."""
         parts = assemble(settings_of(self._config))
         teller = make_teller(parts.settings)
-        if self._state_dir not in {None, parts.settings.state_dir}:  # what is at work now stays open
-            raise ConfigError("state_dir is another one now, which takes a restart")
-        self._state_dir = parts.settings.state_dir
-        self._open.close()
-        self._open.callback(parts.close)
-        self._open.callback(teller.close)
-
         units = UnitEar(parts.settings.root)
         ears = Ears(Watcher(parts.settings.root), units)
-        self._open.callback(ears.close)
         agent = replace(parts.agent, attention=Attention(ears, (*parts.ears, units)))
 
         def cycle(pulse: Pulse, occasion: Occasion) -> Report:
@@ -70,6 +60,10 @@ class Resident:
             return report
 
         def listen(wake: Callable[[frozenset[str]], None]) -> None:
+            """The loop has taken this up: what it went round with until now is let go."""
+            self._open.close()
+            for close in (parts.close, teller.close, ears.close):
+                self._open.callback(close)
             parts.listen(wake)
             ears.listen(wake)
 

@@ -57,6 +57,7 @@ class Attention:
     watch: Watch | None = None  # None: for a verb that looks once
     ears: tuple[Ear, ...] = ()
     _resources: Mapping[ResourceId, Resource] = field(default_factory=dict)
+    _elsewhere: frozenset[str] = frozenset()  # the kinds of these of which not all is at their places
     _places: tuple[str, ...] = ()
     _ids: dict[str, ResourceId | tuple[ResourceId, ...]] = field(default_factory=dict)  # by place
     _deaf: tuple[frozenset[str] | None, frozenset[ResourceId]] = (None, frozenset())
@@ -68,7 +69,9 @@ class Attention:
         if self.watch is None:
             return None
         if desired.resources is not self._resources:
-            self._resources, self._ids = desired.resources, dict(_by_place(desired, kinds))
+            self._resources, self._ids = desired.resources, _by_place(desired, kinds)
+            mine = used(kinds, self._resources)
+            self._elsewhere = frozenset(name for name, kind in mine.items() if not kind.in_places)
             self._places, self._deaf = tuple(self._ids), (None, frozenset())
         return self.watch.attend(self._places, anew=whole)
 
@@ -88,14 +91,13 @@ class Attention:
         above = accumulate(path.split("/")[:-1], lambda folder, name: f"{folder}/{name}")
         return frozenset(rid for folder in above for rid in _several(self._ids.get(f"{folder}/", ())))
 
-    def unheard(self, kinds: Mapping[str, AnyKind]) -> frozenset[ResourceId]:
+    def unheard(self) -> frozenset[ResourceId]:
         """Return all of which no ear hears everything at this moment: whoever wants to know has to look."""
         missed = None if self.watch is None else self.watch.missed
         if missed is None:
             return frozenset(self._resources)
         heard = frozenset(kind for ear in self.ears for kind in ear.hears)
-        mine = used(kinds, self._resources)
-        deaf = frozenset(name for name, kind in mine.items() if not kind.in_places) - heard
+        deaf = self._elsewhere - heard
         found = {rid for rid in self._resources if rid.kind in deaf} if deaf else set()
         return frozenset(found | self._out_of_earshot(missed))
 
@@ -135,8 +137,8 @@ class Attention:
 
 def _by_place(
     desired: DesiredState, kinds: Mapping[str, AnyKind]
-) -> Iterator[tuple[str, ResourceId | tuple[ResourceId, ...]]]:
-    """Yield who is read from which place: of most places it is one, and ten thousand tuples are not for nothing."""
+) -> dict[str, ResourceId | tuple[ResourceId, ...]]:
+    """Return who is read from which place: of most places it is one, and ten thousand tuples are not for nothing."""
     shared: dict[str, list[ResourceId]] = {}
     single: dict[str, ResourceId] = {}
     for resource in desired.resources.values():
@@ -147,9 +149,9 @@ def _by_place(
                 shared[place] = [single.pop(place), resource.id]
             else:
                 single[place] = resource.id
-    yield from single.items()
-    yield from ((place, tuple(ids)) for place, ids in shared.items())
-    yield from _claimed(desired, {**single, **{place: tuple(ids) for place, ids in shared.items()}})
+    known: dict[str, ResourceId | tuple[ResourceId, ...]] = {**single}
+    known |= {place: tuple(ids) for place, ids in shared.items()}
+    return known | dict(_claimed(desired, known))
 
 
 def _claimed(
