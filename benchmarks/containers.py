@@ -131,20 +131,5 @@ def ratio(found: Sequence[Run], runs: Runs) -> str:
     return f"{statistics.median(pairs):.2f}" if pairs else ""
 
 
-def main() -> int:
-    options = frame.parser(__doc__, things="containers", count=100, rival="docker-compose").parse_args()
-    try:
-        measured = run(options.count, options.runs, options.only)
-    except RuntimeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"{options.count} containers each; {options.runs} runs, medians (lowest-highest)\n")
-    show(measured)
-    frame.save(measured.runs, options.json)
-    if measured.fault:
-        print(measured.fault, file=sys.stderr)
-    return int(bool(measured.fault))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(frame.main(__doc__, run, show, things="containers", count=100, rival="docker-compose"))

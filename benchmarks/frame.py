@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -81,7 +82,31 @@ def staying(config: Path) -> Iterator[Resident]:
         resident.end()
 
 
-def parser(about: str | None, *, things: str, count: int, rival: str) -> argparse.ArgumentParser:
+def main(
+    about: str | None,
+    run: Callable[[int, int, str | None], Measured],
+    show: Callable[[Measured], None],
+    *,
+    things: str,
+    count: int,
+    rival: str,
+) -> int:
+    """Measure as the command line says, print, and return the exit code."""
+    options = _parser(about, things=things, count=count, rival=rival).parse_args()
+    try:
+        measured = run(options.count, options.runs, options.only)
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{options.count} {things} each; {options.runs} runs, medians (lowest-highest)\n")
+    show(measured)
+    _save(measured.runs, options.json)
+    if measured.fault:
+        print(measured.fault, file=sys.stderr)
+    return int(bool(measured.fault))
+
+
+def _parser(about: str | None, *, things: str, count: int, rival: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument(f"--{things}", dest="count", type=int, default=count)
     made.add_argument("--runs", type=int, default=9)
@@ -90,6 +115,6 @@ def parser(about: str | None, *, things: str, count: int, rival: str) -> argpars
     return made
 
 
-def save(runs: Runs, file: Path | None) -> None:
+def _save(runs: Runs, file: Path | None) -> None:
     if file:
         file.write_text(json.dumps({name: [asdict(run) for run in found] for name, found in runs.items()}))

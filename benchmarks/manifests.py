@@ -145,20 +145,5 @@ def compared(found: Sequence[Run], runs: Runs) -> Iterator[tuple[list[float], st
         yield [value(run) * 1000 for run in found], f"{statistics.median(shares):.3f}" if shares else ""
 
 
-def main() -> int:
-    options = frame.parser(__doc__, things="objects", count=300, rival="kubectl").parse_args()
-    try:
-        measured = run(options.count, options.runs, options.only)
-    except RuntimeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"{options.count} objects each; {options.runs} runs, medians (lowest-highest)\n")
-    show(measured)
-    frame.save(measured.runs, options.json)
-    if measured.fault:
-        print(measured.fault, file=sys.stderr)
-    return int(bool(measured.fault))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(frame.main(__doc__, run, show, things="objects", count=300, rival="kubectl"))

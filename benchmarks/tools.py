@@ -28,6 +28,19 @@ def others(load: Workload) -> list[Contender]:
     return [make(load) for tool, make in OTHERS.items() if shutil.which(tool)]
 
 
+def _slow(
+    name: str, key: str, argv: tuple[str, ...], environment: Mapping[str, str] | None = None
+) -> Contender:
+    """Return one that is run less often."""
+    return Contender(
+        name=name,
+        key=key,
+        run=lambda: measure.process(argv, environment or {}),
+        states=SLOW_STATES,
+        slow=True,
+    )
+
+
 def _rsync(load: Workload) -> Contender:
     argv = ("rsync", "-ac", f"{load.source}/", f"{load.live}/")
     return Contender(name="rsync -ac (a process)", key="rsync", run=lambda: measure.process(argv, {}))
@@ -58,13 +71,7 @@ def _puppet(load: Workload) -> Contender:
         f"mode => '{loads.MODE:04o}', checksum => 'sha256' }}\n"
     )
     argv = ("puppet", "apply", str(manifest))
-    return Contender(
-        name="puppet apply, recurse",
-        key="puppet",
-        run=lambda: measure.process(argv, {}),
-        states=SLOW_STATES,
-        slow=True,
-    )
+    return _slow("puppet apply, recurse", "puppet", argv)
 
 
 def _ansible(load: Workload) -> Contender:
@@ -75,13 +82,7 @@ def _ansible(load: Workload) -> Contender:
     book.write_text(json.dumps([play]))
     argv = ("ansible-playbook", "-i", "localhost,", str(book))
     environment = {"ANSIBLE_HOME": str(load.top / "ansible"), "ANSIBLE_PIPELINING": "1"}
-    return Contender(
-        name="ansible synchronize",
-        key="ansible",
-        run=lambda: measure.process(argv, environment),
-        states=SLOW_STATES,
-        slow=True,
-    )
+    return _slow("ansible synchronize", "ansible", argv, environment)
 
 
 def _salt(load: Workload) -> Contender:
@@ -102,13 +103,7 @@ def _salt(load: Workload) -> Contender:
     state = {"file.recurse": [{"name": str(load.live)}, *({key: value} for key, value in wanted.items())]}
     (conf / "states/recurse.sls").write_text(json.dumps({"tree": state}))
     argv = ("salt-call", "--local", "-c", str(conf), "-l", "error", "--retcode-passthrough", "state.apply")
-    return Contender(
-        name="salt file.recurse",
-        key="salt",
-        run=lambda: measure.process((*argv, "recurse"), {}),
-        states=SLOW_STATES,
-        slow=True,
-    )
+    return _slow("salt file.recurse", "salt", (*argv, "recurse"))
 
 
 def _pyinfra(load: Workload) -> Contender:
@@ -121,13 +116,7 @@ def _pyinfra(load: Workload) -> Contender:
         f"files.rsync({f'{load.source}/'!r}, {f'{load.live}/'!r}, flags={flags!r})\n"
     )
     argv = ("pyinfra", "-y", str(conf / "inventory.py"), str(conf / "deploy.py"))
-    return Contender(
-        name="pyinfra files.rsync",
-        key="pyinfra",
-        run=lambda: measure.process(argv, {}),
-        states=SLOW_STATES,
-        slow=True,
-    )
+    return _slow("pyinfra files.rsync", "pyinfra", argv)
 
 
 OTHERS: Mapping[str, Callable[[Workload], Contender]] = {

@@ -6,10 +6,8 @@ import errno
 import os
 import re
 import shutil
-import signal
 import stat
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -19,9 +17,9 @@ from agent.host import Job, batch, in_turn
 from agent.host.local import Local
 from agent.model import KeepFirst, MakeDirectory, MakeLink, Remove, SetAttributes, Step
 from tests.host.test_writing import names, write
+from tests.host.tracing import traced
 
 P = PurePosixPath
-TOP = Path(__file__).parents[2]
 FILES = 6  # of the batch that is killed
 
 
@@ -280,32 +278,10 @@ def put_old(root: Path) -> None:
             (root / "etc" / name).chmod(mode)
 
 
-def traced(root: Path, *options: str) -> tuple[bool, str]:
-    """Do the batch under strace; return whether it was killed, and what was called."""
-    log = root.parent / "strace.log"
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, root],
-        cwd=TOP,
-        env={"PYTHONPATH": str(TOP)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with child:
-        assert child.stdout is not None
-        assert "ready\n" == child.stdout.readline()
-        strace = ["strace", "-y", "-o", str(log), "-p", str(child.pid), *options]
-        with subprocess.Popen(strace, stderr=subprocess.PIPE, text=True) as tracer:
-            assert tracer.stderr is not None
-            assert "attached" in tracer.stderr.readline()
-            child.communicate("\n", timeout=60)
-    return child.returncode == -signal.SIGKILL, log.read_text(errors="replace")
-
-
 def test_all_are_on_the_disk_before_the_first_has_its_name_and_each_folder_once_afterwards(
     old: Path,
 ) -> None:
-    _, calls = traced(old, "-e", "trace=fsync,/^rename")
+    _, calls = traced(CHILD, old, "-e", "trace=fsync,/^rename")
     order = [
         f"{found[1]} {'temporary' if '.trued-' in found[2] else 'folder'}"
         for found in re.finditer(r"^(fsync|rename)[a-z0-9]*\((.*/etc.*)$", calls, re.MULTILINE)
@@ -324,7 +300,7 @@ def test_killed_at_any_call_each_is_old_or_new_and_the_next_run_mends(old: Path,
     deaths = 0
     for n in range(1, 1000):
         put_old(old)
-        killed, _ = traced(old, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}")
+        killed, _ = traced(CHILD, old, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}")
         if not killed:
             break
         deaths += 1
@@ -353,7 +329,7 @@ def test_killed_at_any_call_each_is_old_or_new_and_the_next_run_mends(old: Path,
 def test_a_disk_that_fails_once_costs_one_at_most_and_leaves_no_temporary(
     old: Path, call: str, error: str
 ) -> None:
-    traced(old, "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when=3")
+    traced(CHILD, old, "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when=3")
     found, errors = tree_of(old / "etc"), (old.parent / "errors").read_text().splitlines()
     assert not [path for path in found if ".trued-" in path]
     for path, state in found.items():

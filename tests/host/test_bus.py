@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from agent.host.bus import ear as ears
 from agent.host.bus import units
 from agent.host.bus.ear import NEWS, UnitEar
+from tests.host import hearing
 from tests.host.fake_systemd import Systemd, bus
 from tests.waiting import until
 
@@ -23,29 +23,14 @@ pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="the
 MOMENT = 0.25  # seconds in which nothing is heard, or it would have been
 
 
-class Heard:
-    """How often it was told."""
-
-    def __init__(self) -> None:
-        self.told: list[frozenset[str]] = []
-
-    def __call__(self, places: frozenset[str]) -> None:
-        self.told.append(places)
-
-    def nothing(self) -> bool:
-        time.sleep(MOMENT)
-        return not self.told
-
+class Heard(hearing.Heard):
     def something(self) -> bool:
-        until(lambda: self.told, 10)
-        time.sleep(MOMENT)
-        found, self.told = self.told, []
-        return set(found) == {NEWS}
+        return set(self.taken(10)) == {NEWS}
 
 
 @pytest.fixture(name="heard")
 def _heard() -> Heard:
-    return Heard()
+    return Heard(MOMENT)
 
 
 @pytest.fixture(name="ear")

@@ -6,17 +6,14 @@ import itertools
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from agent.host.local import Local
 from agent.model import Text, WriteFile
+from tests.host.tracing import traced
 
-TOP = Path(__file__).parents[2]
 OLD, NEW = b"old\n" * 3, b"new\n" * 1000
 CALLS = ("openat", "write", "fchmod", "fsetxattr", "fsync", "renameat", "close", "newfstatat")
 
@@ -50,30 +47,6 @@ def _strace() -> None:
     pytest.skip("missing: strace")
 
 
-def traced(root: Path, *options: str) -> tuple[bool, str]:
-    """Write a file under strace; return whether it was killed, and what was called."""
-    log = root.parent / "strace.log"
-    writer = subprocess.Popen(
-        [sys.executable, "-c", CHILD, root],
-        cwd=TOP,
-        env={"PYTHONPATH": str(TOP)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with writer:
-        assert writer.stdout is not None
-        assert "ready\n" == writer.stdout.readline()
-        tracer = subprocess.Popen(
-            ["strace", "-y", "-o", log, "-p", str(writer.pid), *options], stderr=subprocess.PIPE, text=True
-        )
-        with tracer:
-            assert tracer.stderr is not None
-            assert "attached" in tracer.stderr.readline()
-            writer.communicate("\n", timeout=60)
-    return writer.returncode == -signal.SIGKILL, log.read_text(errors="replace")
-
-
 def put_old(root: Path) -> None:
     (root / "etc/x").write_bytes(OLD)
     (root / "etc/x").chmod(0o600)
@@ -82,7 +55,7 @@ def put_old(root: Path) -> None:
 
 def test_all_is_on_the_disk_before_the_name_and_the_name_after_it(root: Path) -> None:
     put_old(root)
-    _, calls = traced(root, "-e", "trace=write,fchmod,fsync,/^rename")
+    _, calls = traced(CHILD, root, "-e", "trace=write,fchmod,fsync,/^rename")
     order = [
         (found[1], ".trued-" in found[2])
         for found in re.finditer(r"^(write|fchmod|fsync|rename)[a-z0-9]*\((.*/etc.*)$", calls, re.MULTILINE)
@@ -95,7 +68,7 @@ def test_all_is_on_the_disk_before_the_name_and_the_name_after_it(root: Path) ->
 def test_killed_at_any_call_the_file_is_old_or_new_and_the_next_run_mends(root: Path, call: str) -> None:
     for n in itertools.count(1):
         put_old(root)
-        killed, _ = traced(root, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}")
+        killed, _ = traced(CHILD, root, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}")
         if not killed:
             break
         found = (root / "etc/x").read_bytes(), (root / "etc/x").stat().st_mode & 0o7777
@@ -122,6 +95,6 @@ def test_killed_at_any_call_the_file_is_old_or_new_and_the_next_run_mends(root: 
 )
 def test_a_disk_that_fails_leaves_the_old_file_and_no_temporary(root: Path, call: str, error: str) -> None:
     put_old(root)
-    traced(root, "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when=1")
+    traced(CHILD, root, "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when=1")
     assert re.match("/[^:]*: (cannot be|the root folder cannot be) ", (root.parent / "error").read_text())
     assert (["x"], OLD) == (os.listdir(root / "etc"), (root / "etc/x").read_bytes())

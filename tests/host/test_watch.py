@@ -6,7 +6,6 @@ import errno
 import logging
 import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,34 +15,20 @@ from agent.host import inotify
 from agent.host.inotify import Inotify
 from agent.host.places import folders
 from agent.host.watch import EVERYTHING, GATHER, Watcher
+from tests.host import hearing
 from tests.waiting import until
 
 MOMENT = GATHER * 10  # seconds in which nothing is heard, or it would have been
 
 
-class Heard:
-    """All that was told, in order."""
-
-    def __init__(self) -> None:
-        self.told: list[frozenset[str]] = []
-
-    def __call__(self, places: frozenset[str]) -> None:
-        self.told.append(places)
-
-    def nothing(self) -> bool:
-        time.sleep(MOMENT)
-        return not self.told
-
+class Heard(hearing.Heard):
     def only(self, *places: str) -> bool:
-        until(lambda: self.told, 5)
-        time.sleep(MOMENT)
-        found, self.told = frozenset().union(*self.told), []
-        return found == frozenset(places)
+        return frozenset().union(*self.taken(5)) == frozenset(places)
 
 
 @pytest.fixture(name="heard")
 def _heard() -> Heard:
-    return Heard()
+    return Heard(MOMENT)
 
 
 @pytest.fixture(name="watcher")
