@@ -178,9 +178,10 @@ class Systemd:
         with suppress(OSError):
             while True:
                 plug, _ = self._server.accept()
-                plug.recv(4096)
+                said = b""
+                while not said.endswith(b"\r\nBEGIN\r\n"):  # what comes with it would never be read
+                    said += plug.recv(4096)
                 plug.sendall(b"OK 0123456789abcdef\r\n")
-                plug.recv(7)
                 self._plugs.append(plug)
                 self._start(lambda plug=plug: self._serve(plug))
 

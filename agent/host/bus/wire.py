@@ -20,7 +20,7 @@ LARGEST: Final = (
 HEAD: Final = 16  # bytes from which the length of a message is known
 _DEEPEST: Final = 64  # containers in each other, as the protocol has it
 
-_ORDERS: Final = {ord("l"): "<", ord("B"): ">"}
+ORDERS: Final = {ord("l"): "<", ord("B"): ">"}
 _FIXED: Final = {
     "y": "B", "b": "I", "n": "h", "q": "H", "i": "i", "u": "I", "x": "q", "t": "Q", "d": "d", "h": "I",
 }  # fmt: skip
@@ -96,7 +96,7 @@ def _put_text(data: bytearray, text: str) -> None:
 
 def size(head: bytes) -> int:
     """Return how long the message is that begins so, by its first HEAD bytes; raises HostError."""
-    order = _ORDERS.get(head[0])
+    order = ORDERS.get(head[0])
     if order is None or head[3] != 1:
         raise HostError("the bus says what is no message")
     body, _, fields = struct.unpack_from(f"{order}3I", head, 4)
@@ -109,7 +109,7 @@ def size(head: bytes) -> int:
 def parse(data: bytes) -> Message:
     """Return the message that these bytes are; raises HostError."""
     try:
-        reader = _Reader(data, _ORDERS[data[0]])
+        reader = _Reader(data, ORDERS[data[0]])
         reader.at = 12
         pairs = reader.value("a(yv)", 0)
         fields = dict(pairs)  # type: ignore[arg-type]
