@@ -193,7 +193,7 @@ def test_a_password_file_that_is_made_with_the_plan_is_waited_for() -> None:
     spec = UserSpec(password_file="/etc/hash")
     fake = host()
 
-    assert ["useradd"] == [
+    assert ["groupadd", "useradd"] == [
         step.argv[0]
         for step in KIND.steps("ada", spec, state(fake, spec), stale=Stale.NO)
         if isinstance(step, Run)

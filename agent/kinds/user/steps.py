@@ -59,16 +59,30 @@ def _creation(name: str, want: UserSpec, have: UserState) -> Iterator[Step]:
     if have.heir is not None and uid is None and want.creates_home:
         uid = have.heir
     refuse_home(name, want, have, uid)
+    why = _why_new(want, uid)
+    if want.group is None and not have.namesake:
+        yield _group_of_new(name, want, uid, why)
     yield Run(
-        argv=("useradd", *_options_of_new(name, want, have, uid), name),
+        argv=("useradd", *_options_of_new(name, want, uid), name),
         # It writes the files first, and makes the home then: without one, nobody could tell whether it was killed.
         unseen=Stale.RELOAD if want.creates_home else Stale.NO,
-        why=_why_new(want, uid),
+        why=why,
     )
     group = want.group or name
     yield from home_steps(name, group, want, have, uid, makes=want.creates_home)
     yield from key_steps(name, group, want, have, uid)
     yield from password_steps(name, want, have)
+
+
+def _group_of_new(name: str, want: UserSpec, uid: int | None, why: str) -> Step:
+    """
+    Return what makes the group that a new user has for itself, of the same number where that is free: groupadd(8), -f.
+
+    useradd(8) could make it, and writes passwd(5) before group(5): killed in between, it leaves a primary group that is
+    not there, and the next new group gets the number, and that user as a member.
+    """
+    number = () if uid is None else ("-f", "-g", str(uid))
+    return Run(argv=("groupadd", *(("-r",) if want.system else ()), *number, name), why=why)
 
 
 def _why_new(want: UserSpec, uid: int | None) -> str:
@@ -79,15 +93,12 @@ def _why_new(want: UserSpec, uid: int | None) -> str:
     )
 
 
-def _options_of_new(name: str, want: UserSpec, have: UserState, uid: int | None) -> Iterator[str]:
+def _options_of_new(name: str, want: UserSpec, uid: int | None) -> Iterator[str]:
     if want.system:
         yield "-r"
     if uid is not None:
         yield from ("-u", str(uid))
-    if want.group is None and not have.namesake:
-        yield "-U"
-    else:
-        yield from ("-g", want.group or name)
+    yield from ("-g", want.group or name)
     if want.groups:
         yield from ("-G", ",".join(want.groups))
     yield from _options(want.comment, want.home, want.shell)
@@ -115,7 +126,7 @@ def _change(
 
 
 def _own_group(name: str, want: UserSpec, have: UserState) -> Iterator[Step]:
-    """Yield what gives a user whose primary group does not exist one: a useradd(8) that was killed leaves such."""
+    """Yield what gives a user whose primary group does not exist one: somebody's useradd(8) that was killed leaves such."""
     if have.has_group or want.group is not None or have.line is None:
         return
     why = f"the primary group {have.group} does not exist"

@@ -35,9 +35,11 @@ class Hurried:
 
 def main(config: str, seconds: str, *words: str) -> int:
     with assembled(Path(config)) as parts:
-        return run_cycle(
-            replace(parts.agent, host=Hurried(parts.agent.host, float(seconds), frozenset(words)))
-        ).exit_code
+        hurried = Hurried(parts.agent.host, float(seconds), frozenset(words))
+        report = run_cycle(replace(parts.agent, host=hurried))
+    for rid, outcome in report.resources.items():
+        print(f"{rid}: {outcome.result}: {outcome.reason}")
+    return report.exit_code
 
 
 if __name__ == "__main__":

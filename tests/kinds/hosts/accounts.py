@@ -18,10 +18,10 @@ from tests.fakes import FakeHost, Node
 ROOT_USER = "root:x:0:0:root:/root:/bin/bash"
 ROOT_GROUP = "root:x:0:"
 OPTIONS: Mapping[str, tuple[str, str]] = {  # those with a value, and those without
-    "useradd": ("u g G c d s", "r U m M"),
+    "useradd": ("u g G c d s", "r m M"),
     "usermod": ("g G c d s", "a L U"),
     "userdel": ("", "r"),
-    "groupadd": ("g", "r"),
+    "groupadd": ("g", "r f"),
     "groupdel": ("", ""),
 }
 
@@ -69,7 +69,7 @@ class Tools:
         uid = given.u or _free(self.numbers("passwd"), 999 if given.r else 1000, given.r)
         if uid in self.numbers("passwd"):
             raise _RefusedError(4, f"UID {uid} is not unique")
-        gid = self._primary(given, uid, groups)
+        gid = self._gid(given.g, groups)
         self._join(given.name, given.G.split(",") if given.G else [], groups)
         home = given.d or f"/home/{given.name}"
         users[given.name] = [given.name, "x", uid, gid, given.c or "", home, given.s or "/bin/sh"]
@@ -113,7 +113,8 @@ class Tools:
         groups = self.lines("group")
         if given.name in groups:
             raise _RefusedError(9, f"group '{given.name}' already exists")
-        gid = given.g or _free(self.numbers("group"), 999 if given.r else 1000, given.r)
+        wanted = None if given.f and given.g in self.numbers("group") else given.g
+        gid = wanted or _free(self.numbers("group"), 999 if given.r else 1000, given.r)
         groups[given.name] = [given.name, "x", gid, ""]
         self.save(group=groups)
 
@@ -172,18 +173,6 @@ class Tools:
 
     def numbers(self, file: str) -> set[str]:
         return {line[2] for line in self.lines(file).values() if len(line) > 3}
-
-    def _primary(self, given: argparse.Namespace, uid: str, groups: dict[str, list[str]]) -> str:
-        if given.g:
-            return self._gid(given.g, groups)
-        if given.name in groups:
-            raise _RefusedError(
-                9, f"group {given.name} exists - if you want to add this user to it, use -g."
-            )
-        taken = self.numbers("group")
-        gid = uid if uid not in taken else _free(taken, int(uid), given.r)
-        groups[given.name] = [given.name, "x", gid, ""]
-        return gid
 
     def _gid(self, group: str, groups: Mapping[str, list[str]]) -> str:
         if group not in groups:
