@@ -69,6 +69,9 @@ def _units(probe: Probe, wants: Wants) -> Mapping[str, UnitState]:
     served = {one for state in known.values() if _is_socket(state) for one in state.starts}
     running = systemd.running(probe, ids | served)
     states = {name: _now(state, running, wants) for name, state in known.items()}
+    if ending := {name for name, state in states.items() if state.active == "deactivating"}:
+        starting = systemd.starting(probe)
+        states |= {name: replace(states[name], returns=states[name].id in starting) for name in ending}
     stopped = [
         name for name, state in states.items() if _is_wanted(wants, name) and not state.runs and state.id
     ]

@@ -34,6 +34,7 @@ class UnitState:
     error: str = ""  # why it could not be loaded
     active: str = "inactive"
     sub: str = "dead"
+    returns: bool = False  # it ends, and systemd starts it again then: a restart that is on its way
     enabled: str = ""
     fragment: str = ""  # its unit file
     reload_needed: bool = False  # systemd knows another text than stands on the disk
@@ -54,7 +55,7 @@ class UnitState:
 
     @property
     def runs(self) -> bool:
-        return self.active in RUNNING and not self.flaps
+        return (self.active in RUNNING and not self.flaps) or self.returns
 
     @property
     def flaps(self) -> bool:

@@ -39,6 +39,9 @@ _STEADY = frozenset(
 )  # others may be mended in place, which changes no folder
 
 
+_STARTS = frozenset({"start", "restart"})
+
+
 class _NotYetReadError(Exception):
     """Carries an answer that will be another one though no file changes: so it must not be remembered."""
 
@@ -87,6 +90,13 @@ def running(probe: Probe, ids: Collection[str]) -> Mapping[str, tuple[str, str]]
             )
         states[words[0]] = (words[2], words[3])
     return states
+
+
+def starting(probe: Probe) -> Collection[str]:
+    """Return the units for which a job waits that ends with their start: `systemctl list-jobs`; raises HostError."""
+    said = probe.ask(*SYSTEMCTL, "list-jobs", "--full", "--plain", "--no-legend").out
+    jobs = (line.split() for line in said.splitlines())
+    return {words[1] for words in jobs if len(words) == 4 and words[2] in _STARTS}
 
 
 def show(probe: Probe, names: Sequence[str], properties: Sequence[str]) -> Sequence[Mapping[str, str]]:

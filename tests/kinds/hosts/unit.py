@@ -2,8 +2,9 @@
 A systemd that keeps state: unit files in the fake host's folders, what is loaded of them, links, masks, what runs.
 
 A case says with `units` what there is, by name: `load`, `active`, `sub`, `enabled`, `fragment`, `type`, `can_reload`,
-`triggers`, `starts`, `alias` (of which unit it is another name), `reload_needed`, `ends` (active, failed, inactive: what becomes of
-it when it is started), `result`, `status`, `restarts`. `journal` has lines by unit. `systemd: false`: it is not running.
+`triggers`, `starts`, `job` (what is under way: start, restart, stop), `alias` (of which unit it is another name),
+`reload_needed`, `ends` (active, failed, inactive: what becomes of it when it is started), `result`, `status`, `restarts`.
+`journal` has lines by unit. `systemd: false`: it is not running.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Loaded:
     can_reload: bool = False
     triggers: str = ""
     starts: str = ""
+    job: str = ""
     alias: str = ""
     reload_needed: bool = False
     ends: str = "active"
@@ -80,6 +82,9 @@ class Systemd:
             case "list-units":
                 lines = [self._line(name) for name in names if self._of(name).active != "inactive"]
                 return Answer(0, "".join(f"{line}\n" for line in lines), "")
+            case "list-jobs":
+                jobs = [f"7 {name} {unit.job} running\n" for name, unit in self.units.items() if unit.job]
+                return Answer(0, "".join(jobs), "")
             case "is-enabled":
                 return self._is_enabled(names)
             case "daemon-reload":
