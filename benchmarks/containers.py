@@ -39,7 +39,7 @@ CYCLE, ONCE = "trued run (one cycle)", "trued apply (a process)"
 def add_compose(bench: Bench, docker: Docker, scratch: Path, count: int) -> None:
     """Have docker-compose start its containers."""
     file = scratch / "compose.yaml"
-    file.write_text(json.dumps({"version": "2.4", "services": _declared("compose", count)}))
+    file.write_text(json.dumps({"version": "2.4", "services": declared("compose", count)}))
     argv = ("docker-compose", "--project-name", "bench", "--file", str(file), "up", "--detach")
     # With its usual limit of 64 it waits for itself for ever, now and then, when there are more services than that.
     limit = str(max(64, 4 * count))
@@ -58,7 +58,7 @@ def trued(bench: Bench, docker: Docker, scratch: Path, count: int) -> Iterator[i
     more = {"engine": {"socket": str(docker.socket)}}
     fleet = Fleet(top=scratch, remote=scratch / "fleet.git", more=more)
     fleet.start()
-    fleet.declare({"containers": _declared("trued", count)})
+    fleet.declare({"containers": declared("trued", count)})
     fleet.push("Declare containers")
     bench.rows[ONCE] = fleet.verb("apply")
     bench.make(ONCE)
@@ -68,7 +68,7 @@ def trued(bench: Bench, docker: Docker, scratch: Path, count: int) -> Iterator[i
         yield resident.pid
 
 
-def _declared(owner: str, count: int) -> Mapping[str, object]:
+def declared(owner: str, count: int) -> Mapping[str, object]:
     one = {"image": images.STOCK[0].name, "command": ["sleep", "infinity"], "restart": "unless-stopped"}
     names = [f"{owner}-{number:03}" for number in range(count)]
     return {name: {**one, "container_name": name} if owner == "compose" else one for name in names}

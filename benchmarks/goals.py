@@ -54,6 +54,7 @@ GOALS: Mapping[str, Goal] = {
     "idle/1000/https/cpu": _at_most(30),
     "idle/1000/https/wakes": _at_most(10),
     "idle/further": _at_most(1),
+    "loaded/pss": _at_most(36),
     "containers/100/pss": _at_most(36),
     "manifests/300/pss": _at_most(36),
     "poll/1000/cpu": _at_most(3),

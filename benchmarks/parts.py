@@ -12,6 +12,7 @@ import containers
 import files
 import idle
 import latency
+import loaded
 import manifests
 import mixed
 import packages
@@ -27,6 +28,9 @@ from tests.kube import binaries
 from tests.servers.git import GitServer, missing_tools
 
 VERBS = {"cycle": "a cycle", "plan": "trued plan", "apply": "trued apply"}
+IDLE: Mapping[str, tuple[str, str]] = {
+    "pss": ("PSS", "MiB"), "rss": ("RSS", "MiB"), "cpu": ("CPU a minute", "ms"), "wakes": ("wake-ups a minute", ""),
+}  # fmt: skip
 SLOW = ("puppet", "ansible", "salt", "pyinfra")
 # Which of trued's ways is held against a tool that is a process of its own.
 AGAINST = {"first": "apply", "nothing": "plan", "drift": "apply"}
@@ -166,16 +170,24 @@ def of_latency(pace: Pace) -> Iterator[Row]:
                 )
 
 
+def of_loaded(pace: Pace) -> Iterator[Row]:
+    found = loaded.run(pace.pick(20, 70), pace.pick(60, 120), pace.scratch)
+    for key, (title, unit) in IDLE.items():
+        yield Row(
+            key=f"loaded/{key}",
+            work=f"idle, {', '.join(loaded.named())}: {title}",
+            unit=unit,
+            trued=(getattr(found, key),),
+        )
+
+
 def of_idle(pace: Pace) -> Iterator[Row]:
     settle, seconds = pace.pick(20, 70), pace.pick(60, 120)
     found = idle.run((100, 1_000), settle, seconds, pace.scratch / "idle")
     rival = found.get(idle.CFENGINE)
-    measures: Mapping[str, tuple[str, str]] = {
-        "pss": ("PSS", "MiB"), "rss": ("RSS", "MiB"), "cpu": ("CPU a minute", "ms"), "wakes": ("wake-ups a minute", ""),
-    }  # fmt: skip
     for name in (name for name in found if name != idle.CFENGINE):
         count, _, way = name.partition("/")
-        for key, (title, unit) in measures.items():
+        for key, (title, unit) in IDLE.items():
             yield Row(
                 key=f"idle/{name}/{key}",
                 work=f"idle, {int(count):,} files, repository {'over HTTPS' if way == 'https' else 'on the disk'}: {title}",
@@ -246,6 +258,7 @@ PARTS: Mapping[str, Callable[[Pace], Iterator[Row]]] = {
     "manifests": of_manifests,
     "latency": of_latency,
     "idle": of_idle,
+    "loaded": of_loaded,
     "poll": of_poll,
     "clone": of_clone,
 }

@@ -22,7 +22,7 @@ HEAVY = frozenset(
     {
         "_ssl", "agent.compose.translate", "agent.doctor", "agent.enroll", "agent.host.engine.look",
         "agent.host.kubernetes.client", "agent.kinds.container", "agent.kinds.manifest", "agent.kinds.package",
-        "agent.kinds.unit", "asyncio", "concurrent.futures", "ctypes", "docker", "dulwich", "http", "jinja2",
+        "agent.kinds.unit", "asyncio", "chardet", "charset_normalizer", "concurrent.futures", "ctypes", "docker", "dulwich", "http", "jinja2",
         "multiprocessing", "rich", "sqlite3", "ssl", "subprocess", "urllib.request", "urllib3", "yaml",
     }
 )  # fmt: skip
@@ -84,3 +84,13 @@ for _ in range(3):
 """
 
     assert loaded(code, str(host.config)) <= DAEMON
+
+
+def test_the_engine_s_library_comes_without_the_one_that_guesses_character_sets() -> None:
+    """It is 2 MiB, and requests does without it; whoever imports it for something else afterwards gets it."""
+    found = loaded("import agent.host.engine.sdk")
+    later = loaded("import agent.host.engine.sdk, charset_normalizer")
+
+    assert "docker" in found
+    assert not found & {"chardet", "charset_normalizer"}
+    assert "charset_normalizer" in later

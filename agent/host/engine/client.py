@@ -1,5 +1,5 @@
 """
-The API of the container engine, as JSON both ways: one connection over its socket. The one importer of the Docker SDK.
+The API of the container engine, as JSON both ways: one connection over its socket.
 
 Paths and bodies are those of the Docker Engine API (https://docs.docker.com/reference/api/engine/). What goes wrong is raised
 as HostError with the engine's own words.
@@ -20,7 +20,7 @@ from agent.errors import HostError
 from agent.host import shown
 
 if TYPE_CHECKING:
-    from docker import APIClient
+    from agent.host.engine.sdk import APIClient
 
 Headers: TypeAlias = Mapping[str, str] | None
 Query: TypeAlias = Mapping[str, object]
@@ -195,7 +195,7 @@ def _connect(socket: Path) -> APIClient:
     The SDK would take the engine's newest, whatever that is.
     """
     with _translated(socket):
-        from docker import APIClient  # noqa: PLC0415 - only where there are containers
+        from agent.host.engine.sdk import APIClient  # noqa: PLC0415 - only where there are containers
 
         url = f"unix://{socket}"
         asking = APIClient(base_url=url, version="1.41", timeout=PATIENCE)
@@ -220,7 +220,7 @@ def _number(version: str) -> tuple[int, ...]:
 @contextmanager
 def _translated(socket: Path) -> Iterator[None]:
     """Raise what the libraries raise as HostError: requests' errors are OSError, the SDK's own are not."""
-    from docker.errors import DockerException  # noqa: PLC0415 - as above
+    from agent.host.engine.sdk import DockerException  # noqa: PLC0415 - as above
 
     try:
         yield

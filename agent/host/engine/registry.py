@@ -129,7 +129,7 @@ class Registries:
         return f"it was asked without a password: say who this host is there in agent.yaml: registries.{registry}"
 
     def _headers(self, reference: str) -> Mapping[str, str] | None:
-        from docker import auth  # noqa: PLC0415 - only where there are containers
+        from agent.host.engine.sdk import auth  # noqa: PLC0415 - only where there are containers
 
         registry = _host(reference)
         if login := self.logins.get(registry):
@@ -141,8 +141,7 @@ class Registries:
 
     def _from_docker(self, registry: str) -> Any:
         """Return what `docker login` knows; raises HostError, without a word of what stands in its file."""
-        from docker import auth  # noqa: PLC0415 - as above
-        from docker.errors import DockerException  # noqa: PLC0415
+        from agent.host.engine.sdk import DockerException, auth  # noqa: PLC0415 - as above
 
         path = self.docker_config
         try:
@@ -221,8 +220,7 @@ def split(reference: str) -> tuple[str, str]:
 
 def _host(reference: str) -> str:
     """Return the registry of a reference; raises HostError."""
-    from docker import auth  # noqa: PLC0415 - as above
-    from docker.errors import DockerException  # noqa: PLC0415
+    from agent.host.engine.sdk import DockerException, auth  # noqa: PLC0415 - as above
 
     try:
         return str(auth.resolve_repository_name(split(reference)[0])[0])

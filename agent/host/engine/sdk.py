@@ -1,0 +1,36 @@
+"""
+Docker's SDK, without the library that guesses character sets: 2 MiB, and an engine speaks UTF-8. Imported when first used.
+
+requests is made to do without that one (it takes the absence of both that it knows for granted), and warns of it.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+GUESSERS: Final = ("charset_normalizer", "chardet")
+
+
+@contextmanager
+def _without(names: tuple[str, ...]) -> Iterator[None]:
+    """Have these not be there for as long as the block lasts, but for those that are loaded already."""
+    hidden = [name for name in names if name not in sys.modules]
+    # None: it cannot be imported.
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+with _without(GUESSERS):
+    from docker import APIClient, auth
+    from docker.errors import DockerException
+
+__all__ = ["APIClient", "DockerException", "auth"]
