@@ -2,132 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent.cycle import run_cycle
 from agent.errors import HostError
-from agent.looks import Occasion
-from agent.model import Drift, Report, ResourceId
-from agent.outfit import Agent
-from agent.reconcile.attention import Attention
+from agent.model import Drift
 from agent.reconcile.ledger import Memory
-from tests.cycle.test_cycle import Repository, make_agent
-from tests.reconcile.world import Service, Thing, ThingSpec, World, resource, service, thing
-
-QUIET = Occasion(poll=False, whole=False, due=True)
-
-
-class Placed(Thing):
-    """A thing that is at /things/<name>; what is `exclusive` claims all that begins with stray."""
-
-    apart = True
-    in_places = True
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def places(self, name: str, want: ThingSpec) -> Iterable[str]:
-        yield f"/things/{name}"
-        if want.value == "exclusive":
-            yield "/things/"
-
-    def observe(self, probe, wants: Mapping[str, ThingSpec | None]):
-        self.asked += wants
-        return super().observe(probe, wants)
-
-
-class Served(Service):
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def observe(self, probe, wants):
-        self.asked += wants
-        return super().observe(probe, wants)
-
-
-@dataclass
-class Watched:
-    """A watch that hears all, but for some folders."""
-
-    notices: tuple[str, ...] = ()
-    missed: frozenset[str] | None = frozenset()
-    untold: frozenset[str] | None = frozenset()
-
-    def attend(self, places: Sequence[str], *, anew: bool) -> frozenset[str] | None:
-        untold, self.untold = self.untold, frozenset()
-        return untold
-
-    def seen(self, places: Collection[str]) -> None:
-        """Nothing is heard of our own work here."""
-
-    def rest(self, *, well: bool) -> None:
-        """Nor told."""
-
-
-@dataclass
-class Hearing:
-    hears: frozenset[str] = frozenset({"service"})
-
-
-@dataclass
-class Scene:
-    """A host in state, and a daemon that has looked at it twice."""
-
-    agent: Agent
-    world: World
-    repository: Repository
-    watch: Watched
-    ear: Hearing
-    things: Placed
-    services: Served = field(default_factory=Served)
-
-    def cycle(self, occasion: Occasion = Occasion()) -> Report:  # noqa: B008 - a value
-        self.things.asked, self.services.asked = [], []
-        return run_cycle(self.agent, occasion=occasion)
-
-    def hear(self, *places: str) -> Report:
-        return self.cycle(Occasion(poll=False, whole=False, heard=frozenset(places)))
-
-    @property
-    def asked(self) -> set[str]:
-        return {*self.things.asked, *self.services.asked}
-
-
-@pytest.fixture(name="scene")
-def _scene(tmp_path: Path) -> Iterator[Scene]:
-    repository, world, memory = Repository(), World(), Memory(tmp_path / "ledger.db")
-    watch, ear, things, services = Watched(), Hearing(), Placed(), Served()
-    agent = replace(
-        make_agent(repository, world, memory),
-        kinds={"thing": things, "service": services},
-        attention=Attention(watch, (ear,)),  # type: ignore[arg-type]
-    )
-    yield Scene(agent, world, repository, watch, ear, things, services)
-    memory.close()
-
-
-@pytest.fixture(name="settled")
-def _settled(scene: Scene) -> Scene:
-    """Three things, and a service that restarts for one of them and needs another."""
-    scene.repository.commit(
-        "c1",
-        resource("a"),
-        resource("b"),
-        resource("c"),
-        service("web", needs=[thing("b")], restart_on=[thing("a")]),
-    )
-    scene.world.services["web"] = "running"
-    scene.cycle()
-    scene.cycle()
-    scene.world.performed.clear()
-    return scene
-
-
-WEB = ResourceId("service", "web")
+from tests.cycle.scene import QUIET, WEB, Scene
+from tests.reconcile.world import resource, service, thing
 
 
 def test_only_what_was_heard_of_is_looked_at(settled: Scene) -> None:
