@@ -124,10 +124,10 @@ def choose(
 ) -> tuple[DesiredState | None, TruedError | None]:
     """Return the newest desired state; or the one to stay on, and why it is not the newest."""
     recall = agent.recall
-    known = recall.chosen[0].commit if recall.chosen and recall.chosen[0] else None
     # Another process may have gone on meanwhile (trued apply), or back: what it holds is not undone.
-    if poll or recall.chosen is None or ledger.held != known:
-        recall.chosen = _choose(agent, ledger, pulse, allow_rewrite=allow_rewrite)
+    if poll or recall.chosen is None or ledger.held != recall.held:
+        recall.chosen = desired, _ = _choose(agent, ledger, pulse, allow_rewrite=allow_rewrite)
+        recall.held = desired.commit if desired else ledger.held
     return recall.chosen
 
 

@@ -72,6 +72,7 @@ class Recall:
     unloadable: tuple[str, TruedError] | None = None  # the newest commit, and why it is not followed
     kept: frozenset[str] = frozenset()
     chosen: tuple[DesiredState | None, TruedError | None] | None = None  # by the last look at Git
+    held: str | None = None  # what the ledger holds since then, if nobody else writes to it
     look: Look | None = None  # the last one, unless it broke off
     patience: Patience = field(default_factory=Patience)
     deadlines: dict[ResourceId, Deadline] = field(default_factory=dict)  # of what is not well yet
