@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.cycle import run_cycle
+from agent.looks import Occasion
 from agent.model import DesiredState, Identity, Resource, Verdict
 from agent.outfit import Agent
+from agent.reconcile.attention import Attention
 from agent.reconcile.ledger import Memory
 from agent.reconcile.policy import Policy
+from tests.cycle.scene import QUIET, Watched
 from tests.cycle.test_cycle import NOON, Repository
-from tests.reconcile.cluster import KINDS, NEVER, Cluster, desired, pod, resource
+from tests.reconcile.cluster import KINDS, NEVER, PATIENCE, Cluster, Pods, PodSpec, desired, pod, resource
 
 
 class Slowly(Repository):
@@ -184,3 +188,38 @@ def test_who_asks_to_stop_leaves_a_commit_that_is_not_good(
 
     assert cluster.now < 1006.0
     assert (None, "changed") == (report.good, report.resources[pod("a")].result)
+
+
+class Apart(Pods):
+    """Pods of which one is looked at without the others; what happens to one is heard at /pods/<name>."""
+
+    apart = True
+    in_places = True
+
+    def places(self, name: str, want: PodSpec) -> Iterator[str]:
+        yield f"/pods/{name}"
+
+
+@pytest.mark.parametrize("goes", [False, True])
+def test_what_is_heard_of_others_gives_nothing_more_time(
+    agent: Agent, repository: Slowly, cluster: Cluster, goes: bool
+) -> None:
+    """Neither to become well nor to go: looks at a part come in between, and the time is up all the same."""
+    agent = replace(agent, kinds={"pod": Apart()}, attention=Attention(Watched()))
+    repository.commit("c1", resource("a"), resource("b"))
+    if goes:
+        cluster.lingers = {"a": NEVER}
+        run_cycle(agent)
+        repository.commit("c2", resource("b"))
+    else:
+        cluster.takes = {"a": NEVER}
+    began, failed = cluster.now, None
+    run_cycle(agent, Hurried(cluster, 10.0))
+    while failed is None and cluster.now < began + 2 * PATIENCE:
+        of_b = Occasion(poll=False, whole=False, heard=frozenset({"/pods/b"}))
+        run_cycle(agent, Hurried(cluster, 10.0), occasion=of_b)
+        report = run_cycle(agent, Hurried(cluster, 10.0), occasion=QUIET)
+        failed = cluster.now if "failed" == report.resources[pod("a")].result else None
+
+    assert failed is not None
+    assert failed - began <= PATIENCE + 20.0

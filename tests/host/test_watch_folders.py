@@ -1,0 +1,104 @@
+"""Folders that are replaced, or come and go, right before a look and during one: what happens in them later is heard."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.host.inotify import Event, Inotify
+from agent.host.watch import GATHER, Watcher
+from tests.host.hearing import Heard
+
+PLACES = ("/etc/app/file", "/etc/other")
+
+
+class Late(Inotify):
+    """An instance whose thread comes to read nothing while it is `late`: a look may begin before it does, at any time."""
+
+    late = False
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    def read(self) -> Iterator[Event]:
+        if self.late and threading.current_thread().name == "watch":
+            return iter(())
+        return super().read()
+
+    def watch(self, folder: int, mask: int) -> int:
+        number = super().watch(folder, mask)
+        if Path(f"/proc/self/fd/{folder}").readlink().name == "app":
+            self.meanwhile()
+        return number
+
+
+@pytest.fixture(name="inotify")
+def _inotify() -> Late:
+    return Late()
+
+
+@pytest.fixture(name="heard")
+def _heard() -> Heard:
+    return Heard(GATHER * 10)
+
+
+@pytest.fixture(name="watcher")
+def _watcher(tmp_path: Path, inotify: Late, heard: Heard) -> Iterator[Watcher]:
+    (tmp_path / "etc/app").mkdir(parents=True)
+    watcher = Watcher(tmp_path, inotify=lambda: inotify)
+    watcher.listen(heard)
+    watcher.attend(PLACES, anew=True)
+    watcher.rest(well=True)
+    inotify.late = True
+    yield watcher
+    watcher.close()
+
+
+def replace(tmp_path: Path) -> None:
+    """Put another folder in the place of one."""
+    old = len(list((tmp_path / "etc").iterdir()))
+    (tmp_path / "etc/app").rename(tmp_path / f"etc/old-{old}")
+    (tmp_path / "etc/app").mkdir()
+
+
+def hears(heard: Heard, inotify: Late, path: Path) -> bool:
+    """Return whether what happens from now on is told."""
+    assert heard.nothing()
+    inotify.late = False
+    path.write_text("x")
+    return "/etc/app/file" in frozenset().union(*heard.taken(5))
+
+
+def test_a_folder_that_was_replaced_right_before_a_look_is_heard_after_it(
+    watcher: Watcher, inotify: Late, heard: Heard, tmp_path: Path
+) -> None:
+    """And told to the look, which has to see what is in it now."""
+    replace(tmp_path)
+    told = watcher.attend(PLACES, anew=False)
+    watcher.rest(well=True)
+
+    assert told is not None
+    assert "/etc/app/" in told
+    assert hears(heard, inotify, tmp_path / "etc/app/file")
+
+
+def test_one_that_is_replaced_each_time_the_watches_are_set_is_heard_too(
+    watcher: Watcher, inotify: Late, heard: Heard, tmp_path: Path
+) -> None:
+    left = ["once", "twice"]
+
+    def again() -> None:
+        if left:
+            left.pop()
+            replace(tmp_path)
+
+    replace(tmp_path)
+    inotify.meanwhile = again
+    told = watcher.attend(PLACES, anew=False)
+    watcher.rest(well=True)
+
+    assert not left
+    assert told is not None
+    assert "/etc/app/" in told
+    assert hears(heard, inotify, tmp_path / "etc/app/file")
