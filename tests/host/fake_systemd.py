@@ -106,6 +106,13 @@ class Systemd:
     ) -> None:
         self.active: dict[str, str] = {}  # by the object of the unit
         self.asked: list[str] = []  # the members that were called
+        self.with_answer: dict[
+            str, tuple[str, str]
+        ] = {}  # to a member: what a unit becomes, told in one breath
+        self._breath: bytearray | None = None  # what is written at once when it is all said
+        self.breath: dict[
+            str, tuple[str, str]
+        ] = {}  # what becomes of a unit as a member is answered: both are one write
         self._aliases = aliases or {}
         self._serial = 1
         self._plugs: list[socket.socket] = []
@@ -168,8 +175,12 @@ class Systemd:
             self._serial += 1
             for plug in self._plugs:
                 own = {"sender": SYSTEMD} if self._private else {}
+                said = message(sort, self._serial, signature, *body, **own, **fields)
+                if self._breath is not None:
+                    self._breath += said
+                    continue
                 with suppress(OSError):
-                    plug.sendall(message(sort, self._serial, signature, *body, **own, **fields))
+                    plug.sendall(said)
 
     def _start(self, work: Any) -> None:
         threading.Thread(target=work, daemon=True).start()
@@ -193,10 +204,17 @@ class Systemd:
                 header = stream.read(fields + -fields % 8)
                 body = stream.read(size)
                 if head[1] == 1:
-                    self._answer(serial, header, body)
+                    (member,) = re.findall(rb"\x03\x01s\0....([A-Za-z]+)\0", header, re.DOTALL)
+                    if news := self.with_answer.pop(member.decode(), None):
+                        self._breath = bytearray()
+                        self._answer(member, serial, header, body)
+                        self.becomes(*news)
+                        said, self._breath = self._breath, None
+                        plug.sendall(said)
+                    else:
+                        self._answer(member, serial, header, body)
 
-    def _answer(self, serial: int, header: bytes, body: bytes) -> None:
-        (member,) = re.findall(rb"\x03\x01s\0....([A-Za-z]+)\0", header, re.DOTALL)
+    def _answer(self, member: bytes, serial: int, header: bytes, body: bytes) -> None:
         sender = re.findall(rb"\x07\x01s\0....([0-9:.]+)\0", header, re.DOTALL)
         self.asked.append(member.decode())
         fields: dict[str, Any] = {"reply": serial} | ({"destination": sender[0].decode()} if sender else {})

@@ -155,6 +155,24 @@ def test_our_own_work_is_forgiven_and_anybody_elses_is_told(
     assert heard.something()
 
 
+def test_what_is_told_in_one_breath_with_an_answer_is_heard(
+    tmp_path: Path, ear: UnitEar, heard: Heard
+) -> None:
+    """It is all read at once, and the kernel has nothing more to wake anybody for."""
+    with Systemd(tmp_path, private=True) as systemd:
+        kept = looked(ear, "web.service")
+        assert heard.nothing()
+        systemd.with_answer["Ping"] = ("web.service", "failed")
+        ear.attend(kept)
+        ear.seen(kept)
+        ear.rest(well=True)
+        assert heard.something()
+        systemd.with_answer["LoadUnit"] = ("web.service", "inactive")
+        systemd.general("UnitFilesChanged")
+
+        until(lambda: [NEWS, NEWS] == heard.told)  # one for all units, and one for this
+
+
 def test_it_hears_again_when_systemd_begins_anew(tmp_path: Path, ear: UnitEar, heard: Heard) -> None:
     """And tells it: something may have been missed."""
     with bus(tmp_path):
