@@ -87,8 +87,9 @@ def charts(results: Results) -> Iterator[Chart]:
         bars = _tools(results, f"files/1000/{state}/")
         yield Chart(name=f"files-{state}", title=f"{title}, 1,000 files: CPU", unit="ms", bars=bars)
     bars = [
-        Bar(label=row.work.partition("drifts of files, ")[2], value=median(row.trued), ours=True)
-        for row in results.of("latency")
+        Bar(label=row.work.partition("drifts of ")[2], value=median(row.trued), ours=True)
+        for row in results.rows
+        if row.part == "latency" or (row.part.startswith("latency-") and "/all/" in row.key)
     ]
     yield Chart(name="latency", title="From drift to repaired", unit="ms", bars=bars)
     yield Chart(

@@ -3,49 +3,30 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import containers
 import files
-import idle
 import latency
-import loaded
 import manifests
 import mixed
 import packages
-import poll
 from contenders import STATES
+from daemon_parts import of_clone, of_idle, of_latency, of_loaded, of_poll, part
 from files import Outcome
 from frame import Measured
 from measure import Sample
-from results import NotHereError, Row, percentile
+from pace import Pace
+from results import NotHereError, Row
 
 from agent.kinds.package.spec import PRESENT
 from tests.kube import binaries
-from tests.servers.git import GitServer, missing_tools
 
 VERBS = {"cycle": "a cycle", "plan": "trued plan", "apply": "trued apply"}
-IDLE: Mapping[str, tuple[str, str]] = {
-    "pss": ("PSS", "MiB"), "rss": ("RSS", "MiB"), "cpu": ("CPU a minute", "ms"), "wakes": ("wake-ups a minute", ""),
-}  # fmt: skip
 SLOW = ("puppet", "ansible", "salt", "pyinfra")
 # Which of trued's ways is held against a tool that is a process of its own.
 AGAINST = {"first": "apply", "nothing": "plan", "drift": "apply"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How long the suite may take, and where. `faults` gets what was not as it should be afterwards."""
-
-    quick: bool
-    scratch: Path
-    faults: list[str]
-
-    def pick(self, quick: int, full: int) -> int:
-        return quick if self.quick else full
 
 
 def of_files(pace: Pace) -> Iterator[Row]:
@@ -155,108 +136,13 @@ def of_mixed(pace: Pace) -> Iterator[Row]:
     yield from mixed.rows(pace.pick(2, 7), pace.scratch)
 
 
-def of_latency(pace: Pace) -> Iterator[Row]:
-    count = pace.pick(40, 200)
-    found = latency.run(count, 6, pace.scratch)
-    pace.faults.extend(f"a drift of {one.sort} was not repaired" for one in found if one.ms is None)
-    for name, some in latency.groups(found):
-        if ms := latency.times(some):
-            for share, title in ((0.5, "p50"), (0.99, "p99")):
-                yield Row(
-                    key=f"latency/{'files' if name == 'all' else name.replace(' ', '-')}/{title}",
-                    work=f"drift to repaired, {len(ms)} drifts of files, {name}: {title}",
-                    unit="ms",
-                    trued=(percentile(ms, share),),
-                )
-
-
-def of_loaded(pace: Pace) -> Iterator[Row]:
-    found = loaded.run(pace.pick(20, 70), pace.pick(60, 120), pace.scratch)
-    for key, (title, unit) in IDLE.items():
-        yield Row(
-            key=f"loaded/{key}",
-            work=f"idle, {', '.join(loaded.named())}: {title}",
-            unit=unit,
-            trued=(getattr(found, key),),
-        )
-
-
-def of_idle(pace: Pace) -> Iterator[Row]:
-    settle, seconds = pace.pick(20, 70), pace.pick(60, 120)
-    found = idle.run((100, 1_000), settle, seconds, pace.scratch / "idle")
-    rival = found.get(idle.CFENGINE)
-    for name in (name for name in found if name != idle.CFENGINE):
-        count, _, way = name.partition("/")
-        for key, (title, unit) in IDLE.items():
-            yield Row(
-                key=f"idle/{name}/{key}",
-                work=f"idle, {int(count):,} files, repository {'over HTTPS' if way == 'https' else 'on the disk'}: {title}",
-                unit=unit,
-                trued=(getattr(found[name], key),),
-                rival=idle.CFENGINE if rival else "",
-                against=(getattr(rival, key),) if rival else (),
-            )
-    more = (found["1000/disk"].rss - found["100/disk"].rss) * 1024 / 900
-    yield Row(
-        key="idle/further", work="idle: RSS for each further file", unit="KiB", trued=(max(0.0, more),)
-    )
-
-
-def of_poll(pace: Pace) -> Iterator[Row]:
-    with GitServer(_equipped(pace, "poll")) as server:
-        mine = poll.poll(server, 1_000, pace.pick(20, 60), pace.scratch)
-        _, git = poll.ls_remote(server, pace.pick(3, 7))
-        for key, title, unit in (
-            ("cpu", "CPU", "ms"),
-            ("requests", "requests", ""),
-            ("bytes", "bytes without TLS", ""),
-        ):
-            yield Row(
-                key=f"poll/1000/{key}",
-                work=f"nothing new over HTTPS, 1,000 files, all that the daemon does: {title}",
-                unit=unit,
-                trued=(getattr(mine, key),),
-                rival="git ls-remote",
-                against=(getattr(git, key),),
-            )
-
-
-def of_clone(pace: Pace) -> Iterator[Row]:
-    hosts = pace.pick(2_000, 10_000)
-    with GitServer(_equipped(pace, "clone")) as server:
-        found = poll.bring(server, hosts, pace.pick(1, 3), pace.scratch)
-    for mine, other, key in (
-        ("trued, first clone", "git clone --depth 1", "first"),
-        ("trued, a commit for another host", "git fetch", "fetch"),
-    ):
-        title = mine.removeprefix("trued, ")
-        for what, unit, values in (
-            ("CPU", "ms", lambda one: one.sample.cpu * 1000),
-            ("down", "KiB", lambda one: one.down / 1024),
-        ):
-            yield Row(
-                key=f"clone/{hosts}/{key}/{what.lower()}",
-                work=f"a fleet of {hosts:,} hosts, {title}: {what}",
-                unit=unit,
-                trued=tuple(map(values, found[mine])),
-                rival=other,
-                against=tuple(map(values, found[other])),
-            )
-
-
-def _equipped(pace: Pace, name: str) -> Path:
-    if missing := missing_tools():
-        raise NotHereError(f"no Git server here: missing {', '.join(missing)}")
-    return Path(tempfile.mkdtemp(prefix=f"{name}.", dir=pace.scratch))
-
-
 PARTS: Mapping[str, Callable[[Pace], Iterator[Row]]] = {
     "files": of_files,
     "packages": of_packages,
     "mixed": of_mixed,
     "containers": of_containers,
     "manifests": of_manifests,
-    "latency": of_latency,
+    **{part(things): partial(of_latency, things) for things in latency.THINGS},
     "idle": of_idle,
     "loaded": of_loaded,
     "poll": of_poll,

@@ -24,7 +24,8 @@ import charts
 import pages
 import tables
 import tools
-from parts import PARTS, Pace
+from pace import Pace
+from parts import PARTS
 from results import TOP, NotHereError, Results, Row, machine, say
 
 

@@ -9,13 +9,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-from tests.host.machine import debian, python, slot
-from tests.host.machine.cgroups import Cgroups
+from tests.host.machine import debian, python
 from tests.host.machine.fixtures import missing
-from tests.host.machine.machine import Machine
-from tests.host.machine.network import Network
+from tests.host.machine.single import single
 
 
 def main(words: list[str]) -> int:
@@ -23,27 +20,14 @@ def main(words: list[str]) -> int:
         print(f"no machines here: {reason}", file=sys.stderr)
         return 1
     started = time.monotonic()
-    trees = (python.layer(), debian.tree())
-    print(f"machines start from {trees[1]} ({time.monotonic() - started:.0f} s)")
-    return shell(trees) if words == ["shell"] else 0
+    python.layer()
+    print(f"machines start from {debian.tree()} ({time.monotonic() - started:.0f} s)")
+    return shell() if words == ["shell"] else 0
 
 
-def shell(trees: tuple[Path, ...]) -> int:
-    with slot.take() as taken:
-        machine = Machine(
-            name="edge-01",
-            lower=trees,
-            work=taken.work / "edge-01",
-            runtime=taken.runtime,
-            network=Network(taken),
-            cgroups=Cgroups.named(f"trued-machines/{taken.number}/edge-01"),
-            bindings=(python.checkout(),),
-        )
-        machine.start()
-        try:
-            return subprocess.run(machine.argv("bash", "--login"), check=False).returncode
-        finally:
-            machine.destroy()
+def shell() -> int:
+    with single() as machine:
+        return subprocess.run(machine.argv("bash", "--login"), check=False).returncode
 
 
 if __name__ == "__main__":

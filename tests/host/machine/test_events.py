@@ -11,7 +11,7 @@ import pytest
 
 from tests.host.machine.apt import COMPONENT, SUITE, Repository
 from tests.host.machine.host import Host
-from tests.host.machine.test_service import serve
+from tests.host.machine.service import serve
 from tests.host.machine.units import COUNTS, INSTALL, RUNS, SLEEPS, state
 from tests.waiting import until
 

@@ -10,7 +10,8 @@ import pytest
 
 from tests.host.machine.apt import Repository
 from tests.host.machine.host import Host
-from tests.host.machine.test_service import serve, settled, state
+from tests.host.machine.service import serve
+from tests.host.machine.test_service import settled, state
 
 MINUTES = float(os.environ.get("TRUED_IDLE_MINUTES", "3"))
 MIB = 1 << 20

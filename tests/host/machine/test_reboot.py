@@ -14,7 +14,8 @@ from tests.host.machine.apt import Repository
 from tests.host.machine.host import Host
 from tests.host.machine.machine import End
 from tests.host.machine.python import PLACE
-from tests.host.machine.test_service import serve, settled
+from tests.host.machine.service import serve
+from tests.host.machine.test_service import settled
 from tests.servers.repo import git
 
 ASKED = "asked for by hello-kernel"

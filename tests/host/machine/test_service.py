@@ -11,9 +11,8 @@ import pytest
 
 from tests.host.machine.apt import COMPONENT, SUITE, Repository
 from tests.host.machine.host import Host
-from tests.host.machine.python import COMMAND, TOP
+from tests.host.machine.service import serve
 
-UNIT = "/etc/systemd/system/trued.service"
 CUTS = 20
 """How often the power goes in the middle of an apply."""
 
@@ -95,14 +94,6 @@ def settled(host: Host, commit: str, seconds: float = 180.0) -> Any:
         time.sleep(0.25)
     journal = "\n".join(str(entry.get("MESSAGE")) for entry in host.machine.journal("--unit=trued.service"))
     raise AssertionError(f"not within {seconds:.0f} s:\n{host.trued('status')}\n{journal[-4000:]}")
-
-
-def serve(host: Host) -> None:
-    """Make trued a service of the machine, as its unit has it, with the sources that are tested."""
-    unit = (TOP / "units/trued.service").read_text().replace("/opt/trued/current/bin/trued", COMMAND)
-    host.machine.put(UNIT, unit)
-    host.machine.run("systemctl", "daemon-reload")
-    host.machine.run("systemctl", "enable", "--now", "trued.service")
 
 
 @pytest.fixture(name="served")
