@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, TypeVar
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -334,22 +335,30 @@ def test_an_answer_that_is_no_answer_is_an_error() -> None:
 
 
 class Remembering(FakeProbe):
-    """Remembers for ever: no file changes."""
+    """Remembers for as long as its host is there: no file changes."""
 
-    known: ClassVar[dict[Hashable, Any]] = {}
+    known: ClassVar[WeakKeyDictionary[FakeHost, dict[Hashable, Any]]] = WeakKeyDictionary()
 
     def remembered(self, key: Hashable, paths: Collection[str], read: Callable[[], T]) -> T:
-        if key not in self.known:
-            self.known[key] = read()
-        answer: T = self.known[key]
+        known = self.known.setdefault(self.host, {})
+        if key not in known:
+            known[key] = read()
+        answer: T = known[key]
         return answer
+
+
+def told(on: FakeHost, command: str) -> list[tuple[str, ...]]:
+    """Return a list that grows with each call of a command."""
+    asked: list[tuple[str, ...]] = []
+    real = on.commands[command]
+    on.commands[command] = lambda argv, stdin: (asked.append(argv), real(argv, stdin))[1]
+    return asked
 
 
 def test_what_systemd_has_yet_to_read_is_asked_again_and_what_it_has_read_is_not() -> None:
     on = host({"a.service": {"active": "active", "reload_needed": True}})
-    asked: list[tuple[str, ...]] = []
     real = on.commands["systemctl"]
-    on.commands["systemctl"] = lambda argv, stdin: (asked.append(argv), real(argv, stdin))[1]
+    asked = told(on, "systemctl")
     for _ in range(2):
         KIND.observe(Remembering(on), {"a.service": None})
     real(("systemctl", "daemon-reload"), b"")
@@ -357,3 +366,23 @@ def test_what_systemd_has_yet_to_read_is_asked_again_and_what_it_has_read_is_not
         KIND.observe(Remembering(on), {"a.service": None})
     assert 3 == sum("show" in argv for argv in asked)
     assert 4 == sum("list-units" in argv for argv in asked)
+
+
+def test_a_look_at_one_unit_is_answered_by_what_a_look_at_all_has_read() -> None:
+    on = host({name: {"active": "active"} for name in ("a.service", "b.service")})
+    both = dict.fromkeys(("a.service", "b.service"))
+    before = KIND.observe(Remembering(on), both)
+    asked = told(on, "systemctl")
+    assert before["b.service"] == KIND.observe(Remembering(on), {"b.service": None})["b.service"]
+    assert before == KIND.observe(Remembering(on), both)
+    assert ["list-units"] * 2 == [argv[2] for argv in asked]
+
+
+def test_the_journal_of_a_unit_that_was_only_stopped_is_not_read() -> None:
+    """To read it takes longer than to start the unit."""
+    units = {"stopped.service": {}, "unmet.service": {"unmet": True}, "dead.service": {"active": "failed"}}
+    on = host(units)
+    asked = told(on, "journalctl")
+    KIND.observe(on.probe(), {name: UnitSpec(active=True) for name in units})
+    read = {argv[-1].rpartition("=")[2] for argv in asked}
+    assert {"unmet.service", "dead.service"} == read

@@ -21,6 +21,7 @@ ABOUT: Final = (
 )  # fmt: skip
 OUTCOME: Final = (
     "Result", "ExecMainStatus", "NRestarts", "InvocationID", "InactiveExitTimestamp", "ExecMainStartTimestamp",
+    "ConditionResult",
 )  # fmt: skip
 _JOURNAL: Final = ("journalctl", "--no-pager", "--quiet", "--boot", "--output=cat", "--lines=5")
 ANY: Final = range(6)  # is-enabled says with its exit code what it also says in words
@@ -38,16 +39,7 @@ _STEADY = frozenset(
     {"loaded", "masked", "not-found"}
 )  # others may be mended in place, which changes no folder
 
-
 _STARTS = frozenset({"start", "restart"})
-
-
-class _NotYetReadError(Exception):
-    """Carries an answer that will be another one though no file changes: so it must not be remembered."""
-
-    def __init__(self, states: Mapping[str, UnitState]) -> None:
-        super().__init__()
-        self.states = states
 
 
 def check_running(probe: Probe) -> None:
@@ -60,18 +52,19 @@ def check_running(probe: Probe) -> None:
 
 
 def known(probe: Probe, names: Sequence[str]) -> Mapping[str, UnitState]:
-    """Return what is known of each unit but whether it runs; remembered while no unit file changes. Raises HostError."""
+    """
+    Return what is known of each unit but whether it runs; remembered while no unit file changes. Raises HostError.
 
-    def read() -> Mapping[str, UnitState]:
-        states = _read(probe, names)
-        if any(state.reload_needed or state.load not in _STEADY for state in states.values()):
-            raise _NotYetReadError(states)
-        return states
-
-    try:
-        return probe.remembered(("unit", *names), _places(probe), read)
-    except _NotYetReadError as answer:
-        return answer.states
+    Of each by itself: a look at one unit is answered by what an earlier one has read of all.
+    """
+    held = probe.remembered("unit", _places(probe), dict[str, UnitState])
+    found = {name: held[name] for name in names if name in held}
+    if missing := [name for name in names if name not in held]:
+        read = _read(probe, missing)
+        # Of some the answer will be another one though no file changes: that must not be remembered.
+        held |= {name: state for name, state in read.items() if _is_steady(state)}
+        found |= read
+    return found
 
 
 def running(probe: Probe, ids: Collection[str]) -> Mapping[str, tuple[str, str]]:
@@ -206,6 +199,10 @@ def _places(probe: Probe) -> Collection[str]:
         if name.endswith((".wants", ".requires", ".upholds", ".d"))
     ]
     return (*there, *inner)
+
+
+def _is_steady(state: UnitState) -> bool:
+    return state.load in _STEADY and not state.reload_needed
 
 
 def _is_folder(entry: Entry | HostError | None) -> bool:

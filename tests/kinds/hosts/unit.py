@@ -46,6 +46,7 @@ class Loaded:
     result: str = "success"
     status: str = "0"
     restarts: str = "0"
+    unmet: bool = False  # a condition of it, when it was started last
 
     @property
     def shown_sub(self) -> str:
@@ -141,6 +142,7 @@ class Systemd:
             "InvocationID": self._real(name),
             "InactiveExitTimestamp": "Mon 2026-11-23 03:19:08 UTC",
             "ExecMainStartTimestamp": "Mon 2026-11-23 03:20:08 UTC",
+            "ConditionResult": "no" if unit.unmet else "yes",
         }
         return "\n".join(f"{key}={facts[key]}" for key in properties)
 
