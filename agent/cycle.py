@@ -232,6 +232,7 @@ def carry_out(
         overdue=lambda: pulse.overdue,
         beat=pulse.beat,
         looking=lambda ids: agent.attention.again(ids, agent.kinds),
+        elsewhere=agent.attention.elsewhere(agent.kinds),
         clock=agent.clock,
         sleep=agent.sleep,
         waiting=waiting,

@@ -35,6 +35,10 @@ class Ears:
         self._files.seen(places)
         self._units.seen(places)
 
+    def elsewhere(self, places: Collection[str]) -> bool:
+        """Of files; of units, their own ear is asked."""
+        return self._files.elsewhere(places)
+
     def rest(self, *, well: bool) -> None:
         self._files.rest(well=well)
         self._units.rest(well=well)

@@ -85,6 +85,10 @@ class Watcher:
         if self._ear is not None:
             self._ear.forget(places)
 
+    def elsewhere(self, places: Collection[str]) -> bool:
+        """Say whether something has happened since the look began, but at these places, that was not seen."""
+        return self._ear is not None and self._ear.noted(besides=places)
+
     def rest(self, *, well: bool) -> None:
         """End a look. Not `well`: what was to be seen may have been somebody else's work after all, and counts."""
         if self._ear is not None:
@@ -204,6 +208,11 @@ class _Ear:
             self._take_notes()
             self._forgiven |= self._heard.intersection(places)
             self._heard.difference_update(places)
+
+    def noted(self, *, besides: Collection[str]) -> bool:
+        with self._lock:
+            self._take_notes()
+            return self._lost or not self._heard.issubset(besides)
 
     def end(self, *, well: bool) -> None:
         """Tell what was noted."""

@@ -57,6 +57,7 @@ from agent.model.steps import (
     SetAttributes,
     Step,
     WriteFile,
+    settle,
     target,
 )
 from agent.model.tree import (
@@ -158,6 +159,7 @@ __all__ = [
     "few",
     "predecessor",
     "quoted",
+    "settle",
     "successor",
     "target",
 ]

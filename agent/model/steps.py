@@ -94,7 +94,13 @@ class Run:
     common: bool = False  # if it fails, it fails for all that it was joined for: none of them is tried alone
     explain: tuple[str, ...] = ()  # a command that only looks, whose last lines tell why this one failed
     hint: str = ""  # the way out, where it fails
+    settles: float = field(default=0.0, compare=False)  # seconds for which it does nothing but wait
     why: str
+
+
+def settle(seconds: str) -> Run:
+    """Return a wait for what was done to come to rest, or to its end; see `Hands.elsewhere` for when it is cut short."""
+    return Run(argv=("sleep", seconds), settles=float(seconds), why="")
 
 
 FileStep: TypeAlias = WriteFile | MakeLink | MakeDirectory | SetAttributes | Remove | KeepFirst

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from itertools import accumulate
 from typing import Protocol
@@ -33,6 +34,9 @@ class Watch(Protocol):
     def seen(self, places: Collection[str]) -> None:
         """Have these count as quiet until now: they are about to be looked at again."""
 
+    def elsewhere(self, places: Collection[str]) -> bool:
+        """Say whether something has been heard since the look began, but of these, that was not seen."""
+
     def rest(self, *, well: bool) -> None:
         """End a look, and tell of what was heard meanwhile and not seen."""
 
@@ -43,6 +47,9 @@ class Ear(Protocol):
     @property
     def hears(self) -> frozenset[str]:
         """The kinds of which nothing has gone unheard since they were looked at last."""
+
+    def others(self, ids: Collection[ResourceId], since: float) -> bool:
+        """Say whether something was heard since then (time.monotonic) of others than these, as far as it tells them apart."""
 
 
 @dataclass(slots=True)
@@ -60,6 +67,7 @@ class Attention:
     _elsewhere: frozenset[str] = frozenset()  # the kinds of these of which not all is at their places
     _places: tuple[str, ...] = ()
     _ids: dict[str, ResourceId | tuple[ResourceId, ...]] = field(default_factory=dict)  # by place
+    _began: float = 0.0  # when the look did (time.monotonic)
     _deaf: tuple[frozenset[str] | None, frozenset[ResourceId]] = (None, frozenset())
 
     def begin(
@@ -68,6 +76,7 @@ class Attention:
         """A look begins; `whole`: at all of this. Return what else was heard just now; None: it may be anything."""
         if self.watch is None:
             return None
+        self._began = time.monotonic()
         if desired.resources is not self._resources:
             self._resources, self._ids = desired.resources, _by_place(desired, kinds)
             mine = used(kinds, self._resources)
@@ -105,9 +114,25 @@ class Attention:
         """These are about to be looked at again."""
         if self.watch is None:
             return
-        resources = (self._resources[rid] for rid in ids if rid in self._resources)
-        places = [place for resource in resources for place in _places(resource, kinds)]
+        places = self._places_of(ids, kinds)
         self.watch.seen([place for place in places if not isinstance(self._ids.get(place), tuple)])
+
+    def elsewhere(self, kinds: Mapping[str, AnyKind]) -> Callable[[Sequence[ResourceId]], bool] | None:
+        """Return what says whether something has happened since the look began, but to these; None if nobody hears of it."""
+        watch = self.watch
+        if watch is None:
+            return None
+
+        def heard(ids: Sequence[ResourceId]) -> bool:
+            return watch.elsewhere(self._places_of(ids, kinds)) or any(
+                ear.others(ids, self._began) for ear in self.ears
+            )
+
+        return heard
+
+    def _places_of(self, ids: Iterable[ResourceId], kinds: Mapping[str, AnyKind]) -> list[str]:
+        resources = (self._resources[rid] for rid in ids if rid in self._resources)
+        return [place for resource in resources for place in _places(resource, kinds)]
 
     def end(self, *, well: bool) -> None:
         """The look is over. Not `well`: something that was looked at again was not as it had been made."""

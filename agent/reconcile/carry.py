@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from typing import Final
 
 from agent.errors import HostError
 from agent.kinds import AnyKind
 from agent.model import (
     Blocked,
+    Cause,
     Change,
     Held,
     Outcome,
@@ -34,6 +36,8 @@ from agent.reconcile.plan import decide_again, stays_after_all
 from agent.reconcile.policy import going, objection
 from agent.reconcile.sight import Seen, Sight
 from agent.values import dataclass
+
+SLICE: Final = 0.05  # seconds after which what happens elsewhere is heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,11 +182,27 @@ class Carrier:
             return
         for step in steps:
             try:
-                self.hands.host.perform(step, self.hands.beat)
+                self._perform(step, changes)
             except HostError as error:
                 yield from self._in_trouble(changes, step, error.reason)
                 return
         yield from self._looked_again(changes)
+
+    def _perform(self, step: Step, changes: Sequence[Change]) -> None:
+        """
+        Do a step; raises HostError.
+
+        What has drifted has been right before, and whoever hears of others hears of it, too, should it end at once:
+        so it does not keep waiting what happens elsewhere meanwhile. Of a new commit it has to be known first.
+        """
+        elsewhere, drifted = self.hands.elsewhere, all(change.cause is Cause.DRIFT for change in changes)
+        if not (isinstance(step, Run) and step.settles and elsewhere and drifted):
+            self.hands.host.perform(step, self.hands.beat)
+            return
+        ids, until = [change.id for change in changes], self.hands.clock() + step.settles
+        while (left := until - self.hands.clock()) > 0 and not (self.hands.stopping() or elsewhere(ids)):
+            self.hands.sleep(min(SLICE, left))
+            self.hands.beat()
 
     def _side_by_side(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         """Yield the outcomes of changes that share nothing but the disk: one that fails holds up what needs it."""

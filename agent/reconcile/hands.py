@@ -35,6 +35,8 @@ class Hands:
     looking: Callable[[Sequence[ResourceId]], None] = lambda _: (
         None
     )  # told what is looked at again, before it is
+    # Whether something has happened meanwhile to others than these; None: nobody hears of it.
+    elsewhere: Callable[[Sequence[ResourceId]], bool] | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     waiting: Mapping[ResourceId, Outcome] = field(default_factory=dict)

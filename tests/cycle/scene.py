@@ -59,6 +59,9 @@ class Watched:
     def seen(self, places: Collection[str]) -> None:
         """Nothing is heard of our own work here."""
 
+    def elsewhere(self, places: Collection[str]) -> bool:
+        return False
+
     def rest(self, *, well: bool) -> None:
         """Nor told."""
 
@@ -66,6 +69,9 @@ class Watched:
 @dataclass
 class Hearing:
     hears: frozenset[str] = frozenset({"service"})
+
+    def others(self, ids: Collection[ResourceId], since: float) -> bool:
+        return False
 
 
 @dataclass

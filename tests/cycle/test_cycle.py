@@ -80,6 +80,9 @@ class Hears:
 
     def seen(self, places: object) -> None: ...
 
+    def elsewhere(self, places: object) -> bool:
+        return False
+
     def rest(self, *, well: bool) -> None: ...
 
 

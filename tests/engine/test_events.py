@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.host.engine.door import Door
+from agent.model import ResourceId
 from tests.engine.docker import Docker
 from tests.engine.fixtures import Engine
 from tests.engine.test_containers import inspect
@@ -69,6 +71,30 @@ def test_whatever_happens_to_a_container_is_put_right_at_once(host: Fleet, docke
         until(lambda: all(runs(docker, name) for name in every), 30)
         until(lambda: "front" in inspect(docker, "apart")["NetworkSettings"]["Networks"], 30)
         until(lambda: 64 << 20 == inspect(docker, "tuned")["HostConfig"]["Memory"], 30)
+
+
+def test_what_happens_to_another_container_is_told_apart(docker: Docker, box: str) -> None:
+    """So that who has just started one, and waits whether it stays, need not keep the other waiting."""
+    for name in ("ours", "theirs"):
+        docker.api.create_container(box, name=name)
+    ours = [ResourceId("container", "ours"), ResourceId("network", "theirs")]
+    told: list[frozenset[str]] = []
+    door = Door(docker.socket)
+    door.listen(told.append)
+    try:
+        door.look()
+        until(lambda: told)  # it listens
+        docker.api.start("ours")
+        until(lambda: len(told) > 1)
+        began = time.monotonic()
+        docker.api.kill("ours")
+        until(lambda: door.others([], began))
+        assert not door.others(ours, began)
+        docker.api.start("theirs")
+
+        until(lambda: door.others(ours, began))
+    finally:
+        door.close()
 
 
 def test_health_checks_that_succeed_wake_nobody_and_one_that_fails_is_told(

@@ -14,6 +14,7 @@ import pytest
 from agent.host.bus import ear as ears
 from agent.host.bus import units
 from agent.host.bus.ear import NEWS, UnitEar
+from agent.model import ResourceId
 from tests.host import hearing
 from tests.host.fake_systemd import Systemd, bus
 from tests.waiting import until
@@ -171,6 +172,19 @@ def test_what_is_told_in_one_breath_with_an_answer_is_heard(
         systemd.general("UnitFilesChanged")
 
         until(lambda: [NEWS, NEWS] == heard.told)  # one for all units, and one for this
+
+
+def test_during_a_look_it_says_whether_something_happened_to_others(ear: UnitEar, systemd: Systemd) -> None:
+    """Not what may be about any unit: our own commands make it, too."""
+    kept, ours = looked(ear, "ours.service", "theirs.service"), [ResourceId("unit", "ours.service")]
+    ear.attend(kept)
+    systemd.becomes("ours.service", "inactive")
+    systemd.general("UnitFilesChanged")
+    ear.seen(places("theirs.service"))  # all is heard by then
+    assert not ear.others(ours, 0.0)
+    systemd.becomes("theirs.service", "failed")
+
+    until(lambda: ear.others(ours, 0.0), 10)
 
 
 def test_it_hears_again_when_systemd_begins_anew(tmp_path: Path, ear: UnitEar, heard: Heard) -> None:

@@ -164,6 +164,21 @@ def test_during_a_look_it_takes_notes(watcher: Watcher, heard: Heard, tmp_path: 
     assert heard.only("/during")
 
 
+def test_during_a_look_it_says_whether_something_happened_elsewhere(
+    watcher: Watcher, tmp_path: Path
+) -> None:
+    kept = looked(watcher, "/ours", "/theirs")
+    watcher.attend(kept, anew=False)
+    (tmp_path / "ours").write_text("x")
+    assert not watcher.elsewhere(["/ours"])
+    (tmp_path / "theirs").write_text("x")
+    assert watcher.elsewhere(["/ours"])
+    assert watcher.elsewhere([])
+    watcher.seen(["/theirs"])
+
+    assert not watcher.elsewhere(["/ours"])
+
+
 def test_what_was_looked_at_again_is_forgiven(watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
     """Until then; what comes later may be anybody's, and so is all if it was not well."""
     watcher.attend(("/ours", "/theirs"), anew=True)

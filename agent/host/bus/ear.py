@@ -22,6 +22,7 @@ from agent.host.bus import units
 from agent.host.bus.link import DRIVER, DeniedError, Link, connect
 from agent.host.bus.units import MANAGER, PROPERTIES, SYSTEMD
 from agent.host.bus.wire import Field, Message
+from agent.model import ResourceId
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,11 @@ class UnitEar:
         """These are about to be looked at again: what has happened to them until now, be it our own work, will be seen."""
         if self._ear is not None and (names := units.names(places)):
             self._ear.forget(names)
+
+    def others(self, ids: Collection[ResourceId], since: float) -> bool:  # noqa: ARG002 - notes begin with the look
+        """Say whether something has happened to other units since the look began, that was not seen."""
+        names = {rid.name for rid in ids if rid.kind in NEWS}
+        return self._ear is not None and self._ear.noted(besides=names)
 
     def rest(self, *, well: bool) -> None:
         """End a look. Not `well`: what was to be seen may have been somebody else's work after all, and counts."""
@@ -167,6 +173,11 @@ class _Ear:
             found = self._heard.intersection((*names, _ALL))
             self._forgiven |= found
             self._heard -= found
+
+    def noted(self, *, besides: Collection[str]) -> bool:
+        """Say whether a unit by name was heard of: our own work makes what may be about any."""
+        with self._lock:
+            return not self._heard.issubset((*besides, _ALL))
 
     def end(self, *, well: bool) -> None:
         """Tell what was noted."""

@@ -7,14 +7,14 @@ A step may take minutes: it is done by a thread of its own, while the one that d
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.host import Engine
 from agent.host.engine.registry import Registries
-from agent.model import EngineStep
+from agent.model import EngineStep, ResourceId
 from agent.values import dataclass
 
 if TYPE_CHECKING:
@@ -66,6 +66,11 @@ class Door:
     def hears(self) -> frozenset[str]:
         """The kinds of which nothing goes unheard at this moment."""
         return self._listener.hears if self._listener is not None else frozenset()
+
+    def others(self, ids: Collection[ResourceId], since: float) -> bool:
+        """Say whether something has happened since then (time.monotonic) to other containers than these."""
+        names = {rid.name for rid in ids if rid.kind == "container"}
+        return self._listener is not None and self._listener.others(names, since)
 
     def drop(self) -> None:
         """Let go of the connection; the next question opens a new one."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 SOON: Final = 1.0  # seconds before the engine is tried again; then twice as long each time,
 LATE: Final = 60.0  # and at most this
 ALIVE: Final = 600.0  # seconds of silence after which the engine is taken to hang, and asked anew
+
+MANY: Final = 64  # events whose containers are remembered
 
 # What may make a difference to somebody who keeps the host true. Not exec_*: each health check is three of these.
 TELLING: Final = {
@@ -43,6 +47,7 @@ class Listener:
         self._remembered = remembered
         self._wake = wake
         self._pause = SOON
+        self._lately: deque[tuple[float, str]] = deque(maxlen=MANY)  # the containers that events were of
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
@@ -50,6 +55,10 @@ class Listener:
     def hears(self) -> frozenset[str]:
         """The kinds of which nothing goes unheard at this moment."""
         return KINDS if self._remembered.watched else frozenset()
+
+    def others(self, names: Collection[str], since: float) -> bool:
+        """Say whether something has happened since then (time.monotonic) to other containers than these."""
+        return any(moment > since and name not in names for moment, name in tuple(self._lately))
 
     def start(self) -> None:
         self._thread.start()
@@ -99,5 +108,7 @@ class Listener:
             actor.get("ID") if sort == "container" else (actor.get("Attributes") or {}).get("container")
         )
         self._remembered.forget(str(container or ""))
+        if sort == "container":
+            self._lately.append((time.monotonic(), str((actor.get("Attributes") or {}).get("name"))))
         # A container that goes has an image and volumes that are of no use any more.
         self._wake(KINDS)

@@ -8,14 +8,14 @@ changed. The first two go when the connection breaks.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import HostError
 from agent.host import ApiKind, Cluster
-from agent.model import AwaitCluster, ClusterStep, DeleteObject, ReplaceObject
+from agent.model import AwaitCluster, ClusterStep, DeleteObject, ReplaceObject, ResourceId
 from agent.values import dataclass
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ class Door:
     def hears(self) -> frozenset[str]:
         """The kinds of which nothing has happened unheard since the last look began."""
         return self._listener.hears if self._listener is not None else frozenset()
+
+    def others(self, ids: Collection[ResourceId], since: float) -> bool:  # noqa: ARG002 - the ears' own shape
+        """What happens in a cluster is no haste: its own controllers keep it going."""
+        return False
 
     def close(self) -> None:
         self._drop()

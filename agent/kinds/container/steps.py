@@ -27,12 +27,12 @@ from agent.model import (
     PutContainer,
     RemoveContainer,
     RenameContainer,
-    Run,
     Stale,
     Step,
     TuneContainer,
     few,
     predecessor,
+    settle,
     successor,
 )
 
@@ -74,7 +74,7 @@ def _check_api(want: ContainerSpec, api: str) -> None:
 
 def _settle() -> Iterator[Step]:
     """Yield a moment to wait, one for all that are started together: what ends at once was started, too."""
-    yield Run(argv=("sleep", SETTLING), why="")
+    yield settle(SETTLING)
 
 
 def first(name: str) -> tuple[Step, ...]:

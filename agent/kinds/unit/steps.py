@@ -19,7 +19,7 @@ from agent.kinds.unit.names import OURS, is_template, path_of, stem
 from agent.kinds.unit.spec import UnitSpec
 from agent.kinds.unit.state import RUNNING, UnitState
 from agent.kinds.unit.systemd import explain
-from agent.model import Content, Remove, Run, Stale, Step, WriteFile
+from agent.model import Content, Remove, Run, Stale, Step, WriteFile, settle
 
 SETTLING: Final = "1"  # seconds
 
@@ -188,7 +188,7 @@ def _start(name: str, have: UnitState) -> Iterator[Step]:
 def _settle(name: str) -> Iterator[Step]:
     """Yield a moment to wait: a service that is started and ends at once was started, too, as systemd sees it."""
     if name.endswith(".service"):
-        yield Run(argv=("sleep", SETTLING), why="")
+        yield settle(SETTLING)
 
 
 def _renewed(name: str, have: UnitState, stale: Stale, *, rewritten: bool) -> Iterator[Step]:
