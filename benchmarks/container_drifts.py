@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from drifts import Drift, schedule
 from fleet import Fleet
 from idle import daemon
-from repairs import Repair, Seen, until, watch
+from repairs import FLOOR, PATIENCE, Repair, Seen, until, watch
 from results import NotHereError
 
 from tests.engine import images
@@ -33,44 +33,56 @@ from tests.host.machine import slot
 
 LOOK = 0.05  # seconds between two looks, which only see that it is over
 CONTAINERS = 10
-NAME = "lamp-{:02}"
+NAME = "lamp-{:0>2}"
+STARTS = 5  # of the floor
 
 
 class Containers:
-    """Those of one engine."""
+    """Those of one engine. While one is started it answers no inspection, so that only the list of all is asked for."""
 
     def __init__(self, api: Client) -> None:
         self._api = api
-        self._before: dict[int, str] = {}
 
     def all_run(self) -> bool:
-        names = {name for one in self._api.containers() for name in one["Names"]}
-        return {f"/{NAME.format(number)}" for number in range(CONTAINERS)} <= names
+        return {NAME.format(number) for number in range(CONTAINERS)} <= self._running()
 
     def harm(self, drift: Drift) -> float:
         """End it; StopSignal of the image is SIGKILL, so that a stop is no wait for ten seconds."""
         name = NAME.format(drift.number)
-        self._before[drift.number] = str(self._state(drift.number)["StartedAt"])
         since = time.monotonic()
         if drift.sort == "killed":
             self._api.kill(name)
         else:
             self._api.stop(name)
+        until(lambda: not self.is_right(drift), PATIENCE, "a container that was killed still ran")
         return since
 
     def is_right(self, drift: Drift) -> bool:
-        found = self._state(drift.number)
-        return bool(found["Running"]) and found["StartedAt"] != self._before[drift.number]
+        return NAME.format(drift.number) in self._running()
 
     def repair(self, seen: Seen) -> Repair:
-        drift, found = seen.drift, self._state(seen.drift.number)
+        drift = seen.drift
+        found = self._api.inspect_container(NAME.format(drift.number))["State"]
         ended, begun = (_moment(str(found[name])) for name in ("FinishedAt", "StartedAt"))
         ms = None if seen.until is None else (begun - ended) * 1000
         return Repair(sort=drift.sort, alone=drift.alone, ms=ms)
 
-    def _state(self, number: int) -> Mapping[str, object]:
-        found: Mapping[str, object] = self._api.inspect_container(NAME.format(number))["State"]
-        return found
+    def _running(self) -> set[str]:
+        return {name.removeprefix("/") for one in self._api.containers() for name in one["Names"]}
+
+
+def floor(api: Client) -> Iterator[Repair]:
+    """Yield what dockerd takes for a start that nothing but this has asked for; of one container again and again."""
+    name = NAME.format("floor")
+    api.create_container(images.STOCK[0].name, command=["sleep", "infinity"], name=name)
+    for _ in range(STARTS):
+        since = time.time()
+        api.start(name)
+        begun = _moment(str(api.inspect_container(name)["State"]["StartedAt"]))
+        yield Repair(sort=FLOOR, alone=True, ms=(begun - since) * 1000)
+        api.kill(name)
+        api.wait(name)
+    api.remove_container(name)
 
 
 def _moment(text: str) -> float:
@@ -88,7 +100,7 @@ def run(count: int, seed: int, scratch: Path) -> list[Repair]:
         docker.start()
         docker.load(images.STOCK[0])
         rounds = schedule(count, seed, ("stopped", "killed"), things=CONTAINERS)
-        return list(_rounds(docker, scratch / "containers", rounds, stack))
+        return [*floor(docker.api), *_rounds(docker, scratch / "containers", rounds, stack)]
 
 
 def _rounds(

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from drifts import Drift
 
+FLOOR = "floor: a start by the engine alone"  # the sort of what is no drift
 PATIENCE = 60.0  # seconds after which a drift counts as not repaired
 
 
@@ -79,16 +80,17 @@ def watch(host: Host, todo: Sequence[Drift], look: float) -> list[Seen]:
     return done
 
 
-def groups(found: Sequence[Repair]) -> Iterator[tuple[str, list[float]]]:
+def groups(every: Sequence[Repair]) -> Iterator[tuple[str, list[float]]]:
     """Yield the milliseconds of all, of those alone and in bursts, and of each sort; with what a reader is told of it."""
+    found = [one for one in every if one.sort != FLOOR]
     yield "all", times(found)
     if ended := [one.ended for one in found if one.ended is not None]:
         yield "from their end on", ended
     if not all(one.alone for one in found):
         yield "the first after quiet", times([one for one in found if one.alone])
         yield "in a burst", times([one for one in found if not one.alone])
-    for sort in dict.fromkeys(one.sort for one in sorted(found, key=lambda one: one.sort)):
-        yield sort, times([one for one in found if one.sort == sort])
+    for sort in sorted({one.sort for one in every}):
+        yield sort, times([one for one in every if one.sort == sort])
 
 
 def times(found: Sequence[Repair]) -> list[float]:
