@@ -68,7 +68,7 @@ def test_a_plan_for_files_loads_what_files_need(host: Sandbox) -> None:
 
 
 def test_a_daemon_that_goes_round_loads_no_more(host: Sandbox) -> None:
-    """Between the news it holds what a plan loads, and inotify: dulwich comes with the first report to publish."""
+    """Between the news it holds what a plan loads, and inotify: nothing that publishes."""
     code = """
 import sys
 from pathlib import Path

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from datetime import datetime
 
-from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tree
-
+from agent.git.objects import Item, Kind, flat_tree
 from agent.git.spool import Spooled
 from agent.values import dataclass
 
@@ -30,7 +29,7 @@ class Chain:
     """Commits to push, and all that belongs to them."""
 
     tip: Tip
-    objects: tuple[ShaFile, ...] = field(repr=False)
+    objects: tuple[Item, ...] = field(repr=False)
 
 
 def make_chain(reports: Iterable[Spooled], *, host: str, parent: Tip | None, through: int | None) -> Chain:
@@ -40,25 +39,24 @@ def make_chain(reports: Iterable[Spooled], *, host: str, parent: Tip | None, thr
     `through` is the number of the last report pushed before: a gap after it is told in the message. The author's
     time is the report's own; the committer's never goes back behind the parent's, because Git's walks rely on it.
     """
-    objects: dict[bytes, ShaFile] = {}
+    objects: dict[str, Item] = {}
     tip = parent
     for report in reports:
         missing = 0 if through is None else report.number - through - 1
         tree, blobs = make_tree(report.files)
-        commit = _commit(report, tree, tip, host, missing)
+        time = max(seconds(report.when), tip.time if tip else 0)
+        commit = _commit(report, tree, tip, host, missing, time)
         objects.update((each.id, each) for each in (*blobs, tree, commit))
-        tip, through = Tip(sha=commit.id.decode("ascii"), time=commit.commit_time), report.number
+        tip, through = Tip(sha=commit.id, time=time), report.number
     if tip is None:
         raise ValueError("a chain needs a report")
     return Chain(tip=tip, objects=tuple(objects.values()))
 
 
-def make_tree(files: Mapping[str, bytes]) -> tuple[Tree, tuple[Blob, ...]]:
+def make_tree(files: Mapping[str, bytes]) -> tuple[Item, tuple[Item, ...]]:
     """Return the flat tree of these files, and their blobs."""
-    tree, blobs = Tree(), {name: Blob.from_string(data) for name, data in files.items()}
-    for name, blob in blobs.items():
-        tree.add(name.encode("utf-8"), 0o100644, blob.id)
-    return tree, tuple(blobs.values())
+    blobs = {name: Item.of(Kind.BLOB, data) for name, data in files.items()}
+    return flat_tree({name: blob.id for name, blob in blobs.items()}), tuple(blobs.values())
 
 
 def seconds(when: datetime) -> int:
@@ -75,16 +73,15 @@ def _plain(message: str) -> str:
     return _NOTE.sub("", _clean(message))
 
 
-def _commit(report: Spooled, tree: Tree, parent: Tip | None, host: str, missing: int) -> Commit:
-    commit = Commit()
-    commit.tree = tree.id
-    commit.parents = [ObjectID(parent.sha.encode("ascii"))] if parent else []
-    commit.author = commit.committer = b"trued <trued@%s>" % _address(host)
-    commit.author_time = seconds(report.when)
-    commit.commit_time = max(commit.author_time, parent.time if parent else 0)
-    commit.author_timezone = commit.commit_timezone = 0
-    commit.message = f"{_noted(_clean(report.message), missing)}\n".encode("utf-8", "replace")
-    return commit
+def _commit(report: Spooled, tree: Item, parent: Tip | None, host: str, missing: int, time: int) -> Item:
+    who = b"trued <trued@%s>" % _address(host)
+    above = f"parent {parent.sha}\n" if parent else ""
+    message = f"{_noted(_clean(report.message), missing)}\n".encode("utf-8", "replace")
+    return Item.of(
+        Kind.COMMIT,
+        b"tree %s\n%sauthor %s %d +0000\ncommitter %s %d +0000\n\n%s"
+        % (tree.id.encode(), above.encode(), who, seconds(report.when), who, time, message),
+    )
 
 
 def _clean(message: str) -> str:

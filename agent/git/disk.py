@@ -1,42 +1,47 @@
 """
-The objects of a repository on this machine: copied from where they stand, or put there by a push. Uses dulwich.
+The objects of a repository on this machine: copied from where they stand. Changes nothing.
 
-What stands whole is copied in pieces; only the result of a delta is held in memory.
+What stands whole is copied in pieces; only the result of a delta is held in memory, and dulwich makes it.
 """
 
 from __future__ import annotations
 
 import weakref
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
-
-from dulwich.object_store import DiskObjectStore
-from dulwich.objects import ObjectID, ShaFile
-from dulwich.pack import Pack
-from dulwich.refs import Ref
-from dulwich.repo import Repo
+from typing import TYPE_CHECKING, BinaryIO
 
 from agent.errors import SourceError
-from agent.git.limits import MIB, Limits
-from agent.git.objects import Kind, Mode, hasher, parse_commit, parse_tree
-from agent.git.pack import Pieces, copy_whole
+from agent.git.index import Packs
+from agent.git.limits import FAST, MIB, Limits
+from agent.git.objects import Kind, hasher
+from agent.git.pack import copy_whole
 from agent.git.snapshot import Shelf
-from agent.git.wire import PushRejectedError
 
-FAST = 1  # a third of the time for a tenth more room, until the repository is packed
+if TYPE_CHECKING:
+    from dulwich.object_store import DiskObjectStore
 
 
 class Disk:
     """An object store, opened."""
 
     def __init__(self, folder: Path, limits: Limits) -> None:
-        self._store = DiskObjectStore(str(folder))
-        self._limits = limits
-        self._packs: list[tuple[Pack, BinaryIO, Pieces]] = []
-        self.close = weakref.finalize(self, _close, self._store, self._packs)
+        self._folder, self._limits = folder, limits
+        self._packs = Packs(folder / "pack")
+        self._others: list[DiskObjectStore] = []
+        self.close = weakref.finalize(self, _close, self._packs, self._others)
+
+    def holds(self, sha: str) -> bool:
+        """Return whether an object is there; raises OSError."""
+        if (self._folder / sha[:2] / sha[2:]).is_file() or self._packs.find(sha):
+            return True
+        if self._packs.look() and self._packs.find(sha):
+            return True
+        from dulwich.objects import ObjectID
+
+        return ObjectID(sha.encode()) in self._store()
 
     def copy(self, sha: str, into: Shelf) -> Kind:
         """Copy one object, in pieces where it stands whole; raises SourceError."""
@@ -44,47 +49,46 @@ class Disk:
             return record.kind
         if kind := self._copy_packed(sha, into):
             return kind
-        if kind := _copy_loose(Path(self._store.path) / sha[:2] / sha[2:], sha, into, self._limits):
+        if kind := _copy_loose(self._folder / sha[:2] / sha[2:], sha, into, self._limits):
             return kind
-        if self._found_packs() and (kind := self._copy_packed(sha, into)):
+        if self._packs.look() and (kind := self._copy_packed(sha, into)):
             return kind
+        return self._made_of_deltas(sha, into)
+
+    def _copy_packed(self, sha: str, into: Shelf) -> Kind | None:
+        """Copy an object that stands whole in one of the packs that are open."""
+        if (place := self._packs.find(sha)) is None:
+            return None
+        found = copy_whole(*place, into, self._limits)
+        if found and found[0] != sha:
+            raise SourceError(f"the object {sha} is damaged")
+        return found[1] if found else None
+
+    def _made_of_deltas(self, sha: str, into: Shelf) -> Kind:
+        """Copy what stands as a delta, or where dulwich alone looks: with alternates, or an index of old."""
+        from dulwich.objects import ObjectID
+
         try:
-            number, data = self._store.get_raw(ObjectID(sha.encode()))
+            number, data = self._store().get_raw(ObjectID(sha.encode()))
         except KeyError:
             raise SourceError(f"the object {sha} is not there") from None
         if into.add(Kind(number), data) != sha:
             raise SourceError(f"the object {sha} is damaged")
         return Kind(number)
 
-    def _copy_packed(self, sha: str, into: Shelf) -> Kind | None:
-        """Copy an object that stands whole in one of the packs that are open."""
-        name = ObjectID(sha.encode())
-        for pack, _, pieces in self._packs:
-            try:
-                start = pack.index.object_offset(name)
-            except KeyError:
-                continue
-            found = copy_whole(pieces, start, into, self._limits)
-            if found and found[0] != sha:
-                raise SourceError(f"the object {sha} is damaged")
-            return found[1] if found else None
-        return None
+    def _store(self) -> DiskObjectStore:
+        if not self._others:
+            from dulwich.object_store import DiskObjectStore  # many hosts never meet a delta
 
-    def _found_packs(self) -> bool:
-        """Open the packs that are new since the last look, which lists their folder; return whether there are any."""
-        known = {str(pack.data.path) for pack, _, _ in self._packs}
-        new = [pack for pack in self._store.packs if str(pack.data.path) not in known]
-        for pack in new:
-            file = Path(pack.data.path).open("rb")  # noqa: SIM115  closed with the disk
-            self._packs.append((pack, file, Pieces(file)))
-        return bool(new)
+            self._others.append(DiskObjectStore(str(self._folder)))
+        return self._others[0]
 
 
-def _close(store: DiskObjectStore, packs: list[tuple[Pack, BinaryIO, Pieces]]) -> None:
+def _close(packs: Packs, others: list[DiskObjectStore]) -> None:
     """Let go of all files."""
-    for _, file, _ in packs:
-        file.close()
-    store.close()
+    packs.close()
+    for store in others:
+        store.close()
 
 
 def _copy_loose(path: Path, sha: str, into: Shelf, limits: Limits) -> Kind | None:
@@ -117,7 +121,7 @@ def _inflated(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _store_whole(sha: str, kind: Kind, size: int, pieces: Iterable[bytes], into: Shelf) -> None:
-    found, deflate, total = hasher(kind, size), zlib.compressobj(1), 0
+    found, deflate, total = hasher(kind, size), zlib.compressobj(FAST), 0
     into.begin()
     for piece in pieces:
         total += len(piece)
@@ -129,43 +133,3 @@ def _store_whole(sha: str, kind: Kind, size: int, pieces: Iterable[bytes], into:
     if total != size or found.hexdigest() != sha:
         raise SourceError(f"the object {sha} is damaged")
     into.finish(sha, kind, size)
-
-
-def push(path: Path, ref: str, old: str | None, new: str, objects: Sequence[ShaFile]) -> None:
-    """Write the objects, each after what it refers to has been seen, then move the ref."""
-    with Repo(str(path)) as repo:
-        if repo.object_store.loose_compression_level == -1:  # what its owner has not chosen
-            repo.object_store.loose_compression_level = FAST
-        _push(repo, ref, old, new, objects)
-
-
-def _push(repo: Repo, ref: str, old: str | None, new: str, objects: Sequence[ShaFile]) -> None:
-    brought = {item.id for item in objects}
-    for item in objects:
-        for needed in _referred(item):
-            if needed not in brought and ObjectID(needed) not in repo.object_store:
-                raise PushRejectedError(
-                    f"{ref}: the object {needed.decode()} is missing, nothing was pushed"
-                )
-    for item in objects:
-        repo.object_store.add_object(item)
-    name, target = Ref(ref.encode()), ObjectID(new.encode())
-    if target not in repo.object_store:
-        raise PushRejectedError(f"{ref}: the object {new} is missing, nothing was pushed")
-    if old is None:
-        moved = repo.refs.add_if_new(name, target)
-    else:
-        moved = repo.refs.set_if_equals(name, ObjectID(old.encode()), target)
-    if not moved:
-        raise PushRejectedError(f"{ref}: somebody else moved it first")
-
-
-def _referred(item: ShaFile) -> Iterator[bytes]:
-    """Yield what an object cannot do without."""
-    match item.type_num:
-        case Kind.COMMIT:
-            head = parse_commit(item.as_raw_string())
-            yield from (sha.encode() for sha in (head.tree, *head.parents))
-        case Kind.TREE:
-            entries = parse_tree(item.as_raw_string()).values()
-            yield from (entry.sha.encode() for entry in entries if entry.mode is not Mode.MODULE)

@@ -27,7 +27,7 @@ from agent.git.pack import receive
 from agent.git.snapshot import Shelf
 
 if TYPE_CHECKING:
-    from dulwich.objects import ShaFile
+    from agent.git.objects import Item
 
 T = TypeVar("T")
 REST = 64 << 10  # what may follow an answer before its connection is not worth keeping
@@ -69,7 +69,7 @@ class HttpRemote:
         with reported(self._access):
             return receive(into, self._limits, wants, bring)
 
-    def push(self, ref: str, old: str | None, new: str, objects: Sequence[ShaFile]) -> None:
+    def push(self, ref: str, old: str | None, new: str, objects: Sequence[Item]) -> None:
         with reported(self._access):
             body = b"".join(wire.push(ref, old, new, objects))
             self._post("git-receive-pack", 0, body, lambda lines, _: wire.read_report(lines, ref))

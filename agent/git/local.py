@@ -1,32 +1,27 @@
 """
 A repository on this machine, read straight from its files; no server, no pack, no second copy of it.
 
-A poll reads the ref as Git wrote it (gitrepository-layout(5)) without dulwich. A push writes its objects and
-moves the ref by compare and swap; the repository's hooks are not run.
+A poll reads the ref as Git wrote it (gitrepository-layout(5)). A push writes its objects and moves the ref by compare
+and swap; the repository's hooks are not run.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import SourceError
-from agent.git.address import Access, ref_is_sound
+from agent.git.address import Access
 from agent.git.failures import reported
 from agent.git.limits import Deadline, Limits
 from agent.git.objects import Kind, parse_commit
+from agent.git.refs import names, resolve
 from agent.git.snapshot import Shelf, read
-from agent.git.wire import ProtocolError
 
 if TYPE_CHECKING:
-    from dulwich.objects import ShaFile
-
     from agent.git.disk import Disk
-
-_ID = re.compile("[0-9a-f]{40}")
-LINKS = 5  # of refs that name refs
+    from agent.git.objects import Item
 
 
 class LocalRemote:
@@ -41,12 +36,12 @@ class LocalRemote:
 
     def poll(self, ref: str) -> str | None:
         with reported(self._access):
-            return _resolve(self._folder(), ref, self._limits)
+            return resolve(self._folder(), ref, self._limits)
 
     def refs(self, prefix: str) -> Mapping[str, str]:
         with reported(self._access):
             folder = self._folder()
-            found = ((name, _resolve(folder, name, self._limits)) for name in _names(folder, self._limits))
+            found = ((name, resolve(folder, name, self._limits)) for name in names(folder, self._limits))
             return {name: sha for name, sha in found if sha is not None and name.startswith(prefix)}
 
     def objects(
@@ -80,11 +75,11 @@ class LocalRemote:
         record = into.find(sha)
         return parse_commit(read(into, sha, record, self._limits.delta)).parents if record else ()
 
-    def push(self, ref: str, old: str | None, new: str, objects: Sequence[ShaFile]) -> None:
+    def push(self, ref: str, old: str | None, new: str, objects: Sequence[Item]) -> None:
         with reported(self._access):
-            from agent.git.disk import push  # dulwich is paid for only where objects are
+            from agent.git.loose import push
 
-            push(self._path, ref, old, new, objects)
+            push(self._folder(), ref, old, new, objects, self._limits)
 
     def rest(self) -> None:
         self.close()
@@ -117,48 +112,3 @@ def _common(folder: Path) -> Path:
     """Return where the refs and objects of a linked work tree are (gitrepository-layout(5), commondir)."""
     pointer = folder / "commondir"
     return (folder / pointer.read_text("utf-8").strip()).resolve() if pointer.is_file() else folder
-
-
-def _resolve(folder: Path, name: str, limits: Limits) -> str | None:
-    if (folder / "reftable").is_dir():
-        raise SourceError(
-            "it keeps its refs in a reftable, which trued does not read", hint="use ssh or https"
-        )
-    for _ in range(LINKS):
-        text = _loose(folder / name) or _packed(folder, limits).get(name, "")
-        if not text.startswith("ref: "):
-            break
-        name = text.removeprefix("ref: ")
-        if not ref_is_sound(name):
-            raise ProtocolError("one of its refs points at no ref")
-    if text and not _ID.fullmatch(text):
-        raise ProtocolError(f"{name}: the ref holds no object name: it is damaged")
-    return text or None
-
-
-def _loose(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(1024).decode("utf-8", "replace").strip()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return ""
-
-
-def _packed(folder: Path, limits: Limits) -> Mapping[str, str]:
-    try:
-        with (folder / "packed-refs").open("rb") as file:
-            data = file.read(limits.refs + 1)
-    except FileNotFoundError:
-        return {}
-    if len(data) > limits.refs:
-        raise ProtocolError(f"the list of refs is longer than {limits.refs} bytes")
-    pairs = (
-        text.split(" ", 1) for text in data.decode("utf-8", "replace").splitlines() if text[:1] not in "#^"
-    )
-    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
-
-
-def _names(folder: Path, limits: Limits) -> Iterator[str]:
-    loose = (path for path in (folder / "refs").rglob("*") if path.is_file())
-    names = {path.relative_to(folder).as_posix() for path in loose} | set(_packed(folder, limits))
-    yield from sorted(name for name in names if ref_is_sound(name))

@@ -11,7 +11,8 @@ import hashlib
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -49,6 +50,19 @@ def object_id(kind: Kind, data: bytes) -> str:
     found = hasher(kind, len(data))
     found.update(data)
     return found.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A whole object, as it goes onto a branch."""
+
+    kind: Kind
+    data: bytes = field(repr=False)
+    id: str
+
+    @classmethod
+    def of(cls, kind: Kind, data: bytes) -> Item:
+        return cls(kind, data, object_id(kind, data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +145,12 @@ def parse_tree(data: bytes) -> dict[str, Entry]:
             raise ValueError(f"the name {name!r} is out of order")
         found[name], last = Entry(mode, sys.intern(sha.hex())), order
     return found
+
+
+def flat_tree(blobs: Mapping[str, str]) -> Item:
+    """Return the tree of files that nobody executes, given by name with their ids."""
+    lines = sorted((name.encode("utf-8"), bytes.fromhex(sha)) for name, sha in blobs.items())
+    return Item.of(Kind.TREE, b"".join(b"100644 %s\0%s" % line for line in lines))
 
 
 def _lines(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:

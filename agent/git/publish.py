@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from agent.errors import SourceError
 from agent.files import atomic_write
 from agent.git.address import Access, ref_is_sound
+from agent.git.chain import Tip, make_chain, make_tree, same_message, seconds
 from agent.git.limits import MIB, Limits
 from agent.git.remote import PushRejectedError, Remote, open_remote
 from agent.git.snapshot import Shelf
@@ -108,8 +109,6 @@ class Publisher:
             self._remote.rest()
 
     def _push(self, known: _Known, waiting: Sequence[Spooled]) -> int:
-        from agent.git.chain import Tip, make_chain  # dulwich, paid for by the first push
-
         refusal: PushRejectedError | None = None
         for _ in range(1 + RETRIES):
             if not waiting:
@@ -231,10 +230,8 @@ def _parse(data: bytes) -> _Known:
 
 
 def _is(commit: Commit, report: Spooled) -> bool:
-    from agent.git.chain import make_tree, same_message, seconds
-
     return (
         int(commit.authored.timestamp()) == seconds(report.when)
         and same_message(commit.message, report.message)
-        and commit.tree == make_tree(report.files)[0].id.decode("ascii")
+        and commit.tree == make_tree(report.files)[0].id
     )

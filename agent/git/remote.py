@@ -11,7 +11,7 @@ from agent.git.snapshot import Shelf
 from agent.git.wire import PushRejectedError as PushRejectedError  # noqa: PLC0414  what push raises
 
 if TYPE_CHECKING:
-    from dulwich.objects import ShaFile
+    from agent.git.objects import Item
 
 
 class Remote(Protocol):
@@ -41,7 +41,7 @@ class Remote(Protocol):
         trees where `can_filter`. Where not, everything below comes too, and what is below `haves` is not sent.
         """
 
-    def push(self, ref: str, old: str | None, new: str, objects: Sequence[ShaFile]) -> None:
+    def push(self, ref: str, old: str | None, new: str, objects: Sequence[Item]) -> None:
         """
         Move a ref from `old` (None: it must not exist) to `new`, sending exactly these objects.
 

@@ -27,7 +27,7 @@ from agent.git.pack import receive
 from agent.git.snapshot import Shelf
 
 if TYPE_CHECKING:
-    from dulwich.objects import ShaFile
+    from agent.git.objects import Item
 
 T = TypeVar("T")
 SAID = 64 << 10  # bytes kept of what ssh says
@@ -115,7 +115,7 @@ class SshRemote:
         session.send(wire.fetch_version0(wish, said.capabilities))
         wire.read_fetch_version0(session.lines, file, self._limits, deadline, deepened=wish.depth > 0)
 
-    def push(self, ref: str, old: str | None, new: str, objects: Sequence[ShaFile]) -> None:
+    def push(self, ref: str, old: str | None, new: str, objects: Sequence[Item]) -> None:
         deadline = Deadline(self._limits.total)
         with (
             reported(self._access),

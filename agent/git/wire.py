@@ -8,16 +8,20 @@ AcceptEnv GIT_PROTOCOL), and every push.
 
 from __future__ import annotations
 
+import hashlib
+import struct
+import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import field
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 from agent.errors import SourceError
-from agent.git.limits import Deadline, Limits
+from agent.git.limits import FAST, Deadline, Limits
 from agent.values import dataclass
 
 if TYPE_CHECKING:
-    from dulwich.objects import ShaFile
+    from agent.git.objects import Item
 
 FLUSH, DELIM = b"0000", b"0001"
 ZERO = "0" * 40
@@ -270,15 +274,30 @@ def _band(lines: Lines) -> Iterator[bytes]:
                 raise ProtocolError("the answer is not Git's: an unknown band")
 
 
-def push(ref: str, old: str | None, new: str, objects: Sequence[ShaFile]) -> Iterator[bytes]:
+def push(ref: str, old: str | None, new: str, objects: Sequence[Item]) -> Iterator[bytes]:
     """Yield the request that moves a ref from old to new and brings these objects."""
-    from dulwich.object_format import DEFAULT_OBJECT_FORMAT  # a host that reports nothing never pays
-    from dulwich.pack import PackChunkGenerator, pack_objects_to_data
-
     words = b" report-status side-band-64k object-format=sha1 " + AGENT
     yield line(f"{old or ZERO} {new} {ref}\0".encode() + words) + FLUSH
-    count, records = pack_objects_to_data([(item, None) for item in objects], deltify=False)
-    yield from PackChunkGenerator(num_records=count, records=records, object_format=DEFAULT_OBJECT_FORMAT)
+    yield from _pack(objects)
+
+
+def _pack(objects: Sequence[Item]) -> Iterator[bytes]:
+    """Yield a pack of whole objects (gitformat-pack(5))."""
+    sum_ = hashlib.sha1(usedforsecurity=False)
+    head = struct.pack(">4sLL", b"PACK", 2, len(objects))
+    for piece in chain((head,), (_entry(item) for item in objects)):
+        sum_.update(piece)
+        yield piece
+    yield sum_.digest()
+
+
+def _entry(item: Item) -> bytes:
+    left, head = len(item.data) >> 4, bytearray((item.kind << 4 | len(item.data) & 15,))
+    while left:
+        head[-1] |= 0x80
+        head.append(left & 0x7F)
+        left >>= 7
+    return bytes(head) + zlib.compress(item.data, FAST)
 
 
 def read_report(lines: Lines, ref: str) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from dulwich import errors
-from dulwich.objects import Blob, Commit, ShaFile, Tree
+from dulwich import errors, file, pack
 
 from agent.errors import SourceError
-from agent.git import disk, http
+from agent.git import http
 from agent.git.address import Access, Ref
 from agent.git.failures import foreign, reported
 from agent.git.limits import Limits
+from agent.git.objects import Item, Kind, flat_tree
 from agent.git.remote import PushRejectedError, open_remote
 from agent.model import TreePath
 from tests.git.places import fleet, source, through
@@ -213,7 +213,7 @@ def test_a_path_that_is_no_repository(path: str, words: str, tmp_path: Path) -> 
 def test_every_foreign_exception_is_translated() -> None:
     """All that the libraries raise, by their own names; a new release's new class is seen here."""
 
-    assert disk, http  # so that what they import is there
+    assert all((http, file, pack))  # so that what they import is there
     for kind in (
         errors.GitProtocolError, errors.HangupException, errors.NotGitRepository, errors.ObjectFormatException,
         errors.ChecksumMismatch, errors.ApplyDeltaError, errors.ObjectMissing, errors.SendPackError,
@@ -238,24 +238,19 @@ def test_a_push_to_a_lost_race_is_told_apart(tmp_path: Path) -> None:
     remote = open_remote(Access(url=str(tmp_path / "bare.git")))
     first, second, third = (_commit(text) for text in (b"1", b"2", b"3"))
     ref = Ref(branch="status/a").name
-    remote.push(ref, None, first[0].id.decode(), first)
+    remote.push(ref, None, first[0].id, first)
 
     with pytest.raises(PushRejectedError, match="somebody else moved it first"):
-        remote.push(ref, None, second[0].id.decode(), second)
+        remote.push(ref, None, second[0].id, second)
     with pytest.raises(PushRejectedError, match="is missing, nothing was pushed"):
-        remote.push(ref, first[0].id.decode(), third[0].id.decode(), third[:1])
+        remote.push(ref, first[0].id, third[0].id, third[:1])
 
-    assert first[0].id.decode() == remote.poll(ref)
+    assert first[0].id == remote.poll(ref)
 
 
-def _commit(data: bytes) -> list[ShaFile]:
-    blob = Blob.from_string(data)
-    tree = Tree()
-    tree.add(b"f", 0o100644, blob.id)
-    commit = Commit()
-    commit.tree = tree.id
-    commit.author = commit.committer = b"A <a@example.com>"
-    commit.author_time = commit.commit_time = 1
-    commit.author_timezone = commit.commit_timezone = 0
-    commit.message = data
-    return [commit, tree, blob]
+def _commit(data: bytes) -> list[Item]:
+    blob = Item.of(Kind.BLOB, data)
+    tree = flat_tree({"f": blob.id})
+    who = b"A <a@example.com> 1 +0000"
+    commit = b"tree %s\nauthor %s\ncommitter %s\n\n%s" % (tree.id.encode(), who, who, data)
+    return [Item.of(Kind.COMMIT, commit), tree, blob]

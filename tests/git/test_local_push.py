@@ -1,0 +1,149 @@
+"""A push into a repository on this machine leaves what Git itself would have written, and reads what Git left."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.errors import SourceError
+from agent.git.address import Access
+from agent.git.index import Index
+from agent.git.objects import Item, Kind, flat_tree
+from agent.git.remote import PushRejectedError, open_remote
+from tests.servers.repo import bare, environment
+
+REF = "refs/heads/status/a"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    bare(tmp_path / "bare.git")
+    return tmp_path / "bare.git"
+
+
+def git(place: Path, *words: str) -> str:
+    done = subprocess.run(
+        ("git", "-C", place, *words), env=environment(), check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def commit(text: bytes, *parents: str, size: int = 1) -> list[Item]:
+    """Return a commit with what it refers to."""
+    blob = Item.of(Kind.BLOB, text * size)
+    tree = flat_tree({"f": blob.id, "ä": blob.id})
+    above = "".join(f"parent {parent}\n" for parent in parents).encode()
+    who = b"A <a@example.com> 1 +0000"
+    data = b"tree %s\n%sauthor %s\ncommitter %s\n\n%s" % (tree.id.encode(), above, who, who, text)
+    return [Item.of(Kind.COMMIT, data), tree, blob]
+
+
+def pushed(place: Path, items: list[Item], old: str | None = None) -> str:
+    open_remote(Access(url=str(place))).push(REF, old, items[0].id, items)
+    return items[0].id
+
+
+def test_git_finds_nothing_wrong_with_it(place: Path) -> None:
+    first = pushed(place, commit(b"one", size=100_000))
+    second = pushed(place, commit(b"two", first), first)
+
+    assert "" == git(place, "fsck", "--strict", "--no-dangling")
+    assert [second, first] == git(place, "rev-list", REF).split()
+    assert "one" * 100_000 == git(place, "show", f"{first}:ä")
+    assert [] == [path for path in place.rglob("*") if path.name.endswith(".lock") or "tmp_obj" in path.name]
+
+
+@pytest.mark.parametrize("settings", [(), ("core.sharedRepository", "group")])
+def test_it_goes_on_where_git_has_packed_everything(place: Path, settings: tuple[str, ...]) -> None:
+    """Objects and refs that stand in packs are as good, and what is there is not moved by somebody who missed that."""
+    if settings:
+        git(place, "config", *settings)
+    first = pushed(place, commit(b"one"))
+    git(place, "gc", "-q")
+    git(place, "pack-refs", "--all")
+    assert not (place / REF).exists()
+
+    with pytest.raises(PushRejectedError, match="somebody else moved it first"):
+        pushed(place, commit(b"other"))
+    second = pushed(place, commit(b"two", first), first)
+
+    assert [second, first] == git(place, "rev-list", REF).split()
+
+
+def test_what_the_owner_has_set_holds(place: Path) -> None:
+    git(place, "config", "core.sharedRepository", "group")
+
+    first = pushed(place, commit(b"one"))
+
+    assert (place / "objects" / first[:2]).stat().st_mode & stat.S_IWGRP
+
+
+def test_a_ref_that_names_another_moves_that_one(place: Path) -> None:
+    git(place, "symbolic-ref", REF, "refs/heads/other")
+
+    first = pushed(place, commit(b"one"))
+
+    assert "refs/heads/other" == git(place, "symbolic-ref", REF)
+    assert first == git(place, "rev-parse", "refs/heads/other")
+
+
+def test_a_ref_that_somebody_has_locked_stays(place: Path) -> None:
+    """Git's own lock is honoured, and is not taken away."""
+    first = pushed(place, commit(b"one"))
+    lock = place / f"{REF}.lock"
+    lock.touch()
+
+    with pytest.raises(SourceError, match=r"\.lock: File exists"):
+        pushed(place, commit(b"two", first), first)
+
+    assert lock.exists()
+    assert first == git(place, "rev-parse", REF)
+
+
+def test_an_object_that_is_there_is_made_young_again(place: Path) -> None:
+    """Else `git prune` might take it before the ref has moved."""
+    items = commit(b"one")
+    first = pushed(place, items)
+    blob = place / "objects" / items[2].id[:2] / items[2].id[2:]
+    subprocess.run(("touch", "-d", "2001-01-01", blob), check=True)
+
+    pushed(place, [*commit(b"two", first)[:2], items[2], commit(b"two")[2]], first)
+
+    assert blob.stat().st_mtime > 1_000_000_000
+
+
+def test_an_index_knows_what_git_knows(place: Path) -> None:
+    tip = None
+    for number in range(30):
+        tip = pushed(place, commit(b"%d" % number, *([tip] if tip else [])), tip)
+    git(place, "gc", "-q")
+    (path,) = place.glob("objects/pack/*.idx")
+    known = git(place, "verify-pack", "-v", str(path))
+    places = {line.split()[0]: int(line.split()[4]) for line in known.splitlines() if line[40:41] == " "}
+
+    index = Index(path)
+
+    assert 90 == len(places)
+    assert places == {sha: index.find(bytes.fromhex(sha)) for sha in places}
+    assert index.find(bytes(20)) is None
+    assert index.find(b"\xff" * 20) is None
+
+
+def test_a_report_costs_no_library(place: Path) -> None:
+    """What is pushed to a path is made and written without one."""
+    code = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from agent.git.address import Access
+from agent.git.publish import Publisher
+publisher = Publisher(Access(url=sys.argv[1]), "status/a", Path(sys.argv[2]))
+publisher.put({"status.json": b"{}"}, "report", datetime.now(UTC))
+assert publisher.push() == 1
+assert not {"dulwich", "urllib3"} & sys.modules.keys()
+"""
+    subprocess.run((sys.executable, "-c", code, place, place.parent / "state"), check=True)
