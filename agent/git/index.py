@@ -24,7 +24,8 @@ class Index:
             self._map = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
         if self._map[: len(MAGIC)] != MAGIC or len(self._map) < NAMES:
             raise ValueError("another version")
-        self._count = self._number(255)
+        self._below = struct.unpack_from(">256L", self._map, len(MAGIC))  # how many names begin so, or lower
+        self._count: int = self._below[255]
         if len(self._map) < NAMES + self._count * 28 + 40:
             raise ValueError("cut off")
 
@@ -33,7 +34,7 @@ class Index:
 
     def find(self, name: bytes) -> int | None:
         """Return where an object begins in its pack, None if it is not there."""
-        low, high = self._number(name[0] - 1) if name[0] else 0, self._number(name[0])
+        low, high = self._below[name[0] - 1] if name[0] else 0, self._below[name[0]]
         while low < high:
             middle = (low + high) // 2
             found = self._map[NAMES + middle * 20 : NAMES + middle * 20 + 20]
@@ -44,11 +45,6 @@ class Index:
             else:
                 high = middle
         return None
-
-    def _number(self, first: int) -> int:
-        """Return how many names begin with this byte or a lower one."""
-        (found,) = struct.unpack_from(">L", self._map, len(MAGIC) + 4 * first)
-        return int(found)
 
     def _place(self, at: int) -> int | None:
         (found,) = struct.unpack_from(">L", self._map, NAMES + self._count * 24 + at * 4)

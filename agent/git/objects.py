@@ -32,7 +32,9 @@ class Kind(enum.IntEnum):
         return _WORDS[self]
 
 
+KINDS = (Kind.COMMIT, *Kind)  # by number; there is no 0
 _WORDS = (b"", *(kind.name.lower().encode() for kind in Kind))
+_FIRST = tuple(word + b" %d\0" for word in _WORDS)  # what an id is computed from, before the content
 
 
 class Hasher(Protocol):
@@ -42,12 +44,12 @@ class Hasher(Protocol):
 
 def hasher(kind: Kind, size: int) -> Hasher:
     """Return what computes the id of an object when fed its content."""
-    return hashlib.sha1(b"%s %d\0" % (kind.word, size), usedforsecurity=False)
+    return hashlib.sha1(_FIRST[kind] % size, usedforsecurity=False)
 
 
 def object_id(kind: Kind, data: bytes) -> str:
     """Return the id of an object."""
-    found = hasher(kind, len(data))
+    found = hashlib.sha1(_FIRST[kind] % len(data), usedforsecurity=False)
     found.update(data)
     return found.hexdigest()
 

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from agent.errors import SourceError
 from agent.git.limits import Limits
-from agent.git.objects import Kind, hasher, object_id
+from agent.git.objects import KINDS, Kind, hasher, object_id
 from agent.git.snapshot import Shelf, read
 from agent.values import dataclass
 
@@ -150,7 +150,7 @@ def _entry(pass_: _Unpacking) -> None:
         pass_.deltas[start] = _Delta(base, place, size, _result(_scan(pass_, size)))
         return
     _bound(pass_, size, pass_.limits.object)
-    pass_.ids[start] = _whole(pass_, Kind(kind), size)
+    pass_.ids[start] = _whole(pass_, KINDS[kind], size)
 
 
 def _header(pack: Pieces) -> tuple[int, int]:
@@ -207,7 +207,7 @@ def _whole(pass_: _Unpacking, kind: Kind, size: int) -> str:
 def _small(pass_: _Unpacking, kind: Kind, size: int) -> str | None:
     """Copy a stream in one piece; None where that is not all of it, or not what it should be."""
     pack, inflate = pass_.pack, zlib.decompressobj()
-    feed = pack.ahead(size + 1024)
+    feed = pack.ahead(size + 64)  # what does not shrink grows by less: zlib.net/zlib_tech.html
     try:
         content = inflate.decompress(feed, size + 1)
     except zlib.error:
@@ -215,7 +215,7 @@ def _small(pass_: _Unpacking, kind: Kind, size: int) -> str | None:
     if not inflate.eof or len(content) != size:
         return None
     sha, used = object_id(kind, content), len(feed) - len(inflate.unused_data)
-    pass_.shelf.put(sha, kind, size, feed[:used])
+    pass_.shelf.put(sha, kind, size, feed[:used], content)
     pack.place += used
     return sha
 
@@ -349,10 +349,10 @@ def _apply(pass_: _Unpacking, bases: _Bases, base: str, delta: _Delta) -> str:
 
 def copy_whole(pack: Pieces, start: int, shelf: Shelf, limits: Limits) -> tuple[str, Kind] | None:
     """Copy the object at a place in a pack on disk as it stands there; None for a delta. Raises PackError."""
-    pass_ = _Unpacking(pack, shelf, limits)
-    pass_.pack.place = start
-    kind, size = _header(pass_.pack)
-    if kind not in {1, 2, 3, 4}:
+    pack.place = start
+    number, size = _header(pack)
+    if not 0 < number < len(KINDS):
         return None
+    pass_, kind = _Unpacking(pack, shelf, limits), KINDS[number]
     _bound(pass_, size, limits.object)
-    return _whole(pass_, Kind(kind), size), Kind(kind)
+    return _whole(pass_, kind, size), kind

@@ -24,13 +24,14 @@ from typing import BinaryIO, NamedTuple, Protocol, Self
 
 from agent.errors import SourceError
 from agent.files import make_private, sync_directory
-from agent.git.limits import MIB
+from agent.git.limits import FAST, MIB
 from agent.git.objects import Kind, hasher, object_id
 
 MAGIC = b"TRUEDOB1"
 ENTRY = struct.Struct(">20sBQQQ")
 TAIL = struct.Struct(">QQQ32s")
 NOTE_LIMIT = 64 << 10
+RECENT = 2 * MIB  # of contents that are held from when they were brought until they are put in their place
 PIECE = 256 << 10
 
 
@@ -151,6 +152,8 @@ class Shelf(_File):
             super().__init__(os.dup(file.fileno()))
         self.folder = folder
         self.records: dict[str, Record] = {}
+        self.recent: dict[str, bytes] = {}  # contents of small files, proven
+        self._room = RECENT
         self._buffer = bytearray()
         self._flushed = self._end = 0  # how far the file is written, and where the last whole object ends
 
@@ -178,11 +181,14 @@ class Shelf(_File):
         start, self._end = self._end, self._flushed + len(self._buffer)
         self.records.setdefault(sha, Record(kind, start, self._end - start, size))
 
-    def put(self, sha: str, kind: Kind, size: int, stored: bytes) -> None:
-        """Put an object there whose stream is at hand."""
+    def put(self, sha: str, kind: Kind, size: int, stored: bytes, content: bytes) -> None:
+        """Put an object there whose stream is at hand, and its content, which was held against its id."""
         self.begin()
         self.write(stored)
         self.finish(sha, kind, size)
+        if kind is Kind.BLOB and size <= self._room and sha not in self.recent:
+            self.recent[sha] = content
+            self._room -= size
 
     def _flush(self) -> None:
         while self._buffer:
@@ -194,7 +200,7 @@ class Shelf(_File):
         """Put an object there and return its id."""
         sha = object_id(kind, data)
         if sha not in self.records:
-            self.put(sha, kind, len(data), zlib.compress(data, 1))
+            self.put(sha, kind, len(data), zlib.compress(data, FAST), data)
         return sha
 
     def adopt(self, sha: str, record: Record, holding: Holding) -> None:

@@ -66,6 +66,8 @@ class Source:
     def newest(self, held: str | None, *, allow_rewrite: bool = False) -> VerifiedCommit:
         """Return the commit to follow; raises SourceError, or RefusedError if it does not descend from `held`."""
         self._remote.rest()  # a session that is still open sees the refs of when it began
+        for known in self._known.values():
+            known.stock.forget()
         try:
             target = self._ref.commit or self._polled()
             base = None if allow_rewrite or self._ref.commit else held

@@ -6,7 +6,6 @@ A number is never used twice: a gap between two reports says how many are missin
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import logging
@@ -136,28 +135,21 @@ def _numbered(folder: Path) -> dict[int, Path]:
 
 
 def _encode(files: Mapping[str, bytes], message: str, when: datetime) -> bytes:
-    report = {
-        "when": when.isoformat(),
-        "message": message,
-        "files": {name: base64.b64encode(data).decode("ascii") for name, data in files.items()},
-    }
-    text = json.dumps(report)
-    return json.dumps({"digest": _digest(text), "report": text}).encode("ascii")
+    """Return a line with the checksum of all that follows, a line that says what it is, and the files as they are."""
+    sizes = {name: len(data) for name, data in files.items()}
+    about = json.dumps({"when": when.isoformat(), "message": message, "files": sizes}).encode("ascii")
+    body = b"\n".join((about, b"".join(files.values())))
+    return b"%s\n%s" % (hashlib.sha256(body).hexdigest().encode("ascii"), body)
 
 
 def _decode(number: int, data: bytes) -> Spooled:
-    outer = json.loads(data)
-    text = outer["report"]
-    if _digest(text) != outer["digest"]:
+    digest, _, body = data.partition(b"\n")
+    if hashlib.sha256(body).hexdigest().encode("ascii") != digest:
         raise ValueError("the checksum is wrong")
-    report = json.loads(text)
-    return Spooled(
-        number=number,
-        message=report["message"],
-        when=datetime.fromisoformat(report["when"]),
-        files={name: base64.b64decode(content) for name, content in report["files"].items()},
-    )
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    line, _, content = body.partition(b"\n")
+    about, files, place = json.loads(line), dict[str, bytes](), 0
+    for name, size in about["files"].items():
+        files[name] = content[place : place + size]
+        place += size
+    when = datetime.fromisoformat(about["when"])
+    return Spooled(number=number, message=about["message"], when=when, files=files)

@@ -33,6 +33,7 @@ class Stock:
         self._folder, self._bring, self._limits = folder, bring, limits
         self._snapshots = list(snapshots)
         self._shelf: Shelf | None = None
+        self._recent: dict[str, bytes] = {}  # what has just been brought, each until it is asked for
         self.touched: set[str] = set()
 
     @property
@@ -75,6 +76,10 @@ class Stock:
         """Yield a blob, at most 1 MiB at a time; raises SourceError."""
         begun = False
         self.touched.add(sha)
+        if (content := self._recent.pop(sha, None)) is not None:
+            if content:
+                yield content
+            return
         for _ in range(2):
             holding, record = self._brought(sha)
             try:
@@ -104,8 +109,13 @@ class Stock:
         self.ensure(wanted)
         items = ((sha, record, holding) for sha in sorted(wanted) for holding, record in [self._found(sha)])
         save(path, items, note)
+        recent = self._recent | (self._shelf.recent if self._shelf else {})
         self.close()
-        self._snapshots = [Snapshot(path)]
+        self._snapshots, self._recent = [Snapshot(path)], recent
+
+    def forget(self) -> None:
+        """Let go of contents that nobody has asked for by now; they are on the disk."""
+        self._recent = {}
 
     def close(self) -> None:
         """Let go of all files; what was only fetched, and not kept, is gone."""
@@ -113,7 +123,7 @@ class Stock:
             holding.close()
         if self._shelf is not None:
             self._shelf.close()
-        self._shelf, self._snapshots = None, []
+        self._shelf, self._snapshots, self._recent = None, [], {}
 
     def _find(self, sha: str) -> tuple[Holding, Record] | None:
         for snapshot in self._snapshots:

@@ -119,7 +119,7 @@ class GitTree:
                 if need is not None and name not in need:
                     continue
                 if entry.mode is not Mode.FOLDER:
-                    blobs[_blob(entry, path / name)] = None
+                    blobs[entry.sha if entry.mode is not Mode.MODULE else _blob(entry, path / name)] = None
                 elif (inner := need[name] if need is not None else None) is not None:
                     found[entry.sha, path / name] = inner
                 elif entry.sha not in seen:  # what stands there twice is looked at once

@@ -101,6 +101,9 @@ class Memory:
         pending = pending or {}
 
         def write(db: sqlite3.Connection) -> None:
+            self._load(
+                db
+            )  # of a new ledger this is nothing, and then what is written need not be read again
             with _durable(db):
                 db.execute("INSERT OR REPLACE INTO commits VALUES ('held', ?)", (held,))
                 db.execute("INSERT OR REPLACE INTO commits VALUES ('root', ?)", (self._root,))
@@ -128,11 +131,8 @@ class Memory:
 
         def write(db: sqlite3.Connection) -> None:
             with _transaction(db):
-                for rid, owned in outcomes.items():
-                    if owned is None:
-                        db.execute(_DELETE, (str(rid),))
-                    else:
-                        db.execute(_UPSERT, _row(rid, owned))
+                db.executemany(_DELETE, ((str(rid),) for rid, owned in outcomes.items() if owned is None))
+                db.executemany(_UPSERT, (_row(rid, owned) for rid, owned in outcomes.items() if owned))
 
         self._guard(write)
         self._finished |= outcomes
@@ -204,7 +204,7 @@ def _row(
     rid: ResourceId, owned: Owned, pending: Stale | None = None
 ) -> tuple[str, str, str, bool, str, int]:
     """Return what is kept of one thing. `unfinished` is 0 for what is done, and one more than its `Stale` otherwise."""
-    needs = "\n".join(map(str, owned.needs))
+    needs = "\n".join(map(str, owned.needs)) if owned.needs else ""
     unfinished = 0 if pending is None else 1 + pending
     return str(rid), owned.digest, str(owned.ownership), owned.keep, needs, unfinished
 

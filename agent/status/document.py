@@ -85,21 +85,37 @@ def _members(status: Status) -> Iterator[str]:
         "reboot": status.reboot,
     }
     yield from (f"  {_json(key)}: {_json(value)}" for key, value in plain.items())
-    by_id = {str(rid): standing for rid, standing in status.resources.items()}
-    lines = ",\n".join(f"    {_quoted(id_)}: {_standing(by_id[id_])}" for id_ in sorted(by_id))
+    lines = ",\n".join(_lines(status.resources))
     yield f'  "resources": {{\n{lines}\n  }}' if lines else '  "resources": {}'
 
 
-def _standing(standing: Standing) -> str:
-    """Return one line; what has thousands of them takes no detour by a mapping."""
+def _lines(resources: Mapping[ResourceId, Standing]) -> Iterator[str]:
+    """Yield a line for each. Neighbours mostly differ in their digest only: the rest is made once for many."""
+    by_id = {str(rid): standing for rid, standing in resources.items()}
+    last, head, tail = None, "", ""
+    for id_ in sorted(by_id):
+        one = by_id[id_]
+        if last is None or not (
+            one.result is last.result
+            and one.cause is last.cause
+            and one.owned is last.owned
+            and one.reason == last.reason
+        ):
+            head, tail = _around(one)
+        last = one
+        yield f"    {_quoted(id_)}: {head}{_quoted(one.digest) if one.digest else 'null'}{tail}"
+
+
+def _around(standing: Standing) -> tuple[str, str]:
+    """Return what stands before and behind the digest."""
     cause, owned = standing.cause, standing.owned
-    return (
+    head = (
         f'{{"result": {_quoted(str(standing.result))}'
         f', "cause": {_quoted(cause.value) if cause else "null"}'
         f', "reason": {_quoted(standing.reason) if standing.reason else "null"}'
-        f', "digest": {_quoted(standing.digest) if standing.digest else "null"}'
-        f', "owned": {_quoted(owned.value) if owned else "null"}}}'
+        f', "digest": '
     )
+    return head, f', "owned": {_quoted(owned.value) if owned else "null"}}}'
 
 
 def _plain(value: object) -> object:

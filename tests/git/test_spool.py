@@ -78,7 +78,7 @@ def test_oldest_are_dropped_beyond_the_count(tmp_path: Path, caplog: pytest.LogC
 
 
 def test_oldest_are_dropped_beyond_the_size_but_never_the_newest(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool", size=6000)
+    spool = Spool(tmp_path / "spool", size=5000)
     for word in ("a", "b", "c"):
         put(spool, word * 900)
     assert ["b" * 900, "c" * 900] == contents(spool)
