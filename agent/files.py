@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 
 
-def atomic_write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+def atomic_write(path: Path, data: bytes, *, mode: int = 0o600, settled: bool = True) -> None:
     """
     Put `data` at `path`, so that a crash at any time leaves the old file or the new one; raises OSError.
 
     The folder is made if it is missing. Both the file and its folder are on disk when this returns (fsync(2):
-    a rename is durable only when the directory is).
+    a rename is durable only when the directory is); where it need not be `settled`, a power cut may bring the old file back.
     """
     make_private(path.parent)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -28,7 +28,8 @@ def atomic_write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    sync_directory(path.parent)
+    if settled:
+        sync_directory(path.parent)
 
 
 def make_private(folder: Path) -> None:

@@ -172,8 +172,12 @@ class _Kept:
         return self._seen[1]
 
     def write(self, status: Status, document: bytes) -> None:
-        """Keep a status, given with the text of it."""
-        atomic_write(self.path, document)
+        """
+        Keep a status, given with the text of it.
+
+        Should a power cut bring back the one before, the next cycle writes or tells it once more.
+        """
+        atomic_write(self.path, document, settled=False)
         self._seen = self._stamp(), status
 
     def touch(self, status: Status) -> None:

@@ -46,6 +46,7 @@ class _Waiting:
     """A file or link that is complete beside its place. `out`: the descriptor of what is to be made durable."""
 
     step: WriteFile | MakeLink
+    above: PurePosixPath  # the folder that it is in, made once: a path's parent is a new object each time
     folder: int
     temporary: str
     out: int | None = None
@@ -66,6 +67,7 @@ class Batch:
     _made: dict[int, MakeDirectory] = field(default_factory=dict)
     _bytes: int = 0
     _folders: dict[PurePosixPath, int] = field(default_factory=dict)  # open ones
+    _near: tuple[str, PurePosixPath] = ("//", PurePosixPath())  # the folder of the last one, and its name
     _durable: Durable = field(default_factory=Durable)
 
     def __enter__(self) -> Self:
@@ -122,13 +124,10 @@ class Batch:
 
     def _begin(self, at: int, step: Step) -> None:
         if isinstance(step, WriteFile):
-            self.tidy(step.path.parent)
             self._waiting[at] = self._written(step)
         elif isinstance(step, MakeLink):
-            self.tidy(step.path.parent)
             self._waiting[at] = self._linked(step)
         elif isinstance(step, MakeDirectory):
-            self.tidy(step.path.parent)
             self._make(step)
             self._made[at], self.met[at] = step, None
         else:
@@ -136,8 +135,9 @@ class Batch:
             self.met[at] = None
 
     def _written(self, step: WriteFile) -> _Waiting:
+        above = self._tidied(step.path)
         numbers = owners.wanted(step.owner, step.group)
-        fd, temporary = self._folder(step.path, "be written"), fresh_name()
+        fd, temporary = self._folder(step.path, above, "be written"), fresh_name()
         try:
             like = inherited(fd, step.path.name, step.path)
             out = fill(fd, temporary, step, numbers, like)
@@ -148,22 +148,24 @@ class Batch:
             _drop(fd, temporary)
             raise
         self._bytes += os.lseek(out, 0, os.SEEK_CUR)  # all of it, for it was written from its beginning
-        return _Waiting(step=step, folder=fd, temporary=temporary, out=out)
+        return _Waiting(step=step, above=above, folder=fd, temporary=temporary, out=out)
 
     def _linked(self, step: MakeLink) -> _Waiting:
+        above = self._tidied(step.path)
         numbers = owners.wanted(step.owner, step.group)
-        fd, temporary = self._folder(step.path, "be linked"), fresh_name()
+        fd, temporary = self._folder(step.path, above, "be linked"), fresh_name()
         try:
             refuse_other(standing(fd, step.path.name), step.path)
             link(fd, temporary, step, numbers)
         except OSError as error:
             _drop(fd, temporary)
             raise trouble(step.path, "be linked", error) from error
-        return _Waiting(step=step, folder=fd, temporary=temporary)
+        return _Waiting(step=step, above=above, folder=fd, temporary=temporary)
 
     def _make(self, step: MakeDirectory) -> None:
+        above = self._tidied(step.path)
         numbers = owners.wanted(step.owner, step.group)
-        fd = self._folder(step.path, "be made")
+        fd = self._folder(step.path, above, "be made")
         try:
             new = folder(fd, step.path.name, step, numbers)
         except OSError as error:
@@ -173,9 +175,18 @@ class Batch:
         else:
             self._folders[step.path] = new
 
-    def _folder(self, path: PurePosixPath, doing: str) -> int:
-        """Return the folder that a path is in, open until all that waits is settled; raises HostError."""
-        above = path.parent
+    def _tidied(self, path: PurePosixPath) -> PurePosixPath:
+        """Return the folder that a path is in, prepared; the same object for neighbours, which remembers its hash."""
+        text = str(path)
+        name = text[: text.rindex("/")]
+        if name != self._near[0]:
+            above = path.parent
+            self.tidy(above)
+            self._near = name, above
+        return self._near[1]
+
+    def _folder(self, path: PurePosixPath, above: PurePosixPath, doing: str) -> int:
+        """Return a folder, open until all that waits is settled; raises HostError, about the path in it."""
         if above not in self._folders:
             with Walk(self.root) as walk:
                 self._folders[above] = opened(walk, path, doing)
@@ -191,7 +202,7 @@ class Batch:
             )
             self._sync(
                 [
-                    (one.step.path.parent, at)
+                    (one.above, at)
                     for at, one in self._waiting.items()
                     if ready(jobs[at], self.met) and not one.failed and self._rename(at, one)
                 ]
