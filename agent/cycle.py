@@ -81,7 +81,13 @@ def run_cycle(
         error=error,
         started=started,
         finished=agent.now(),
-        ended=Ended(desired=desired, plan=plan, outcomes=outcomes, rest=rest),
+        ended=Ended(
+            desired=desired,
+            plan=plan,
+            outcomes=outcomes,
+            rest=rest,
+            before=before.report.resources if before else {},
+        ),
     )
     report = replace(report, notices=(*notices, *fights(report, outcomes, rest)), reboot=reboot)
     if not situation.unrecognized:  # or all of that kind is asked for its marks once more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import field
 from datetime import datetime
 
 from agent.errors import DocumentError, HostError, RefusedError, TruedError
@@ -11,6 +12,7 @@ from agent.model import (
     DesiredState,
     Identity,
     Outcome,
+    Ownership,
     Plan,
     Report,
     ResourceId,
@@ -32,6 +34,9 @@ class Ended:
     plan: Plan
     outcomes: tuple[Outcome, ...]
     rest: Rest | None = None  # of what the plan does not speak; None: it speaks of everything
+    before: Mapping[ResourceId, Standing] = field(
+        default_factory=dict
+    )  # what was said last: equal lines are the same ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,14 +146,21 @@ def _settled(
     settled: Collection[ResourceId], ended: Ended, ledger: Ledger
 ) -> Iterator[tuple[ResourceId, Standing]]:
     """Yield what is to be said of what is as declared: nothing of what only follows from others."""
-    resources = ended.desired.resources
+    resources, before = ended.desired.resources, ended.before
     in_order = resources if ended.rest is None else [rid for rid in settled if rid in resources]
     for rid in in_order:
         if rid in settled and rid not in ended.plan.ailing and not resources[rid].implied:
-            owned, resource = ledger.owned.get(rid), resources[rid]
+            owned, digest, last = ledger.owned.get(rid), resources[rid].digest, before.get(rid)
+            ownership = owned.ownership if owned else None
             yield (
                 rid,
-                Standing(
-                    result=Result.UNCHANGED, digest=resource.digest, owned=owned.ownership if owned else None
-                ),
+                last
+                if last and _says(last, digest, ownership)
+                else Standing(result=Result.UNCHANGED, digest=digest, owned=ownership),
             )
+
+
+def _says(standing: Standing, digest: str, owned: Ownership | None) -> bool:
+    """Return whether a line says that something is as declared, so owned, and no more."""
+    plain = standing.result is Result.UNCHANGED and standing.cause is None and not standing.reason
+    return plain and standing.digest == digest and standing.owned is owned
