@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.model import ResourceId
 from agent.values import dataclass as late
 from tests.test_layers import MODULES, imports
 
@@ -134,3 +135,17 @@ def test_all_values_are_made_so() -> None:
     }
 
     assert set() == usual
+
+
+def test_an_id_is_its_text_wherever_it_is_shown() -> None:
+    """It is a tuple for the sake of speed, and looks like one to nobody."""
+    rid = ResourceId.parse("file:/etc/motd")
+
+    assert (rid.kind, rid.name) == ("file", "/etc/motd")
+    assert str(rid) == f"{rid}" == "file:/etc/motd"
+    assert repr(rid) == "ResourceId(kind='file', name='/etc/motd')"
+    assert hash(rid) == hash(ResourceId("file", "/etc/motd"))
+    assert rid == ResourceId("file", "/etc/motd") != ResourceId("unit", "/etc/motd")
+    assert sorted([ResourceId("user", "a"), rid, ResourceId("file", "/etc/a")])[1] == rid
+    with pytest.raises(AttributeError):
+        rid.name = "/etc/other"  # type: ignore[misc]

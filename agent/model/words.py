@@ -7,9 +7,7 @@ import sys
 from collections.abc import Collection, Mapping
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import ClassVar, Final, Self
-
-from agent.values import dataclass
+from typing import ClassVar, Final, NamedTuple, Self
 
 LONGEST_QUOTE: Final = 80  # characters of a value that a message shows
 
@@ -25,17 +23,20 @@ def few(things: Collection[object], most: int = 5) -> str:
     return ", ".join(map(str, islice(things, most))) + more
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ResourceId:
-    """Names exactly one thing on the host: ``file:/etc/motd``. `str()` and `parse()` are inverse."""
-
+class _Id(NamedTuple):
     kind: str
     name: str
 
-    PATTERN: ClassVar[str] = r"^[a-z]+:.+$"
 
-    def __hash__(self) -> int:
-        return hash(self.name)  # a text remembers its hash, a tuple does not; ids are looked up all the time
+class ResourceId(_Id):
+    """
+    Names exactly one thing on the host: ``file:/etc/motd``. `str()` and `parse()` are inverse.
+
+    A tuple, since ids are looked up all the time: it is hashed and compared without a call of Python.
+    """
+
+    __slots__ = ()
+    PATTERN: ClassVar[str] = r"^[a-z]+:.+$"
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
