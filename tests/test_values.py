@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import field, fields, replace
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -59,9 +60,12 @@ def test_they_are_made_compared_and_shown_as_the_usual_ones(words: list[dict[str
         if not any(isinstance(one, ValueError) for one in made):
             assert (made[0] == made[1]) == (expected[0] == expected[1])
             assert repr(replace(made[0], b=7)) == repr(replace(expected[0], b=7))  # type: ignore[type-var]
-        assert [(one.name, one.default) for one in fields(ours)] == [
-            (one.name, one.default) for one in fields(usual)
-        ]
+        assert [_described(one) for one in fields(ours)] == [_described(one) for one in fields(usual)]
+        assert ours.__match_args__ == usual.__match_args__  # type: ignore[attr-defined]
+
+
+def _described(one: dataclasses.Field[object]) -> tuple[object, ...]:
+    return one.name, one.type, one.default, one.default_factory, one.repr, one.compare, one.init, one.kw_only
 
 
 def _tried(cls: type, words: dict[str, object]) -> object:
@@ -112,6 +116,35 @@ def test_what_a_class_says_itself_stays() -> None:
     assert repr(Base(x=1)) == "<1>"
     assert Derived(x=1, y=2) == Derived(y=2, x=1) != Derived(x=1)
     assert Derived(x=1) != Base(x=1)
+
+
+def test_what_a_class_is_made_of_can_be_asked_before_there_is_an_instance() -> None:
+    """Documents are read by it; whoever asks first, of a class or of one derived from it, sees the same."""
+
+    @late(frozen=True, slots=True, kw_only=True)
+    class Base:
+        WORDS: ClassVar[tuple[str, ...]] = ("x",)
+        x: int = field(metadata={"doc": "a number"})
+
+    @late(frozen=True, slots=True)
+    class Derived(Base):
+        y: int = field(default=0, kw_only=True)
+        z: str = ""
+
+    assert dataclasses.is_dataclass(Derived)
+    assert [(one.name, one.kw_only) for one in fields(Derived)] == [("x", True), ("y", True), ("z", False)]
+    assert fields(Base)[0].metadata["doc"] == "a number"
+    assert Base.WORDS == Derived.WORDS == ("x",)
+    assert Derived("a", x=1) == Derived(x=1, z="a") != Derived(x=1)
+    assert not hasattr(Derived(x=1), "__dict__")
+    assert {Derived(x=1): 2}[replace(Derived(x=3), x=1)] == 2
+
+
+def test_annotations_are_text() -> None:
+    """By their text fields are told from what belongs to the class."""
+    for name, path in MODULES.items():
+        text = path.read_text()
+        assert "@dataclass" not in text or "from __future__ import annotations" in text, name
 
 
 def test_wrong_arguments_are_refused_at_the_first_call_and_later() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, ClassVar, Final, Self, TypeAlias
+from typing import Any, ClassVar, Final, NamedTuple, Self, TypeAlias
 
 from agent.model.words import quoted
 from agent.values import dataclass
@@ -20,15 +20,17 @@ OWNER: Final = "trued.dev/owner"  # label: the host whose trued keeps the object
 ADOPTED: Final = "trued.dev/adopted"  # annotation: it was there before trued, and is never removed by it
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Named:
-    """What a resource's name says: `apps/Deployment/default/web`, `ConfigMap/default/web`, `Namespace/web`. `str()` and `parse()` are inverse."""
-
+class _Named(NamedTuple):
     group: str  # "" is the core group
     kind: str
     namespace: str  # "": it is in none
     name: str
 
+
+class Named(_Named):
+    """What a resource's name says: `apps/Deployment/default/web`, `ConfigMap/default/web`, `Namespace/web`. `str()` and `parse()` are inverse."""
+
+    __slots__ = ()
     KIND: ClassVar[str] = "[A-Z][A-Za-z0-9]*"  # by its capital it is told from a group
 
     def __str__(self) -> str:

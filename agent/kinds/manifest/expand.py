@@ -103,13 +103,13 @@ def _place(draft: Draft, custom: Mapping[tuple[str, str], bool], default: Namesp
     """Give an object the namespace that it is in, or none."""
     named = draft.named
     if not is_namespaced(named, custom, default or ""):
-        draft.named = replace(named, namespace="")
+        draft.named = named._replace(namespace="")
         if named.namespace:
             draft.tell("metadata.namespace", f"a {named.kind} is in no namespace; take this out")
     elif not (namespace := named.namespace or default):
         draft.tell("", f"{named} is in no namespace; say metadata.namespace, or `namespace` in its entry")
     else:
-        draft.named = replace(named, namespace=str(namespace))
+        draft.named = named._replace(namespace=str(namespace))
 
 
 def _object(draft: Draft, spec: ManifestSpec) -> ManifestSpec:
