@@ -20,9 +20,11 @@ FOLDERS = ("agent", "scripts", "tests", "benchmarks")
 
 # Room: the rooms it may import from. `agent.host` and `agent.kinds` as rooms of their own are the protocols that
 # stand in their __init__.py; what is behind them only cli sees.
+LATE_MADE = frozenset({"late", "values"})  # how all of them make values and expressions
 ROOMS: Mapping[str, frozenset[str]] = {
-    room: frozenset(allowed.split()) | {"values"} - {room}  # how all of them make their values
+    room: frozenset(allowed.split()) | (LATE_MADE if room not in LATE_MADE else frozenset())
     for room, allowed in {
+        "late": "",
         "values": "",
         "agent": "",
         "files": "",

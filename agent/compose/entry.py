@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import field
 from typing import ClassVar, Final, Self
 
 from agent.documents.nodes import Place
+from agent.late import pattern
 from agent.model import TreePath, quoted
 from agent.values import dataclass
 
 SECTION: Final = "compose"
 HOME: Final = "/opt/compose"
 
-_PROJECT: Final = re.compile("[a-z0-9][a-z0-9_-]{0,63}")
+_PROJECT: Final = pattern("[a-z0-9][a-z0-9_-]{0,63}")
 
 
 class HostFolder(str):

@@ -12,14 +12,15 @@ from agent.documents.decode import BAD, reader
 from agent.documents.nodes import Map, Node, Place, Scalar, Seq, empty_map
 from agent.documents.problems import Findings, found
 from agent.errors import RefusedError
+from agent.late import pattern
 from agent.model import Identity, TreePath, quoted
 from agent.values import dataclass
 
 FILE: Final = TreePath("fleet.yaml")
 MOST_LAYERS: Final = 200
 
-_CONDITION: Final = re.compile(r"host|(?:labels|facts)\..+")
-_HOST: Final = re.compile(r"\{host(?::([1-9][0-9]?))?\}")
+_CONDITION: Final = pattern(r"host|(?:labels|facts)\..+")
+_HOST: Final = pattern(r"\{host(?::([1-9][0-9]?))?\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

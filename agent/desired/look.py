@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Final
@@ -16,10 +15,11 @@ from agent.desired.variables import Variables
 from agent.documents.nodes import Map, Plain, to_plain
 from agent.documents.problems import Findings
 from agent.kinds import AnyKind
+from agent.late import pattern
 from agent.model import Identity, Tree, TreePath
 from agent.values import dataclass
 
-_GLOB: Final = re.compile(r"[*?\[]")
+_GLOB: Final = pattern(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from agent.documents.nodes import (
 )
 from agent.documents.problems import Findings, near
 from agent.documents.problems import found as words
+from agent.late import pattern
 from agent.model import Identity, quoted
 
 MAX_TEXT: Final = 1 << 20  # characters of one string, replaced
@@ -34,8 +35,8 @@ MAX_TOTAL: Final = 1 << 25  # characters of all of them
 MAX_NODES: Final = 250_000  # values that replacing may add in all
 MAX_CHAIN: Final = 50  # variables that use variables
 
-_MARK: Final = re.compile(r"\$\$|\$\{([^{}]*)(\}?)")
-_NAME: Final = re.compile(r"([A-Za-z_][\w-]*(?:\.[\w-]+)*)(?::-(.*))?", re.ASCII | re.DOTALL)
+_MARK: Final = pattern(r"\$\$|\$\{([^{}]*)(\}?)")
+_NAME: Final = pattern(r"([A-Za-z_][\w-]*(?:\.[\w-]+)*)(?::-(.*))?", re.ASCII | re.DOTALL)
 
 
 class _UnusableError(Exception):

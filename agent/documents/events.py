@@ -7,16 +7,17 @@ nothing but brackets would end the process (https://github.com/yaml/pyyaml/issue
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-import yaml
-
 from agent.documents.nodes import Place
+from agent.late import pattern, patterns
+
+with patterns():  # fourteen, of which a parser in C needs none: a tenth of the imports of a plan
+    import yaml
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
-_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_CONTROL: Final = pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 
 ALIAS: Final = yaml.AliasEvent
 SCALAR: Final = yaml.ScalarEvent

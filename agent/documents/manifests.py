@@ -29,6 +29,7 @@ from agent.documents.events import (
 from agent.documents.nodes import Map, Node, Place, Scalar, Seq
 from agent.documents.problems import Findings
 from agent.documents.yaml11 import STANDARD, Value, key_of, number, resolve, tagged
+from agent.late import pattern
 from agent.model import Written, quoted
 from agent.values import dataclass
 
@@ -42,9 +43,7 @@ _SHORT: Final = 64  # characters of a text that is likely to come again
 Fill: TypeAlias = Callable[[Scalar, str, Findings], Node]
 """Returns what a text with a dollar becomes; problems go to the findings."""
 
-_ESCAPE: Final = re.compile(
-    r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)", re.DOTALL
-)
+_ESCAPE: Final = pattern(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 
 
 def read_manifests(data: bytes, file: str, fill: Fill | None = None) -> tuple[Written, ...]:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
+from agent.late import pattern
 from agent.model import quoted
 
 Value: TypeAlias = "str | int | float | bool | None"
@@ -27,12 +28,12 @@ _WORDS: Final[Mapping[str, bool | None]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
 }
 _NUMERIC: Final = frozenset("+-.0123456789")
-_ENDLESS: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_WHOLE: Final = re.compile(
+_ENDLESS: Final = pattern(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_WHOLE: Final = pattern(
     r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))"
 )  # hexadecimal, binary, octal, decimal
-_FRACTION: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_DOTTED: Final = re.compile(
+_FRACTION: Final = pattern(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_DOTTED: Final = pattern(
     r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?"
 )  # Go's own, which has an underscore between digits only
 _BASES: Final = (16, 2, 8, 10)

@@ -18,6 +18,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from agent.late import pattern
+
 
 def gather(root: Path = Path("/")) -> Mapping[str, object]:
     """
@@ -57,7 +59,7 @@ def _operating_system(root: Path) -> Mapping[str, str]:
     return {fact: said[key] for fact, key in _OS_RELEASE.items() if said.get(key)}
 
 
-_ASSIGNMENT: Final = re.compile(r"^([A-Z0-9_]+)=([\"']?)(.*)\2[ \t]*$", re.MULTILINE)
+_ASSIGNMENT: Final = pattern(r"^([A-Z0-9_]+)=([\"']?)(.*)\2[ \t]*$", re.MULTILINE)
 _OS_RELEASE: Final = {
     "id": "ID",
     "version": "VERSION_ID",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+
+from agent.late import pattern
 
 ELLIPSIS = "…"
 # Format (Cf) holds the marks that reorder or hide text (Unicode TR 36, "Trojan source"); Zl and Zp end a line.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 # A number with what belongs to it: a time, an address, a version, an id in hexadecimal.
-_NUMBER = re.compile(r"\w*\d\w*(?:[.:,+-]\w+)*")
-_BETWEEN = re.compile(r"[:;] ")  # the parts of a reason, and the lines of what a program said
+_NUMBER = pattern(r"\w*\d\w*(?:[.:,+-]\w+)*")
+_BETWEEN = pattern(r"[:;] ")  # the parts of a reason, and the lines of what a program said
 
 
 def visible(text: str) -> str:

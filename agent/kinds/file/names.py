@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
+from agent.late import pattern
 from agent.model import quoted
 
 LONGEST_PATH = 4095  # bytes, without the NUL: PATH_MAX of limits.h
 LONGEST_NAME = 255  # bytes: NAME_MAX
 OURS = ".trued-"
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = pattern(r"[\x00-\x1f\x7f]")
 
 
 def checked_name(written: str) -> str:
