@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 import agent
 from agent.errors import UsageError
@@ -44,20 +43,65 @@ def _nearest(word: str, known: Sequence[str]) -> str:
 
 
 def _near(word: str, known: Sequence[str], *, cutoff: float = 0.6) -> str:
+    import difflib  # noqa: PLC0415 # only where something is wrong
+
     near = difflib.get_close_matches(word, known, n=1, cutoff=cutoff)
     return f", did you mean {near[0]!r}?" if near else ""
 
 
+class _Verbs:
+    """The verbs of a parser, of which only those are made that somebody may ask for: a parser takes long to make."""
+
+    def __init__(
+        self,
+        parser: Parser,
+        dest: str,
+        *,
+        wanted: Collection[str] | None = None,
+        required: bool = False,
+    ) -> None:
+        """`wanted`: names of those to make, and any other word; None for all."""
+        self._wanted = wanted
+        self._action = parser.add_subparsers(
+            dest=dest,
+            prog=parser.prog,
+            metavar="VERB",
+            title="verbs",
+            required=required,
+            parser_class=Parser,
+        )
+
+    def verb(self, name: str, says: str, fill: Callable[[Parser], None], *, module: str | None) -> None:
+        """Have a verb, whose parser gets what it can be told by `fill`; `module`: the verb's, in this package."""
+        if self._wanted is not None and name not in self._wanted:
+            self._name(name, says)
+            return
+        if module is None:
+            fill(self._action.add_parser(name, help=says, allow_abbrev=False))
+            return
+        described = f"{says[0].upper()}{says[1:]}."
+        parser = self._action.add_parser(name, help=says, description=described, allow_abbrev=False)
+        parser.set_defaults(module=module, parser=parser)
+        _common(parser)
+        fill(parser)
+
+    def _name(self, name: str, says: str) -> None:
+        """Have a verb that is told of and known, and no more, as `add_parser` of argparse does it before it makes one."""
+        action: Any = self._action
+        action._choices_actions.append(action._ChoicesPseudoAction(name, [], says))  # noqa: SLF001
+        action._name_parser_map[name] = None  # noqa: SLF001
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Return what was asked for; raises UsageError. `module` is the verb's, in this package; None without one."""
-    args, rest = build().parse_known_args(arguments)
+    args, rest = build(arguments).parse_known_args(arguments)
     if rest:
         args.parser.refuse(rest[0])
     return args
 
 
-def build() -> Parser:
-    """Return the parser of the whole command line."""
+def build(arguments: Collection[str] | None = None) -> Parser:
+    """Return the parser of the whole command line; or of all that is among these arguments."""
     top = Parser(
         prog="trued",
         description="Keeps this host true to Git.",
@@ -68,11 +112,9 @@ def build() -> Parser:
     top.add_argument("--version", action="version", version=f"trued {agent.__version__}")
     top.set_defaults(config=None, json=False, verbose=False, module=None, parser=top)
     _common(top)
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=Parser)
-    _offline(verbs)
-    _install(verbs)
-    _here(verbs)
-    _fleet(verbs)
+    verbs = _Verbs(top, "verb", wanted=arguments)
+    for name, (says, fill) in _VERBS.items():
+        verbs.verb(name, says, fill, module=None if name == "fleet" else name)
     return top
 
 
@@ -98,27 +140,12 @@ def _common(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _verb(
-    verbs: argparse._SubParsersAction[Parser],
-    name: str,
-    says: str,
-    *,
-    module: str,
-) -> Parser:
-    parser = verbs.add_parser(
-        name, help=says, description=f"{says[0].upper()}{says[1:]}.", allow_abbrev=False
-    )
-    parser.set_defaults(module=module, parser=parser)
-    _common(parser)
-    return parser
-
-
-def _offline(verbs: argparse._SubParsersAction[Parser]) -> None:
-    init = _verb(verbs, "init", "write a small fleet repository to start from", module="init")
+def _init(init: Parser) -> None:
     init.add_argument("folder", metavar="DIR", type=Path, help="a folder that is empty or not there yet")
     init.add_argument("--host", metavar="NAME", help="the first host (default: edge-01)")
 
-    validate = _verb(verbs, "validate", "check a fleet repository, offline", module="validate")
+
+def _validate(validate: Parser) -> None:
     validate.add_argument("folder", metavar="DIR", type=Path, help="the repository's files")
     which = validate.add_mutually_exclusive_group()
     which.add_argument("--host", metavar="H", help="as this host sees it")
@@ -127,14 +154,14 @@ def _offline(verbs: argparse._SubParsersAction[Parser]) -> None:
     )
     _identity(validate)
 
-    render = _verb(verbs, "render", "print what a host is declared to be, offline", module="render")
+
+def _render(render: Parser) -> None:
     render.add_argument("folder", metavar="DIR", type=Path, help="the repository's files")
     render.add_argument("--host", metavar="H", required=True, help="the host")
     _identity(render)
 
-    schema = _verb(
-        verbs, "schema", "print the JSON Schema of the state documents, for editors", module="schema"
-    )
+
+def _schema(schema: Parser) -> None:
     other = schema.add_mutually_exclusive_group()
     other.add_argument("--agent", action="store_true", help="that of agent.yaml instead")
     other.add_argument("--fleet", action="store_true", help="that of fleet.yaml instead")
@@ -152,10 +179,7 @@ def _identity(parser: Parser) -> None:
     )
 
 
-def _install(verbs: argparse._SubParsersAction[Parser]) -> None:
-    enroll = _verb(
-        verbs, "enroll", "write agent.yaml, make a deploy key, say what to add on the forge", module="enroll"
-    )
+def _enroll(enroll: Parser) -> None:
     enroll.add_argument(
         "url", metavar="URL", help="the fleet repository: https, ssh, git@host:path, or a path"
     )
@@ -183,20 +207,19 @@ def _install(verbs: argparse._SubParsersAction[Parser]) -> None:
         "--yes", action="store_true", help="trust the host key that the server shows now, unasked"
     )
 
-    adopt = _verb(verbs, "adopt", "write a first layer from what is on this host", module="adopt")
+
+def _adopt(adopt: Parser) -> None:
     adopt.add_argument("folder", metavar="DIR", type=Path, help="a folder that is not there yet")
 
-    _verb(verbs, "doctor", "check the installation, and say how to mend it", module="doctor")
 
-
-def _here(verbs: argparse._SubParsersAction[Parser]) -> None:
-    plan = _verb(verbs, "plan", "say what would change here, and why; change nothing", module="plan")
+def _plan(plan: Parser) -> None:
     plan.add_argument("--full", action="store_true", help="whole diffs, however long")
     plan.add_argument(
         "--private", action="store_true", help="also diffs of files that not everybody may read (mode 0600)"
     )
 
-    apply = _verb(verbs, "apply", "one cycle, now: fetch, plan, apply, report", module="apply")
+
+def _apply(apply: Parser) -> None:
     apply.add_argument(
         "--allow-removals",
         action="store_true",
@@ -208,16 +231,15 @@ def _here(verbs: argparse._SubParsersAction[Parser]) -> None:
         help="follow, once, a commit that does not descend from the held one",
     )
 
-    _verb(verbs, "run", "the daemon: cycles for ever, by interval and on drift", module="run")
-    _verb(verbs, "status", "say what this host holds, and what is not as declared", module="status")
 
-    explain = _verb(verbs, "explain", "say why one resource is as it is", module="explain")
+def _explain(explain: Parser) -> None:
     explain.add_argument("id", metavar="ID", help="as in file:/etc/motd")
     explain.add_argument(
         "--offline", action="store_true", help="don't look for its last change on the status branch"
     )
 
-    log = _verb(verbs, "log", "show the status history of this host", module="log")
+
+def _log(log: Parser) -> None:
     log.add_argument(
         "-n",
         "--number",
@@ -228,14 +250,12 @@ def _here(verbs: argparse._SubParsersAction[Parser]) -> None:
     )
 
 
-def _fleet(verbs: argparse._SubParsersAction[Parser]) -> None:
-    fleet = verbs.add_parser(
-        "fleet", help="the whole fleet, read from its status branches", allow_abbrev=False
-    )
-    inner = fleet.add_subparsers(
-        dest="fleet_verb", metavar="VERB", title="verbs", required=True, parser_class=Parser
-    )
-    status = _verb(inner, "status", "show one line for each host, odd ones first", module="fleet")
+def _fleet(fleet: Parser) -> None:
+    inner = _Verbs(fleet, "fleet_verb", required=True)
+    inner.verb("status", "show one line for each host, odd ones first", _fleet_status, module="fleet")
+
+
+def _fleet_status(status: Parser) -> None:
     status.add_argument("--url", help="the repository of the status branches (default: agent.yaml's)")
     status.add_argument("--token-file", metavar="FILE", type=Path, help="its credentials, with --url")
     status.add_argument("--ssh-key", metavar="FILE", type=Path, help="its key, with --url")
@@ -247,6 +267,28 @@ def _fleet(verbs: argparse._SubParsersAction[Parser]) -> None:
         default="1h",
         help="that of the hosts; three without a report are STALE (default: 1h)",
     )
+
+
+def _nothing_more(_: Parser) -> None:
+    pass
+
+
+_VERBS: Mapping[str, tuple[str, Callable[[Parser], None]]] = {
+    "init": ("write a small fleet repository to start from", _init),
+    "validate": ("check a fleet repository, offline", _validate),
+    "render": ("print what a host is declared to be, offline", _render),
+    "schema": ("print the JSON Schema of the state documents, for editors", _schema),
+    "enroll": ("write agent.yaml, make a deploy key, say what to add on the forge", _enroll),
+    "adopt": ("write a first layer from what is on this host", _adopt),
+    "doctor": ("check the installation, and say how to mend it", _nothing_more),
+    "plan": ("say what would change here, and why; change nothing", _plan),
+    "apply": ("one cycle, now: fetch, plan, apply, report", _apply),
+    "run": ("the daemon: cycles for ever, by interval and on drift", _nothing_more),
+    "status": ("say what this host holds, and what is not as declared", _nothing_more),
+    "explain": ("say why one resource is as it is", _explain),
+    "log": ("show the status history of this host", _log),
+    "fleet": ("the whole fleet, read from its status branches", _fleet),
+}
 
 
 def _positive(text: str) -> int:
