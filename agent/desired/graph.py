@@ -13,11 +13,12 @@ from typing import Final
 from agent.desired.entries import PLAIN_META, Entry, Reference
 from agent.documents.problems import MOST_SHOWN, Findings, near
 from agent.errors import DocumentError
-from agent.kinds import AnyKind
+from agent.kinds import AnyKind, Kind
 from agent.model import Drift, Resource, ResourceId, Sources
 from agent.values import dataclass
 
 MOST_RESOURCES: Final = 100_000
+PASSES: Final = 3  # over all, before what is left is looked at thoroughly
 _NOTHING: Final[frozenset[ResourceId]] = frozenset()
 
 
@@ -52,8 +53,8 @@ def make_resources(
     _check_rivals(parts, findings)
     if findings:
         return {}
-    shared: dict[frozenset[ResourceId], frozenset[ResourceId]] = {}  # a thousand files have few folders
-    resources = {id_: _resource(id_, part, parts, members, shared) for id_, part in parts.items()}
+    binder = _Binder(parts, members, said=any(_references(entries.values())))
+    resources = {id_: binder.resource(id_, part) for id_, part in parts.items()}
     _check_circles(resources, parts, findings)
     return resources
 
@@ -130,51 +131,78 @@ def _check_rivals(parts: Mapping[ResourceId, _Part], findings: Findings) -> None
             findings.add(part.entry.place, part.entry.path, message)
 
 
-def _resource(
-    id_: ResourceId,
-    part: _Part,
-    parts: Mapping[ResourceId, _Part],
-    members: Mapping[ResourceId, tuple[ResourceId, ...]],
-    shared: dict[frozenset[ResourceId], frozenset[ResourceId]],
-) -> Resource:
-    entry, kind, implied = part.entry, part.kind, part.weight == 0
-    natural = kind.edges(id_.name, part.spec, parts.keys())
-    # What a person has ordered the other way round is no habit of ours to contradict.
-    needs = frozenset(need for need in natural if not _waits_for(parts[need].entry, id_))
-    # What follows from several entries takes nothing from the one that happened to come first.
-    if not implied and entry.needs:
-        needs |= _targets(entry.needs, parts, members)
-    restarts = _listening(entry.restarts, parts, members, implied=implied)
-    restarts |= frozenset(kind.listens(id_.name, part.spec, parts.keys()))
-    reloads = _listening(entry.reloads, parts, members, implied=implied)
-    reloads |= frozenset(kind.reloads(id_.name, part.spec, parts.keys()))
-    return Resource(
-        id=id_,
-        spec=part.spec,
-        digest=_digest(kind.fingerprint(part.spec)),
-        origin=sys.intern(kind.origin(part.spec) or entry.origin),  # one text for a whole folder
-        needs=shared.setdefault(needs, needs),
-        restart_on=shared.setdefault(restarts, restarts),
-        reload_on=shared.setdefault(reloads, reloads),
-        keep=not implied and (entry.meta.keep or kind.keeps(part.spec)),
-        drift=PLAIN_META.drift if implied else Drift(entry.meta.drift),
-        implied=implied,
-    )
+class _Binder:
+    """Makes resources of parts. Of ten thousand files nearly all are alike: what can be said once is."""
+
+    def __init__(
+        self,
+        parts: Mapping[ResourceId, _Part],
+        members: Mapping[ResourceId, tuple[ResourceId, ...]],
+        *,
+        said: bool,
+    ) -> None:
+        """`said`: whether any entry names an id."""
+        self._parts, self._members, self._said = parts, members, said
+        self._shared: dict[
+            frozenset[ResourceId], frozenset[ResourceId]
+        ] = {}  # a thousand files have few folders
+        self._origins: dict[ResourceId, str] = {}
+
+    def resource(self, id_: ResourceId, part: _Part) -> Resource:
+        entry, kind, implied = part.entry, part.kind, part.weight == 0
+        restarts, reloads = self._heard(id_, part, _LISTENS), self._heard(id_, part, _RELOADS)
+        return Resource(
+            id=id_,
+            spec=part.spec,
+            digest=_digest(kind.fingerprint(part.spec)),
+            origin=self._origin(part),
+            needs=self._needs(id_, part),
+            restart_on=restarts,
+            reload_on=reloads,
+            keep=not implied and (entry.meta.keep or kind.keeps(part.spec)),
+            drift=PLAIN_META.drift if implied else _DRIFTS[entry.meta.drift],
+            implied=implied,
+        )
+
+    def _needs(self, id_: ResourceId, part: _Part) -> frozenset[ResourceId]:
+        parts = self._parts
+        needs = frozenset(part.kind.edges(id_.name, part.spec, parts.keys()))
+        if self._said:
+            # What a person has ordered the other way round is no habit of ours to contradict.
+            needs = frozenset(need for need in needs if not _waits_for(parts[need].entry, id_))
+            # What follows from several entries takes nothing from the one that happened to come first.
+            if part.weight and part.entry.needs:
+                needs |= _targets(part.entry.needs, parts, self._members)
+        return self._shared.setdefault(needs, needs)
+
+    def _heard(
+        self, id_: ResourceId, part: _Part, hearing: tuple[str, str, object]
+    ) -> frozenset[ResourceId]:
+        """Return what an entry listens to, because it says so and by its nature."""
+        said, nature, usual = hearing
+        references = getattr(part.entry, said) if part.weight else ()
+        heard = _targets(references, self._parts, self._members) if references else _NOTHING
+        if getattr(type(part.kind), nature) is not usual:  # most kinds hear of nothing
+            heard |= frozenset(getattr(part.kind, nature)(id_.name, part.spec, self._parts.keys()))
+        return self._shared.setdefault(heard, heard) if heard else _NOTHING
+
+    def _origin(self, part: _Part) -> str:
+        """Return where it is declared: one text for a whole folder."""
+        if own := part.kind.origin(part.spec):
+            return sys.intern(own)
+        if (known := self._origins.get(part.entry.id)) is None:
+            known = self._origins[part.entry.id] = sys.intern(part.entry.origin)
+        return known
+
+
+_LISTENS: Final = ("restarts", "listens", Kind.listens)
+_RELOADS: Final = ("reloads", "reloads", Kind.reloads)
+_DRIFTS: Final = {str(drift): drift for drift in Drift}
 
 
 def _waits_for(entry: Entry, id_: ResourceId) -> bool:
     said = (*entry.needs, *entry.restarts, *entry.reloads)
     return any(reference.id == id_ for reference in said)
-
-
-def _listening(
-    references: tuple[Reference, ...],
-    parts: Mapping[ResourceId, _Part],
-    members: Mapping[ResourceId, tuple[ResourceId, ...]],
-    *,
-    implied: bool,
-) -> frozenset[ResourceId]:
-    return _NOTHING if implied or not references else _targets(references, parts, members)
 
 
 def _targets(
@@ -206,7 +234,7 @@ _FINGERPRINTS: Final = json.JSONEncoder(sort_keys=True, default=_plain)
 def _check_circles(
     resources: Mapping[ResourceId, Resource], parts: Mapping[ResourceId, _Part], findings: Findings
 ) -> None:
-    graph = {id_: resource.after for id_, resource in resources.items()}
+    graph = _in_doubt(resources)
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
@@ -216,3 +244,17 @@ def _check_circles(
         ring = [*circle[start:], *circle[: start + 1]]
         entry = parts[ring[0]].entry
         findings.add(entry.place, entry.path, f"waits for itself: {' needs '.join(map(str, ring))}")
+
+
+def _in_doubt(resources: Mapping[ResourceId, Resource]) -> dict[ResourceId, frozenset[ResourceId]]:
+    """Return what may wait for itself: all that does not soon come after what it waits for, as files do after folders."""
+    before: set[ResourceId] = set()
+    left = {id_: resource.after for id_, resource in resources.items()}
+    for _ in range(PASSES):
+        for id_, after in left.items():
+            if after <= before:
+                before.add(id_)
+        left = {id_: after for id_, after in left.items() if id_ not in before}
+        if not left:
+            break
+    return left

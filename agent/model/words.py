@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Collection, Mapping
@@ -136,6 +137,15 @@ class TreePath(PurePosixPath):
     """A path in the fleet repository, from its root; written relative to the document that names it."""
 
     PATTERN: ClassVar[str] = "^[^/].*$"
+
+    if sys.version_info < (3, 12):  # later ones take paths apart when somebody asks
+
+        def __truediv__(self, key: str | os.PathLike[str]) -> Self:
+            """Return what is below; of a plain name, of which Git has thousands, without taking it apart again."""
+            if type(key) is not str or not key or "/" in key or key == ".":
+                return super().__truediv__(key)
+            made: Self = self._from_parsed_parts(self._drv, self._root, [*self._parts, key])  # type: ignore[attr-defined]
+            return made
 
     @classmethod
     def beside(cls, document: str, text: str) -> Self:

@@ -47,8 +47,7 @@ class File(Kind[FileSpec, Entry]):
 
     def edges(self, name: str, want: FileSpec, declared: Collection[ResourceId]) -> Iterable[ResourceId]:
         """Yield the folder it stands in, and whom it belongs to. A link does not need what it points to."""
-        folder = name.rpartition("/")[0]
-        if folder and (above := ResourceId("file", folder)) in declared:
+        if (folder := name.rpartition("/")[0]) and (above := ResourceId("file", folder)) in declared:
             yield above
         if want.owner is not None and (owner := ResourceId("user", want.owner)) in declared:
             yield owner

@@ -69,20 +69,21 @@ def _from_folder(
         directory=True, mode=spec.directory_mode, owner=spec.owner, group=spec.group, purge=spec.purge
     )
     yield name, folder
-    made = {name}
+    made, prefix = {name}, f"{source}/"
     for found in below:
-        path = _below(name, source, found.path)
-        for above in _above(path):
-            if len(above) > len(name) and above not in made:
-                made.add(above)
-                yield above, folder
+        path = _below(name, prefix, str(found.path))
+        if path.rpartition("/")[0] not in made:
+            for above in _above(path):
+                if len(above) > len(name) and above not in made:
+                    made.add(above)
+                    yield above, folder
         yield path, _part(spec, found, tree)
 
 
-def _below(name: str, source: TreePath, path: TreePath) -> str:
+def _below(name: str, prefix: str, path: str) -> str:
     """Return where a file of the folder goes; raises ValueError for a name that cannot be declared."""
     try:
-        return checked_name(f"{name}/{str(path).removeprefix(f'{source}/')}")
+        return checked_name(f"{name}/{path.removeprefix(prefix)}")
     except ValueError as error:
         raise ValueError(f"source {shown(path)}: {error}") from None
 

@@ -9,11 +9,15 @@ LONGEST_PATH = 4095  # bytes, without the NUL: PATH_MAX of limits.h
 LONGEST_NAME = 255  # bytes: NAME_MAX
 OURS = ".trued-"
 
+# What most names are: of plain characters, with nothing of what is looked for below.
+_PLAIN = pattern(r"(?:/(?!\.)[!-.0-~]{1,255}){1,15}")
 _CONTROL = pattern(r"[\x00-\x1f\x7f]")
 
 
 def checked_name(written: str) -> str:
     """Return a path that can be declared, as it is; raises ValueError with what is wrong with it."""
+    if _PLAIN.fullmatch(written):
+        return written
     encoded = _bytes(written)
     if not written.startswith("/"):
         raise ValueError(f"expected an absolute path, as in /etc/motd, got {quoted(written)}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import field
+from functools import lru_cache
 from typing import Literal
 
 from agent.model import Content, Mode, TreePath, quoted
@@ -54,24 +56,13 @@ class FileSpec:
             if problem:
                 raise ValueError(problem)
 
-    def fingerprint(self) -> tuple[object, ...]:
-        """Return plain data that is equal exactly when two of them are."""
-        return (
-            self.state,
-            "" if self.data is None else self.data.digest,
-            self.content,
-            None if self.source is None else str(self.source),
-            self.template,
-            self.link,
-            self.directory,
-            self.mode,
-            self.directory_mode,
-            self.owner,
-            self.group,
-            self.purge,
-            self.validate,
-            self.implied,
-        )
+    def fingerprint(self) -> str:
+        """Return a text that is equal exactly when two of them are, as JSON. Of a folder of files only the digests differ."""
+        source = None if self.source is None else str(self.source)
+        made = (self.template, self.link, self.directory, self.mode, self.directory_mode)
+        owned = (self.owner, self.group, self.purge, self.validate, self.implied)
+        digest = "" if self.data is None else self.data.digest
+        return f'["{self.state}", "{digest}", {_rest(self.content, source, *made, *owned)}]'
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -128,6 +119,11 @@ class FileSpec:
             if value is not None and not _is_owner(value):
                 return f"expected the name or number of {'a user' if key == 'owner' else 'a group'} for {key}, got {quoted(value)}"
         return ""
+
+
+@lru_cache(maxsize=64)
+def _rest(*fields: object) -> str:
+    return json.dumps(fields)[1:-1]
 
 
 def _is_target(text: str) -> bool:
