@@ -40,6 +40,10 @@ _TYPES = {
 }
 
 
+_TYPE, _MODE = 0o170000, 0o7777  # of st_mode, see inode(7)
+_MODES: dict[int, int] = {}  # one object for each mode, not one a file
+
+
 class UnsteadyError(Exception):
     """A file does not hold still while it is read."""
 
@@ -58,17 +62,19 @@ class Sight:
     def recall(self, path: str, found: os.stat_result) -> Entry | None:
         """Return what was seen there, if the stat proves that nothing has changed since."""
         known = self._known.get(path)
+        if known is None:
+            return None
+        changed, inode, modified, device, when, entry = known
         if (
-            known is None
-            or known[0] != found.st_ctime_ns
-            or known[1] != found.st_ino
-            or known[2] != found.st_mtime_ns
-            or known[3] != found.st_dev
-            or known[4] + AUDIT < self.now
-            or known[5].size != found.st_size
+            changed != found.st_ctime_ns
+            or inode != found.st_ino
+            or modified != found.st_mtime_ns
+            or device != found.st_dev
+            or when + AUDIT < self.now
+            or entry.size != found.st_size
         ):
             return None
-        return known[5]
+        return entry
 
     def remember(self, path: str, found: os.stat_result, digest: str, target: str, looked: int) -> Entry:
         """Return what was seen at `looked` (ns since the epoch), and keep it unless a later change might not show."""
@@ -82,8 +88,9 @@ class Sight:
             entry = known[5]  # after all: what compares it with the one before need not look into it
         else:
             entry = _entry(found, digest, target)
-        if max(changed, modified) + RACY > looked:
-            self._known.pop(path, None)
+        if changed + RACY > looked or modified + RACY > looked:
+            if known is not None:
+                del self._known[path]
             return entry
         device = self._devices.setdefault(device, device)
         self._known[path] = (changed, inode, modified, device, self.now, entry)
@@ -112,8 +119,7 @@ def look(root: Path, paths: Iterable[str], digests: Collection[str], sight: Sigh
             if fd is None:
                 seen |= dict.fromkeys((path for _, path in names), None)
                 continue
-            for name, path in names:
-                seen[path] = _look_at(fd, name, path, path in digests, sight)
+            _look_in(fd, names, digests, sight, seen)
     return seen
 
 
@@ -203,20 +209,21 @@ def _by_folder(paths: Iterable[str]) -> Mapping[str, list[tuple[str, str]]]:
     return folders
 
 
-def _look_at(fd: int, name: str, path: str, deep: bool, sight: Sight) -> Seen:  # noqa: FBT001 - called for each file
-    try:
-        found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-        if (entry := sight.recall(path, found)) and (
-            not deep or entry.digest or entry.type is not FileType.FILE
-        ):
-            return entry
-        return _look_closely(fd, name, path, found, deep, sight)
-    except FileNotFoundError:
-        return None
-    except (OSError, UnsteadyError) as error:
-        if isinstance(error, OSError) and error.errno in NOT_THERE:
-            return None
-        return _unreadable(path, error)
+def _look_in(
+    fd: int, names: Iterable[tuple[str, str]], digests: Collection[str], sight: Sight, seen: dict[str, Seen]
+) -> None:
+    """Add to `seen` what stands in one folder. Of most files that is one lstat(2) and one comparison."""
+    lstat, recall, regular = os.lstat, sight.recall, FileType.FILE
+    for name, path in names:
+        try:
+            found = lstat(name, dir_fd=fd)
+            entry = recall(path, found)
+            if entry is None or (not entry.digest and entry.type is regular and path in digests):
+                entry = _look_closely(fd, name, path, found, path in digests, sight)
+            seen[path] = entry
+        except (OSError, UnsteadyError) as error:
+            is_away = isinstance(error, OSError) and error.errno in NOT_THERE
+            seen[path] = None if is_away else _unreadable(path, error)
 
 
 def _look_closely(
@@ -224,7 +231,7 @@ def _look_closely(
     name: str,
     path: str,
     found: os.stat_result,
-    deep: bool,  # noqa: FBT001 - as above
+    deep: bool,  # noqa: FBT001 - called for each file
     sight: Sight,
 ) -> Entry:
     """Return what stands there, its content read; once more if it moved meanwhile. Raises OSError, UnsteadyError."""
@@ -288,9 +295,10 @@ def _inside(fd: int, name: str, found: os.stat_result, deep: bool) -> tuple[os.s
 
 
 def _entry(found: os.stat_result, digest: str, target: str) -> Entry:
+    mode = found.st_mode & _MODE
     return Entry(
-        type=_TYPES.get(stat.S_IFMT(found.st_mode), FileType.OTHER),
-        mode=stat.S_IMODE(found.st_mode),
+        type=_TYPES.get(found.st_mode & _TYPE, FileType.OTHER),
+        mode=_MODES.setdefault(mode, mode),
         uid=found.st_uid,
         gid=found.st_gid,
         size=found.st_size,

@@ -216,27 +216,32 @@ def _without(
 
 
 def _read(db: sqlite3.Connection) -> Ledger:
-    rows = db.execute("SELECT id, digest, ownership, keep, needs, unfinished FROM owned").fetchall()
-    ids = {row[0]: ResourceId.parse(row[0]) for row in rows}
-    needed = {  # ten thousand files need a few folders
-        needs: tuple(ids.get(need) or ResourceId.parse(need) for need in needs.split("\n")) if needs else ()
-        for needs in {row[4] for row in rows}
-    }
+    ids: dict[str, ResourceId] = {}
+    needed: dict[str, tuple[ResourceId, ...]] = {"": ()}  # ten thousand files need a few folders
+    owned: dict[ResourceId, Owned] = {}
+    unfinished: dict[ResourceId, Stale] = {}
+
+    def id_of(text: str) -> ResourceId:
+        return ids.get(text) or ids.setdefault(text, ResourceId.parse(text))
+
+    rows = db.execute("SELECT id, digest, ownership, keep, needs, unfinished FROM owned")
+    for text, digest, ownership, keep, needs, pending in rows.fetchall():
+        if (known := needed.get(needs)) is None:
+            known = needed[needs] = tuple(map(id_of, needs.split("\n")))
+        rid = id_of(text)
+        owned[rid] = Owned(
+            digest=sys.intern(digest),  # as that of what is declared
+            ownership=_OWNERSHIPS.get(ownership) or Ownership(ownership),
+            keep=bool(keep),
+            needs=known,
+        )
+        if pending:
+            unfinished[rid] = Stale(pending - 1)
     commits = dict(db.execute("SELECT role, sha FROM commits").fetchall())
-    return Ledger(
-        held=commits.get("held"),
-        good=commits.get("good"),
-        owned={
-            ids[rid]: Owned(
-                digest=sys.intern(digest),  # as that of what is declared
-                ownership=Ownership(ownership),
-                keep=bool(keep),
-                needs=needed[needs],
-            )
-            for rid, digest, ownership, keep, needs, _ in rows
-        },
-        unfinished={ids[row[0]]: Stale(row[5] - 1) for row in rows if row[5]},
-    )
+    return Ledger(held=commits.get("held"), good=commits.get("good"), owned=owned, unfinished=unfinished)
+
+
+_OWNERSHIPS = {str(ownership): ownership for ownership in Ownership}
 
 
 def _open(path: Path) -> sqlite3.Connection:
