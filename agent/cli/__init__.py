@@ -8,6 +8,7 @@ the one that is asked for is imported.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import logging
 import os
@@ -27,7 +28,13 @@ PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 
 def process() -> NoReturn:
-    """Be the process `trued`. All is closed when `main` returns: what Python would tidy, the kernel takes back."""
+    """
+    Be the process `trued`. All is closed when `main` returns: what Python would tidy, the kernel takes back.
+
+    So it need not look for garbage all the time either: what a verb makes, it holds until its end. The daemon does.
+    """
+    if sys.argv[1:2] != ["run"]:
+        gc.set_threshold(100_000, 50, 1000)
     os._exit(main())
 
 
