@@ -9,15 +9,17 @@ import socket
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 from agent.documents.decode import decode
 from agent.documents.nodes import Place, empty_map
 from agent.documents.parse import parse
-from agent.documents.schema import Json, schema
 from agent.errors import ConfigError
 from agent.model import Duration, Share, quoted
 from agent.values import dataclass
+
+if TYPE_CHECKING:
+    from agent.documents.schema import Json
 
 DEFAULT_PATH: Final = Path("/etc/trued/agent.yaml")
 
@@ -238,6 +240,8 @@ def load_settings(path: Path) -> Settings:
 
 def settings_schema() -> Json:
     """Return the JSON Schema of agent.yaml."""
+    from agent.documents.schema import schema  # noqa: PLC0415 # for editors only
+
     return schema(Settings)
 
 

@@ -9,7 +9,6 @@ from agent.errors import DocumentError, HostError, RefusedError, SourceError, Tr
 from agent.looks import AT_ALL, Look, Occasion, held_removals, look_piecewise, remember, to_look_at
 from agent.model import DesiredState, Observed, Outcome, Plan, Report, ResourceId, VerifiedCommit
 from agent.outfit import Agent, Pulse, Quiet
-from agent.reconcile.apply import apply
 from agent.reconcile.hands import Hands
 from agent.reconcile.ledger import Ledger
 from agent.reconcile.observe import Situation, look_around
@@ -244,6 +243,8 @@ def carry_out(
         waiting=waiting,
         deadlines=agent.recall.deadlines,
     )
+    from agent.reconcile.apply import apply  # noqa: PLC0415 - a plan carries out nothing
+
     outcomes = []
     for outcome in apply(plan, situation, hands):
         pulse.beat()

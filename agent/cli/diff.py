@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 
 from agent.status.text import visible
@@ -86,6 +85,8 @@ def _shared(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
 
 
 def _unified(before: Sequence[str], after: Sequence[str], skipped: int) -> Iterator[str]:
+    import difflib  # noqa: PLC0415 # nothing differs, nearly always
+
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     for group in matcher.get_grouped_opcodes(CONTEXT):
         first, last = group[0], group[-1]

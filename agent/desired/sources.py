@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
-from agent.desired.templates import Templates
 from agent.desired.variables import Variables
-from agent.documents import manifests
 from agent.documents.nodes import Node, Scalar
 from agent.documents.problems import Findings
 from agent.errors import DocumentError
 from agent.model import Content, Text, Tree, TreeFile, TreeLink, TreePath, Written
+
+if TYPE_CHECKING:
+    from agent.desired.templates import Templates
+    from agent.documents.manifests import Fill
 
 MAX_TEMPLATE: Final = 1 << 20  # bytes
 
@@ -35,8 +38,10 @@ class Manifests:
             raise DocumentError(str(found))
         return found
 
-    def read(self, path: TreePath, fill: manifests.Fill | None = None) -> tuple[Written, ...]:
+    def read(self, path: TreePath, fill: Fill | None = None) -> tuple[Written, ...]:
         """Return the documents of a file, with each text that has a dollar replaced; raises as `documents` does."""
+        from agent.documents import manifests  # noqa: PLC0415 - most hosts have none
+
         found = self._tree.entry(path)
         if not isinstance(found, TreeFile):
             raise DocumentError(f"{path}:1: there is no such file in the repository")
@@ -55,8 +60,13 @@ class CommitSources:
         self._variables = variables
         self._manifests = manifests or Manifests(tree)
         self._filled: dict[TreePath, tuple[Written, ...]] = {}
-        self._templates = Templates(self._template, variables.plain)
         self._rendered: dict[TreePath, Text] = {}
+
+    @cached_property
+    def _templates(self) -> Templates:
+        from agent.desired.templates import Templates  # noqa: PLC0415 - most hosts have none
+
+        return Templates(self._template, self._variables.plain)
 
     @property
     def rendered(self) -> Mapping[TreePath, Text]:
