@@ -32,6 +32,8 @@ LARGEST = 256 << 20  # bytes: Git brings no larger file, so that one is not as d
 RACY = 2_000_000_000  # nanoseconds
 AUDIT = 3600.0  # seconds after which a stat proves nothing any more
 
+_UNPROVEN = (-1, 0, -1, 0)  # what no stat is: there is no inode 0
+
 Seen: TypeAlias = Entry | HostError | None
 _TYPES = {
     stat.S_IFREG: FileType.FILE,
@@ -77,20 +79,19 @@ class Sight:
         return entry
 
     def remember(self, path: str, found: os.stat_result, digest: str, target: str, looked: int) -> Entry:
-        """Return what was seen at `looked` (ns since the epoch), and keep it unless a later change might not show."""
+        """
+        Return what was seen at `looked` (ns since the epoch), and keep it; unless a later change might not show, as proven.
+
+        What is the same as before is the same object: what compares the two need not look into them.
+        """
         changed, modified, inode, device = found.st_ctime_ns, found.st_mtime_ns, found.st_ino, found.st_dev
         known = self._known.get(path)
-        if (
-            known is not None
-            and known[:4] == (changed, inode, modified, device)
-            and (known[5].digest, known[5].target, known[5].size) == (digest, target, found.st_size)
-        ):
-            entry = known[5]  # after all: what compares it with the one before need not look into it
+        if known is not None and _is_as_seen(known[5], found, digest, target):
+            entry = known[5]
         else:
             entry = _entry(found, digest, target)
         if changed + RACY > looked or modified + RACY > looked:
-            if known is not None:
-                del self._known[path]
+            self._known[path] = (*_UNPROVEN, self.now, entry)
             return entry
         device = self._devices.setdefault(device, device)
         self._known[path] = (changed, inode, modified, device, self.now, entry)
@@ -235,25 +236,19 @@ def _look_closely(
     sight: Sight,
 ) -> Entry:
     """Return what stands there, its content read; once more if it moved meanwhile. Raises OSError, UnsteadyError."""
-    for last in (False, True):
+    looked = sight.clock()
+    try:
+        if deep and found.st_size < PIECE and stat.S_ISREG(found.st_mode):
+            return sight.remember(path, found, _at_once(fd, name, found), "", looked)
+        return sight.remember(path, *_inside(fd, name, deep), looked)
+    except UnsteadyError:
         looked = sight.clock()
-        try:
-            if deep and not last and stat.S_ISREG(found.st_mode) and found.st_size < PIECE:
-                found, digest, target = *_at_once(fd, name, found), ""
-            else:
-                found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                found, digest, target = _inside(fd, name, found, deep)
-        except UnsteadyError:
-            if last:
-                raise
-            continue
-        return sight.remember(path, found, digest, target, looked)
-    raise AssertionError
+        return sight.remember(path, *_inside(fd, name, deep), looked)
 
 
-def _at_once(fd: int, name: str, found: os.stat_result) -> tuple[os.stat_result, str]:
+def _at_once(fd: int, name: str, found: os.stat_result) -> str:
     """
-    Return the digest of a small file that was found, and how it stands when it is read. Raises OSError, UnsteadyError.
+    Return the digest of a small file that was found. Raises OSError, UnsteadyError.
 
     Whether it is that file, and held still, is seen afterwards. At a place, so that nothing is taken from a FIFO or a
     terminal that stands there meanwhile: pread(2) fails on those.
@@ -272,17 +267,15 @@ def _at_once(fd: int, name: str, found: os.stat_result) -> tuple[os.stat_result,
     if (
         len(data) != found.st_size
         or after.st_ctime_ns != found.st_ctime_ns
-        or after.st_ino != found.st_ino
         or after.st_mtime_ns != found.st_mtime_ns
-        or after.st_dev != found.st_dev
-        or after.st_size != found.st_size
-        or after.st_mode != found.st_mode
+        or after[:7] != found[:7]  # mode, inode, device, links, owner, group, size
     ):
         raise UnsteadyError
-    return after, sys.intern(blob_id(data))
+    return sys.intern(blob_id(data))
 
 
-def _inside(fd: int, name: str, found: os.stat_result, deep: bool) -> tuple[os.stat_result, str, str]:  # noqa: FBT001 - as above
+def _inside(fd: int, name: str, deep: bool) -> tuple[os.stat_result, str, str]:  # noqa: FBT001 - as above
+    found = os.stat(name, dir_fd=fd, follow_symlinks=False)
     if stat.S_ISLNK(found.st_mode):
         try:
             return found, "", os.readlink(name, dir_fd=fd)
@@ -292,6 +285,19 @@ def _inside(fd: int, name: str, found: os.stat_result, deep: bool) -> tuple[os.s
         return found, "", ""
     with open_regular(fd, name) as file:
         return file.stat, file.digest(), ""
+
+
+def _is_as_seen(entry: Entry, found: os.stat_result, digest: str, target: str) -> bool:
+    mode = found.st_mode
+    return (
+        entry.digest == digest
+        and entry.mode == mode & _MODE
+        and entry.size == found.st_size
+        and entry.uid == found.st_uid
+        and entry.gid == found.st_gid
+        and entry.target == target
+        and entry.type is _TYPES.get(mode & _TYPE, FileType.OTHER)
+    )
 
 
 def _entry(found: os.stat_result, digest: str, target: str) -> Entry:

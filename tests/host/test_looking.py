@@ -145,10 +145,43 @@ def test_an_unchanged_file_gives_the_identical_entry(later: Local, root: Path) -
         assert one(later, path) is one(later, path)
 
 
-def test_a_file_that_was_just_written_is_read_again(local: Local, root: Path) -> None:
-    """Git's racy files: the same size in the same tick of the clock leaves the stat as it was."""
+@pytest.mark.parametrize(("seconds", "reads"), [(0, 3), (10, 1)])
+def test_a_file_that_was_just_written_is_read_again(
+    root: Path, tmp_path: Path, seconds: int, reads: int
+) -> None:
+    """Git's racy files: the same size in the same tick of the clock leaves the stat as it was. Nothing else is read again."""
+    looked: list[int] = []
+
+    def clock() -> int:
+        looked.append(time.time_ns() + seconds * 10**9)
+        return looked[-1]
+
+    local = Local(root, tmp_path / "state", sight=Sight(clock=clock))
     (root / "etc/motd").write_bytes(b"x")
-    assert one(local, "/etc/motd") is not one(local, "/etc/motd")
+    found = [one(local, "/etc/motd") for _ in range(3)]
+    assert len(looked) == reads
+    assert found[0] is found[1] is found[2]
+
+
+def test_what_is_otherwise_is_another_entry(local: Local, root: Path) -> None:
+    """Whatever it is: content of one length, mode, owner; and of a link where it points to."""
+    file, link = root / "etc/motd", root / "etc/link"
+    file.write_bytes(b"one")
+    link.symlink_to("one")
+    seen = [one(local, "/etc/motd"), one(local, "/etc/link")]
+    file.write_bytes(b"two")
+    seen.append(one(local, "/etc/motd"))
+    file.chmod(0o600)
+    seen.append(one(local, "/etc/motd"))
+    file.unlink()
+    file.symlink_to("two")
+    seen.append(one(local, "/etc/motd"))
+    link.unlink()
+    link.symlink_to("two")
+    seen.append(one(local, "/etc/link"))
+    assert len({repr(entry) for entry in seen}) == 5  # two links to one place look alike
+    assert isinstance(seen[3], Entry)
+    assert (seen[3].mode, seen[3].digest) == (0o600, blob_id(b"two"))
 
 
 def test_a_file_with_its_times_put_back_is_read_again(later: Local, root: Path) -> None:
