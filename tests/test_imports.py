@@ -20,14 +20,16 @@ TOP = Path(__file__).parents[1]
 # Libraries of others, parts of the standard library that are as heavy, and rooms that only some hosts need.
 HEAVY = frozenset(
     {
-        "_ssl", "agent.compose.translate", "agent.doctor", "agent.enroll", "agent.host.engine.look",
-        "agent.host.kubernetes.client", "agent.kinds.container", "agent.kinds.manifest", "agent.kinds.package",
-        "agent.kinds.unit", "asyncio", "chardet", "charset_normalizer", "concurrent.futures", "ctypes", "docker", "dulwich", "http", "jinja2",
+        "_ssl", "agent.compose.translate", "agent.desired.templates", "agent.doctor", "agent.documents.manifests",
+        "agent.documents.schema", "agent.enroll", "agent.host.engine.look", "agent.host.kubernetes.client",
+        "agent.kinds.container", "agent.kinds.manifest", "agent.kinds.package", "agent.kinds.unit",
+        "agent.reconcile.apply", "asyncio", "chardet", "charset_normalizer", "concurrent.futures", "ctypes", "difflib", "docker",
+        "dulwich", "http", "jinja2",
         "multiprocessing", "rich", "sqlite3", "ssl", "subprocess", "urllib.request", "urllib3", "yaml",
     }
 )  # fmt: skip
 PLAN = {"sqlite3", "subprocess", "yaml"}  # the ledger, the signature of a commit, documents
-DAEMON = PLAN | {"ctypes"}  # for inotify
+DAEMON = PLAN | {"ctypes", "agent.reconcile.apply"}  # for inotify; what may be to carry out
 LIST = "import json, sys; print('\\n' + json.dumps(sorted(sys.modules)))"
 
 
