@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import field, fields, replace
+from pathlib import PurePosixPath
 from typing import ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.model import ResourceId
+from agent.model import ResourceId, TreePath
 from agent.values import dataclass as late
 from tests.test_layers import MODULES, imports
 
@@ -182,3 +183,14 @@ def test_an_id_is_its_text_wherever_it_is_shown() -> None:
     assert sorted([ResourceId("user", "a"), rid, ResourceId("file", "/etc/a")])[1] == rid
     with pytest.raises(AttributeError):
         rid.name = "/etc/other"  # type: ignore[misc]
+
+
+@given(st.text("ab./ \0", max_size=6), st.sampled_from(["", "base", "base/files"]))
+def test_what_is_below_a_path_of_the_repository_is_as_pathlib_has_it(key: str, folder: str) -> None:
+    """However odd the name: it is put together without being taken apart, where that makes no difference."""
+    found, usual = TreePath(folder) / key, PurePosixPath(folder) / key
+
+    assert (str(found), found.parts, hash(found)) == (str(usual), usual.parts, hash(usual))
+    assert type(found) is TreePath
+    assert found == TreePath(str(usual))
+    assert str(found / "x") == str(usual / "x")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Collection, Mapping
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import ClassVar, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from _typeshed import StrPath
 
 LONGEST_QUOTE: Final = 80  # characters of a value that a message shows
 
@@ -140,7 +142,7 @@ class TreePath(PurePosixPath):
 
     if sys.version_info < (3, 12):  # later ones take paths apart when somebody asks
 
-        def __truediv__(self, key: str | os.PathLike[str]) -> Self:
+        def __truediv__(self, key: StrPath) -> Self:
             """Return what is below; of a plain name, of which Git has thousands, without taking it apart again."""
             if type(key) is not str or not key or "/" in key or key == ".":
                 return super().__truediv__(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -147,14 +148,15 @@ def observe(
 def _observed(
     desired: DesiredState, going: Iterable[ResourceId], kinds: Mapping[str, AnyKind], probe: Probe
 ) -> dict[ResourceId, object | HostError | None]:
-    asked: dict[str, dict[str, ResourceId]] = {}
-    for rid in (*desired.resources, *going):
-        asked.setdefault(rid.kind, {}).setdefault(rid.name, rid)
+    asked: defaultdict[str, dict[str, ResourceId]] = defaultdict(dict)
+    wants: defaultdict[str, dict[str, object | None]] = defaultdict(dict)
+    for rid, resource in desired.resources.items():
+        asked[rid.kind][rid.name], wants[rid.kind][rid.name] = rid, resource.spec
+    for rid in going:
+        asked[rid.kind][rid.name], wants[rid.kind][rid.name] = rid, None
     observed: dict[ResourceId, object | HostError | None] = {}
     for kind, ids in asked.items():
-        declared = ((name, desired.resources.get(rid)) for name, rid in ids.items())
-        wants = {name: resource.spec if resource else None for name, resource in declared}
-        for name, state in look(kinds, kind, probe, wants).items():
+        for name, state in look(kinds, kind, probe, wants[kind]).items():
             observed[ids.get(name) or ResourceId(kind, name)] = state
     return observed
 

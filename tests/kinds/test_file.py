@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import PurePosixPath
 from typing import Any
@@ -326,3 +327,25 @@ def test_nobody_is_told_to_replace_a_link_that_is_only_in_the_way() -> None:
         KIND.steps("/lib", IMPLIED, have, stale=Stale.NO)
     assert "/lib is a link to usr/lib, and a folder is needed there" == str(caught.value)
     assert "links are not followed: declare the path below usr/lib instead" == caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        FileSpec(state="absent"),
+        FileSpec(directory=True, mode=Mode(0), owner="ö", purge=True),
+        FileSpec(link='/a\udcff"b'),
+        FileSpec(data=Text.of(b"x"), mode=Mode(0o644), validate=("visudo", "{}")),
+        FileSpec(content="x", group="1"),
+        FileSpec(source=TreePath("base/x"), template=True),
+    ],
+)
+def test_a_fingerprint_is_what_ledgers_have_of_it(spec: FileSpec) -> None:
+    """JSON of its fields in an order that stays: by its digest a declaration is known after an update of trued, too."""
+    fields = (
+        spec.state, spec.data.digest if spec.data else "", spec.content, str(spec.source) if spec.source else None,
+        spec.template, spec.link, spec.directory, spec.mode, spec.directory_mode, spec.owner, spec.group, spec.purge,
+        spec.validate, spec.implied,
+    )  # fmt: skip
+
+    assert json.dumps(fields) == KIND.fingerprint(spec)

@@ -47,11 +47,18 @@ def observe(
     seen = probe.entries(asked.keys(), digests=deep)
     looking = _Looking(probe, wants)
     states: dict[str, Entry | HostError | None] = {}
+    purged: list[str] = []
     for name, want in asked.items():
-        states[name] = looking.at(name, want, seen[name])
-    for name, want in asked.items():
+        have = seen[name]
+        is_file = isinstance(have, Entry) and have.type is FileType.FILE
+        if is_file and want is not None and want.owner is None and want.group is None:
+            states[name] = have  # most of what is ever asked
+            continue
+        states[name] = looking.at(name, want, have)
         if want is not None and want.purge and _is_folder(states[name]):
-            states |= looking.strays(name)
+            purged.append(name)
+    for name in purged:
+        states |= looking.strays(name)
     return states
 
 
