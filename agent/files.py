@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -16,6 +15,8 @@ def atomic_write(path: Path, data: bytes, *, mode: int = 0o600, settled: bool = 
     a rename is durable only when the directory is); where it need not be `settled`, a power cut may bring the old file back.
     """
     make_private(path.parent)
+    import tempfile  # noqa: PLC0415 - with all that compresses and chooses at random, which few look at
+
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -224,6 +223,8 @@ def _unreadable(sha: str, error: str) -> StatusCommit:
 @contextmanager
 def _opened(access: Access, limits: Limits) -> Iterator[tuple[Remote, Shelf]]:
     try:
+        import tempfile
+
         shelf = Shelf(Path(tempfile.gettempdir()))
     except OSError as error:
         raise SourceError(f"no temporary file can be made: {error.strerror}", hint="set TMPDIR") from error

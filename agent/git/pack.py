@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-import tempfile
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
@@ -95,6 +94,8 @@ def receive(
 def _received(
     into: Shelf, limits: Limits, wants: Collection[str], bring: Callable[[Collection[str], BinaryIO], None]
 ) -> frozenset[str]:
+    import tempfile
+
     with tempfile.TemporaryFile(dir=into.folder) as file:
         bring(wants, file)
         return unpack(file, into, limits)

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import struct
-import tempfile
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -143,13 +142,23 @@ class _File:
         self.close()
 
 
+def _nameless(folder: Path) -> int:
+    """Return a descriptor of a new file without a name; raises OSError."""
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError:  # not every file system has them
+        import tempfile
+
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return os.dup(file.fileno())
+
+
 class Shelf(_File):
     """Objects as they come, in a file without a name: nothing is left of it, whatever ends the process."""
 
     def __init__(self, folder: Path) -> None:
         make_private(folder)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            super().__init__(os.dup(file.fileno()))
+        super().__init__(_nameless(folder))
         self.folder = folder
         self.records: dict[str, Record] = {}
         self.recent: dict[str, bytes] = {}  # contents of small files, proven

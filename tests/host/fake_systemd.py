@@ -40,10 +40,15 @@ def bus(root: Path) -> Iterator[subprocess.Popen[bytes]]:
     config.write_text(CONFIG.format(path=path))
     with subprocess.Popen(["dbus-daemon", "--nofork", f"--config-file={config}"]) as daemon:
         try:
-            until(path.exists)
+            until(lambda: _listens(path))  # it is there a moment before it can be connected to
             yield daemon
         finally:
             daemon.kill()
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as plug:
+        return plug.connect_ex(str(path)) == 0
 
 
 def put(data: bytearray, kind: str, value: Any) -> None:
