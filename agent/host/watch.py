@@ -69,7 +69,7 @@ class Watcher:
         ear = self._listening()
         if ear is None:
             return None
-        if anew or places is not self._places:
+        if anew or places is not self._places or self._missed is None:
             self._renew(ear, places)
         untold = ear.begin()
         for _ in range(TRIES):  # what was heard just now may be that a watched folder has come or gone
@@ -220,7 +220,9 @@ class _Ear:
             self._take_notes()
             self._busy = False
             heard = frozenset(self._heard if well else self._heard | self._forgiven)
-            lost = self._lost
+            if self.stale:  # a folder has come that is not watched yet: the look that follows sets the watch, and sees it
+                heard |= {place for place in self._forgiven if place.endswith("/")}
+            lost = self._lost or (self.stale and not heard)
         if heard or lost:
             self._changed(EVERYTHING if lost else heard)
 

@@ -94,6 +94,19 @@ def file(path: str) -> ResourceId:
     return ResourceId("file", path)
 
 
+def test_what_comes_into_a_folder_that_trued_has_just_made_is_heard(host: Host) -> None:
+    """The folder is watched after one more look, which is asked for at once."""
+    host.commit("c1", {"/etc/d": PURGED, "/etc/d/kept": ONE})
+    host.look()
+    host.hear("/etc/d/")
+    (host.root / "etc/d/stray").write_text("x")
+    (host.root / "etc/d/kept").write_text("hacked")
+    host.hear("/etc/d/", "/etc/d/kept")
+
+    assert ["kept"] == [path.name for path in (host.root / "etc/d").iterdir()]
+    assert "1" == (host.root / "etc/d/kept").read_text()
+
+
 @pytest.mark.parametrize("folder", ["etc/d", "etc/d/way", "etc/d/way/further"])
 def test_a_stray_is_heard_however_deep_below_a_purged_folder(host: Host, folder: str) -> None:
     """Also in one that only follows from a file in it; with the look that was asked for it is gone."""

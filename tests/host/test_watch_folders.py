@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.host.inotify import Event, Inotify
-from agent.host.watch import GATHER, Watcher
+from agent.host.watch import EVERYTHING, GATHER, TRIES, Watcher
 from tests.host.hearing import Heard
 
 PLACES = ("/etc/app/file", "/etc/other")
@@ -102,3 +102,63 @@ def test_one_that_is_replaced_each_time_the_watches_are_set_is_heard_too(
     assert told is not None
     assert "/etc/app/" in told
     assert hears(heard, inotify, tmp_path / "etc/app/file")
+
+
+def test_one_that_does_not_come_to_rest_takes_another_look(
+    watcher: Watcher, inotify: Late, heard: Heard, tmp_path: Path
+) -> None:
+    left = [*range(TRIES)]
+
+    def again() -> None:
+        if left:
+            left.pop()
+            replace(tmp_path)
+
+    replace(tmp_path)
+    inotify.meanwhile = again
+    watcher.attend(PLACES, anew=False)
+    watcher.rest(well=True)
+    assert [EVERYTHING] == heard.taken(5)
+    watcher.attend(PLACES, anew=True)
+    watcher.rest(well=True)
+
+    assert hears(heard, inotify, tmp_path / "etc/app/file")
+
+
+def test_one_that_was_made_by_the_look_itself_takes_another_look(
+    tmp_path: Path, inotify: Late, heard: Heard
+) -> None:
+    """Our own work is forgiven; but what comes into it before it is watched makes no event."""
+    places = ("/claimed/", "/claimed/file", "/ours")
+    watcher = Watcher(tmp_path, inotify=lambda: inotify)
+    watcher.listen(heard)
+    watcher.attend(places, anew=True)
+    (tmp_path / "claimed").mkdir()
+    (tmp_path / "ours").write_text("x")
+    watcher.seen(places)
+    watcher.rest(well=True)
+    assert [frozenset({"/claimed/"})] == heard.taken(5)
+    watcher.attend(places, anew=False)
+    watcher.rest(well=True)
+    assert heard.nothing()
+    (tmp_path / "claimed/stray").write_text("x")
+
+    assert {frozenset({"/claimed/"})} == set(heard.taken(5))
+    watcher.close()
+
+
+def test_a_root_that_was_not_there_is_watched_once_it_is(tmp_path: Path, heard: Heard) -> None:
+    """With the next look, whatever that is at."""
+    watcher = Watcher(tmp_path / "root")
+    watcher.listen(heard)
+    watcher.attend(PLACES, anew=True)
+    watcher.rest(well=True)
+    assert watcher.missed is None
+    (tmp_path / "root/etc").mkdir(parents=True)
+    watcher.attend(PLACES, anew=False)
+    watcher.rest(well=True)
+    assert watcher.missed == frozenset()
+    (tmp_path / "root/etc/other").write_text("x")
+
+    assert "/etc/other" in frozenset().union(*heard.taken(5))
+    watcher.close()
