@@ -108,8 +108,7 @@ def look_piecewise(
         plan = make_plan(situation)
         changing = frozenset(change.id for change in plan.changes)
         listening = before.ties.listening(changing)
-        late = {rid for rid in listening if rid in now.resources and known.kinds[rid.kind].late}
-        more = before.unwell.union(unheard) & (before.ties.needed(changing) | listening) - late
+        more = before.unwell.union(unheard) & (before.ties.needed(changing) | listening)
         if not changing <= now.resources.keys():
             more |= frozenset(held)
         more -= looked

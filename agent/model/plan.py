@@ -119,6 +119,7 @@ class Blocked:
 
     id: ResourceId
     reason: str
+    stale: Stale = Stale.NO  # what it would have to do besides, because something that it listens to changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

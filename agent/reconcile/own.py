@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from agent.model import Cause, Change, Ownership, Plan, Resource, ResourceId, Verb
-from agent.reconcile.ledger import Memory, Owned
+from agent.model import Blocked, Cause, Change, Ownership, Plan, Resource, ResourceId, Stale, Verb
+from agent.reconcile.ledger import Ledger, Memory, Owned
 from agent.reconcile.observe import Situation, there
 
 
@@ -21,6 +21,8 @@ def begin(
     ledger, desired = situation.ledger, situation.desired
     tried = [change for change in plan.changes if change.id not in waiting]
     touched = {change.id: owned for change in tried if (owned := _touched(change, situation)) is not None}
+    missed = dict(_missed(plan, ledger))
+    touched |= {rid: ledger.owned[rid] for rid in missed}
     true = {
         rid: owned
         for rid in plan.settled
@@ -32,7 +34,7 @@ def begin(
         rid: ledger.owned[rid] for rid in situation.recognized - touched.keys() - true.keys() - plan.gone
     }
     if touched or true or plan.gone or ledger.held != desired.commit:
-        pending = {change.id: change.pending for change in tried}
+        pending = {change.id: change.pending for change in tried} | missed
         memory.begin(desired.commit, touched=touched, pending=pending, true=true, gone=plan.gone)
 
 
@@ -48,6 +50,14 @@ def finish(
     }
     if outcomes:
         memory.finish(outcomes)
+
+
+def _missed(plan: Plan, ledger: Ledger) -> Iterator[tuple[ResourceId, Stale]]:
+    """Yield what cannot restart or reload now though something changes that it listens to: it does so once it can."""
+    blocked = (entry for entry in plan.entries if isinstance(entry, Blocked) and entry.id in ledger.owned)
+    for entry in blocked:
+        if entry.stale > ledger.unfinished.get(entry.id, Stale.NO):
+            yield entry.id, entry.stale
 
 
 def _found_true(resource: Resource, before: Owned | None) -> Owned | None:

@@ -121,7 +121,8 @@ class _Planner:
         if not isinstance(entry, Change):
             return entry
         if missing := sorted(need for need in resource.after if isinstance(entries.get(need), Blocked)):
-            return Blocked(id=resource.id, reason=f"needs {missing[0]}, which is blocked")
+            why = f"needs {missing[0]}, which is blocked"
+            return Blocked(id=resource.id, reason=why, stale=entry.pending)
         if reason.cause is Cause.DRIFT and resource.drift is Drift.REPORT:
             return Held(id=resource.id, reason=f"drift is only reported: {entry.why}", change=entry)
         return entry
@@ -137,11 +138,11 @@ class _Planner:
         """Return what turns what is seen into what is declared. `ahead`: what it needs changes before its turn."""
         rid, kind = resource.id, self.kinds[resource.id.kind]
         if isinstance(have, HostError):
-            return Blocked(id=rid, reason=have.reason)
+            return Blocked(id=rid, reason=have.reason, stale=reason.stale)
         try:
             steps = self._steps(resource, have, reason.stale, ahead=ahead and kind.late)
         except HostError as error:
-            return Blocked(id=rid, reason=error.reason)
+            return Blocked(id=rid, reason=error.reason, stale=reason.stale)
         if not steps or (reason.cause is Cause.DRIFT and resource.drift is Drift.IGNORE):
             return None
         return Change(

@@ -95,3 +95,15 @@ def test_what_is_found_on_the_way_is_followed_to_the_end(host: Scene) -> None:
 
     assert {"1"} == set(host.world.values.values())
     assert ("restart", "web") in host.world.performed
+
+
+def test_what_could_not_be_read_is_read_anew_when_it_has_to_restart(host: Scene) -> None:
+    settle(host, resource("a"), service("web", restart_on=[thing("a")]))
+    host.world.deaf.add("web")
+    assert "blocked" == host.hear("service").resources[WEB].result
+    host.world.deaf.clear()
+    host.world.values["a"] = "hacked"
+    report = host.hear("/things/a")
+
+    assert ("changed", "trigger") == (report.resources[WEB].result, report.resources[WEB].cause)
+    assert ("restart", "web") in host.world.performed

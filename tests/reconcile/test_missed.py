@@ -1,0 +1,67 @@
+"""What has to restart, and cannot be decided when its time comes: it restarts once it can be, and once only."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.model import Cause
+from tests.reconcile.world import Cycle, World, desired, resource, service, thing
+
+WEB = service("web", restart_on=[thing("conf")])
+RESTART = ("restart", "web")
+
+
+@pytest.fixture(name="settled")
+def _settled(cycle: Cycle, world: World) -> Cycle:
+    world.services["web"] = "running"
+    cycle.run(desired(resource("conf"), WEB))
+    world.performed.clear()
+    return cycle
+
+
+def test_what_could_not_be_read_restarts_when_it_can(settled: Cycle, world: World) -> None:
+    """Though nothing that it listens to changes any more, and trued may have been restarted."""
+    state = desired(resource("conf", "2"), WEB, commit="c2")
+    world.deaf.add("web")
+    assert {"conf": "changed", "web": "blocked"} == settled.results(state)
+    assert {"web": "blocked"} == settled.results(state)
+    settled.crash_and_reopen()
+    world.deaf.clear()
+    outcomes = settled.run(state)
+
+    assert ("changed", Cause.UNFINISHED) == (outcomes["web"].result, outcomes["web"].cause)
+    assert {} == settled.run(state)
+    assert 1 == world.performed.count(RESTART)
+
+
+def test_what_needs_something_that_could_not_be_read_restarts_after_it(settled: Cycle, world: World) -> None:
+    web = service("web", restart_on=[thing("conf")], needs=[thing("a")])
+    settled.run(desired(resource("conf"), resource("a"), web))
+    state = desired(resource("conf", "2"), resource("a"), web, commit="c2")
+    world.deaf.add("a")
+    assert "needs thing:a, which is blocked" == settled.run(state)["web"].reason
+    world.deaf.clear()
+    settled.run(state)
+
+    assert 1 == world.performed.count(RESTART)
+
+
+def test_what_was_never_there_has_nothing_to_restart(cycle: Cycle, world: World) -> None:
+    world.deaf.add("web")
+    state = desired(resource("conf"), WEB)
+    cycle.run(state)
+    world.deaf.clear()
+    world.services["web"] = "stopped"
+    cycle.run(state)
+
+    assert RESTART not in world.performed
+
+
+def test_nothing_is_written_down_twice(settled: Cycle, world: World) -> None:
+    state = desired(resource("conf", "2"), WEB, commit="c2")
+    world.deaf.add("web")
+    settled.run(state)
+    before = settled.memory.load()
+    settled.run(state)
+
+    assert before is settled.memory.load()
