@@ -6,7 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from agent.errors import DocumentError, HostError, RefusedError, SourceError, TruedError
-from agent.looks import AT_ALL, Look, Occasion, held_removals, look_piecewise, remember, to_look_at
+from agent.looks import (
+    AT_ALL,
+    Look,
+    Occasion,
+    held_removals,
+    look_piecewise,
+    remember,
+    to_look_at,
+    with_strays,
+)
 from agent.model import DesiredState, Observed, Outcome, Plan, Report, ResourceId, VerifiedCommit
 from agent.outfit import Agent, Pulse, Quiet
 from agent.reconcile.hands import Hands
@@ -106,7 +115,7 @@ def recalled(
     news = agent.attention.begin(desired, agent.kinds, whole=occasion.whole)
     if ids is None or news is None:
         return before, None
-    return before, ids | agent.attention.concerned(news)
+    return before, with_strays(before, agent.attention, ids | agent.attention.concerned(news))
 
 
 def look(

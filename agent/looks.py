@@ -66,9 +66,12 @@ def to_look_at(before: Look, attention: Attention, occasion: Occasion) -> frozen
     found = attention.concerned(occasion.heard)
     if not occasion.due:
         return found
-    strays = [rid for rid in before.unsure if rid not in before.situation.desired.resources]
-    claiming = _claiming(strays, attention)
-    return found.union(before.unsure, attention.unheard(), claiming)
+    return found.union(before.unsure, attention.unheard(), _claiming(_strays(before), attention))
+
+
+def with_strays(before: Look, attention: Attention, ids: frozenset[ResourceId]) -> frozenset[ResourceId]:
+    """Return these, and the strays that were in what they claim: what is not found again is gone."""
+    return ids.union(rid for rid in _strays(before) if not _claiming([rid], attention).isdisjoint(ids))
 
 
 def held_removals(before: Look, attention: Attention) -> frozenset[ResourceId]:
@@ -80,6 +83,10 @@ def held_removals(before: Look, attention: Attention) -> frozenset[ResourceId]:
         if rid not in declared and rid in told and told[rid].result == Result.HELD
     ]
     return frozenset(held) | _claiming(held, attention)
+
+
+def _strays(before: Look) -> list[ResourceId]:
+    return [rid for rid in before.unsure if rid not in before.situation.desired.resources]
 
 
 def _claiming(strays: Collection[ResourceId], attention: Attention) -> frozenset[ResourceId]:

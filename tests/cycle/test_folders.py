@@ -150,6 +150,24 @@ def test_removals_are_counted_over_those_that_are_held_already(host: Host) -> No
     assert {"held"} == {report.resources[file(f"/etc/{folder}/7")].result for folder in "xy"}
 
 
+def test_strays_that_a_person_has_cleared_away_are_held_no_longer(host: Host) -> None:
+    """The look at their folder says so, and the next one at the interval need not."""
+    host.commit("c1", {"/etc/x": PURGED})
+    host.settle()
+    strays = [host.root / f"etc/x/{number}" for number in range(12)]
+    for path in strays:
+        path.write_text("x")
+    assert "held" == host.look().result
+    host.heard.clear()
+    strays[0].unlink()
+    assert "held" == host.hear("/etc/x/").result
+    for path in strays[1:]:
+        path.unlink()
+    until(lambda: "converged" == host.hear("/etc/x/").result)
+
+    assert {file("/etc/x")} == set(host.look(QUIET).resources)
+
+
 def test_what_was_there_before_and_is_held_is_not_let_go(host: Host) -> None:
     """What trued found there, and what a purged folder claims now, goes; not a look at a part makes it stay."""
     names = [f"/etc/d/{number}" for number in range(12)]
