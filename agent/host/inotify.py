@@ -36,6 +36,10 @@ LOST: Final = DELETE_SELF | MOVE_SELF | UNMOUNT | IGNORED  # the folder is no lo
 
 _HEAD: Final = struct.Struct("iIII")  # wd, mask, cookie, length of the name with its zeros
 _MOST: Final = 1 << 16  # bytes that are read at once
+_READINGS: Final = (
+    16  # in a row at most, for others may write faster than this is read; a queue of usual length takes 8
+)
+_LONGEST: Final = _HEAD.size + 256  # bytes of an event: NAME_MAX, and a zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +75,21 @@ class Inotify:
             _answered(self._libc.inotify_rm_watch(self._fd, watch))
 
     def read(self) -> Iterator[Event]:
-        """Yield what has happened, without waiting for more."""
+        """Yield all that has happened until now, without waiting for more."""
+        for _ in range(_READINGS):
+            data, at = self._data(), 0
+            while at < len(data):
+                watch, mask, _, length = _HEAD.unpack_from(data, at)
+                at += _HEAD.size + length
+                yield Event(watch, mask, os.fsdecode(data[at - length : at].rstrip(b"\0")))
+            if len(data) <= _MOST - _LONGEST:  # or one more would have been in it
+                return
+
+    def _data(self) -> bytes:
         try:
-            data = os.read(self._fd, _MOST)
+            return os.read(self._fd, _MOST)
         except BlockingIOError:
-            return
-        at = 0
-        while at < len(data):
-            watch, mask, _, length = _HEAD.unpack_from(data, at)
-            at += _HEAD.size + length
-            yield Event(watch, mask, os.fsdecode(data[at - length : at].rstrip(b"\0")))
+            return b""
 
     def close(self) -> None:
         os.close(self._fd)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import HostError
+from agent.host import DetourError
 from agent.host.inotify import COMES_AND_GOES, LOST, OVERFLOW, Event, Inotify
 from agent.host.places import Folder, folders
 from agent.host.walk import NOT_THERE, Walk
@@ -182,8 +183,10 @@ class _Ear:
     def _watch(self, walk: Walk, path: str, folder: Folder) -> OSError | None:
         try:
             descriptor = walk.folder(path)
-        except HostError:  # a link on the way: the folder in which it stands is watched for its name
+        except DetourError:  # a link on the way: the folder in which it stands is watched for its name
             return None
+        except HostError as error:
+            return error.__cause__ if isinstance(error.__cause__, OSError) else None
         if descriptor is None:
             return None
         try:

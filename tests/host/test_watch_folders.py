@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from agent.errors import HostError
+from agent.host import watch
 from agent.host.inotify import Event, Inotify
+from agent.host.walk import Walk
 from agent.host.watch import EVERYTHING, GATHER, TRIES, Watcher
 from tests.host.hearing import Heard
 
@@ -145,6 +150,43 @@ def test_one_that_was_made_by_the_look_itself_takes_another_look(
 
     assert {frozenset({"/claimed/"})} == set(heard.taken(5))
     watcher.close()
+
+
+class Denied(Walk):
+    """A way on which one folder lets nobody in, as a network's file system may."""
+
+    def _enter(self, name: str) -> bool:
+        if name == "app":
+            raise HostError("no") from PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return super()._enter(name)
+
+
+def test_a_folder_that_lets_nobody_in_is_not_taken_for_a_heard_one(
+    watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in it is looked at at each interval; what is beside it is heard of all the same."""
+    with monkeypatch.context() as patch:
+        patch.setattr(watch, "Walk", Denied)
+        watcher.attend(PLACES, anew=True)
+        watcher.rest(well=True)
+    assert frozenset({"/etc/app"}) == watcher.missed
+    assert "permission denied" in watcher.notices[0]
+    watcher.attend(PLACES, anew=True)
+    watcher.rest(well=True)
+
+    assert (frozenset(), ()) == (watcher.missed, watcher.notices)
+
+
+def test_our_own_work_is_forgiven_however_much_it_is(watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
+    """More than is read at once, and more than the thread had the time to read."""
+    watcher.attend(PLACES, anew=False)
+    for _ in range(2000):
+        (tmp_path / "etc/other").write_text("x")
+        (tmp_path / "etc/other").unlink()
+    watcher.seen(["/etc/other"])
+    watcher.rest(well=True)
+
+    assert heard.nothing()
 
 
 def test_a_root_that_was_not_there_is_watched_once_it_is(tmp_path: Path, heard: Heard) -> None:
