@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Never
@@ -30,12 +32,28 @@ class Parser(argparse.ArgumentParser):
         name = word.partition("=")[0]
         self.error(f"unknown option {name!r}{_near(name, [*self._option_string_actions], cutoff=0.75)}")
 
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        # argparse asks for one with each argument, and it would ask shutil, which brings all that compresses along.
+        formatter: Callable[..., argparse.HelpFormatter] = self.formatter_class
+        return formatter(prog=self.prog, width=_columns() - 2)
+
     def _check_value(self, action: argparse.Action, value: object) -> None:
         # Each version of Python words this in its own way, and none before 3.14 suggests anything.
         if action.choices is None or value in action.choices:
             return
         known = [str(choice) for choice in action.choices]
         self.error(f"unknown {action.dest.replace('_', ' ')} {value!r}{_nearest(str(value), known)}")
+
+
+def _columns() -> int:
+    """Return how wide the terminal is, as shutil.get_terminal_size has it: COLUMNS goes first, and 80 stands for none."""
+    said = os.environ.get("COLUMNS", "")
+    try:
+        return (
+            int(said) if said.isdigit() and int(said) else os.get_terminal_size(sys.stdout.fileno()).columns
+        )
+    except (OSError, ValueError):
+        return 80
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
@@ -68,7 +67,7 @@ def _write(folder: Path, item: Item) -> None:
     with suppress(FileNotFoundError, PermissionError):
         os.utime(path)
         return
-    temporary = path.with_name(f"tmp_obj_{secrets.token_hex(8)}")  # git-prune(1) knows it by its name
+    temporary = path.with_name(f"tmp_obj_{os.urandom(8).hex()}")  # git-prune(1) knows it by its name
     try:
         descriptor = os.open(temporary, NEW, 0o444)
     except FileNotFoundError:

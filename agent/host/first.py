@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -128,7 +127,7 @@ def _note(state_dir: Path, path: PurePosixPath, found: os.stat_result) -> None:
 
 
 def _copy(fd: int, name: str, found: os.stat_result, place: Path) -> None:
-    temporary = place.with_name(f".trued-{secrets.token_hex(8)}")
+    temporary = place.with_name(f".trued-{os.urandom(8).hex()}")
     try:
         if stat.S_ISLNK(found.st_mode):
             temporary.symlink_to(os.readlink(name, dir_fd=fd))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -246,7 +245,7 @@ def _temporary(fd: int) -> Iterator[str]:
 
 
 def fresh_name() -> str:
-    return f".trued-{secrets.token_hex(8)}"
+    return f".trued-{os.urandom(8).hex()}"
 
 
 def discard(fd: int, name: str) -> None:
