@@ -68,7 +68,7 @@ KUBE = ("apt-get", "make", "rsync", "openssl", "git")
 # The first marker wins; run in the opposite order, so that the quick ones speak first.
 LAYERS = (
     Layer(name="demo", marker="demo", at_once=1, tools=("git",)),
-    Layer(name="kube", marker="kube", at_once=2, tools=KUBE, prepare="tests.kube", ahead=True, alone=True),
+    Layer(name="kube", marker="kube", at_once=3, tools=KUBE, prepare="tests.kube", ahead=True, alone=True),
     Layer(
         name="machine",
         marker="machine",
@@ -78,7 +78,7 @@ LAYERS = (
         prepare="tests.host.machine",
         alone=True,
     ),
-    Layer(name="engine", marker="engine", at_once=2, root=True, tools=ENGINES, alone=True),
+    Layer(name="engine", marker="engine", at_once=3, root=True, tools=ENGINES, alone=True),
     Layer(name="slow", marker="slow", at_once=2),
     Layer(name="e2e", marker="e2e", at_once=2),
     Layer(name="root", marker="root", at_once=1, root=True),
