@@ -115,7 +115,7 @@ class Attention:
         if self.watch is None:
             return
         places = self._places_of(ids, kinds)
-        self.watch.seen([place for place in places if not isinstance(self._ids.get(place), tuple)])
+        self.watch.seen([place for place in places if len(_several(self._ids.get(place, ()))) < 2])
 
     def elsewhere(self, kinds: Mapping[str, AnyKind]) -> Callable[[Sequence[ResourceId]], bool] | None:
         """Return what says whether something has happened since the look began, but to these; None if nobody hears of it."""
