@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,20 @@ def until(true: Callable[[], object], seconds: float = 20.0) -> None:
 
 def lives(pid: int | str) -> bool:
     """Say whether there is such a process, and it is no zombie (proc(5))."""
+    return _state(Path(f"/proc/{pid}/stat")) not in {"Z", "X"}
+
+
+def freeze(pid: int) -> None:
+    """Stop a process, and wait until each of its threads has: kill(2) returns before."""
+    os.kill(pid, signal.SIGSTOP)
+    until(
+        lambda: all(_state(task / "stat") in {"T", "Z", "X"} for task in Path(f"/proc/{pid}/task").iterdir())
+    )
+
+
+def _state(stat: Path) -> str:
+    """Return the state of a thread: proc(5)."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+        return stat.read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
+        return "X"

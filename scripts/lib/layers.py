@@ -82,8 +82,8 @@ LAYERS = (
     Layer(name="slow", marker="slow", at_once=2),
     Layer(name="e2e", marker="e2e", at_once=2),
     Layer(name="root", marker="root", at_once=1, root=True),
-    Layer(name="servers", marker="servers", at_once=2, tools=SERVERS),
-    Layer(name="unit", marker="", at_once=2),
+    Layer(name="servers", marker="servers", at_once=3, tools=SERVERS),
+    Layer(name="unit", marker="", at_once=3),
 )
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from tests.engine import api, images
 from tests.engine.cell import Cell
-from tests.waiting import lives
+from tests.waiting import freeze, lives
 
 
 class Docker:
@@ -78,7 +78,7 @@ class Docker:
 
     def freeze(self) -> None:
         """Let it hang: it takes connections, and does not answer."""
-        self._signal(signal.SIGSTOP)
+        freeze(self.pid)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)

@@ -35,12 +35,12 @@ def test_the_benchmark_of_containers_measures_both(engine_slot: slot.Slot, tmp_p
 @pytest.mark.slow
 def test_how_soon_containers_run_again_is_measured(engine_slot: slot.Slot, tmp_path: Path) -> None:
     """Counted from the end of a container, beside what a start takes by itself; only a broken mechanism takes 20 seconds."""
-    argv = ("benchmarks/latency.py", "--of", "containers", "--drifts", "4", "--json", tmp_path / "raw.json")
+    argv = ("benchmarks/latency.py", "--of", "containers", "--drifts", "2", "--json", tmp_path / "raw.json")
     answer = subprocess.run((sys.executable, *argv), cwd=TOP, capture_output=True, text=True, check=False)
     print(answer.stdout)
 
     assert 0 == answer.returncode, answer.stdout + answer.stderr
     found = json.loads((tmp_path / "raw.json").read_text())
     drifts = [one["ms"] for one in found if one["sort"] in {"stopped", "killed"}]
-    assert 4 == len(drifts) < len(found)
+    assert 2 == len(drifts) < len(found)
     assert 0 < min(drifts) <= max(drifts) < 20_000

@@ -25,7 +25,7 @@ from tests.servers.git import Bare, GitServer
 from tests.servers.repo import Fleet, git
 
 FILES = {"fleet.yaml": "hosts: [a]\n", **{f"base/files/{n:02}": f"{n}\n" * 50 for n in range(40)}}
-FETCHES = 400
+FETCHES = 250
 pytestmark = pytest.mark.servers
 
 
@@ -242,7 +242,7 @@ def footprint(folder: Path) -> tuple[int, int, int]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_hundreds_of_fetches_leave_nothing_behind(git_server: GitServer, bare: Bare, tmp_path: Path) -> None:
-    """Single objects: descriptors, memory and disk after 400 commits are what they were after 100."""
+    """Single objects: descriptors, memory and disk after 250 commits are what they were after 100."""
     there = source(access(git_server, bare, "https"), tmp_path / "state")
     held, needed, marks = None, frozenset({TreePath("hosts/h01"), TreePath("hosts/h02")}), []
     for number, sha in enumerate(commits(bare, FETCHES), 1):

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.waiting import freeze
+
 
 class Daemon:
     """What it says is in `log`. It has to be started from a thread that lasts: it ends with that, prctl(2)."""
@@ -55,7 +57,8 @@ class Daemon:
 
     def freeze(self) -> None:
         """Let it hang: it takes connections, and does not answer."""
-        self._send(signal.SIGSTOP)
+        if self.running:
+            freeze(self.pid)
 
     def thaw(self) -> None:
         self._send(signal.SIGCONT)
