@@ -22,7 +22,7 @@ from agent.reconcile.hands import Hands
 from agent.reconcile.ledger import Ledger
 from agent.reconcile.observe import Situation, look_around
 from agent.reconcile.order import ordered
-from agent.reconcile.outcomes import WELL
+from agent.reconcile.outcomes import WELL, resting
 from agent.reconcile.own import begin
 from agent.reconcile.plan import make_plan
 from agent.reconcile.policy import hold_back
@@ -49,6 +49,8 @@ def preview(agent: Agent) -> Preview:
         raise error or SourceError("there is no commit to plan for")
     situation = look_around(desired, ledger, agent.kinds, agent.host.probe())
     plan = hold_back(make_plan(situation), situation, agent.policy)
+    if left := resting(plan, {}):
+        plan = hold_back(make_plan(situation, left), situation, agent.policy)
     return Preview(desired=desired, observed=situation.observed, plan=plan, ledger=ledger, error=error)
 
 
@@ -75,6 +77,9 @@ def run_cycle(
     policy = replace(agent.policy, allow_removals=allow_removals)
     plan = hold_back(plan or make_plan(situation), situation, policy)
     waiting = agent.recall.patience.waiting(plan)
+    if left := resting(plan, waiting):  # nothing is changed there, and so nobody restarts for it
+        plan = hold_back(make_plan(situation, left), situation, policy)
+        waiting = agent.recall.patience.waiting(plan)
     begin(plan, situation, agent.memory, waiting)
     outcomes = carry_out(replace(agent, policy=policy), plan, situation, pulse, waiting)
     rest = before.rest(situation.only) if before and situation.only is not None else None

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, AnyStr, Generic
 
+_compile = re.compile  # also while that is another one, below
+
 
 class _Late(Generic[AnyStr]):
     """Stands for a compiled expression; a method of it is looked for here once, and is that of the real one then."""
@@ -16,7 +18,7 @@ class _Late(Generic[AnyStr]):
         self._flags = flags
 
     def __getattr__(self, name: str) -> object:
-        found: object = getattr(re.compile(self._pattern, self._flags), name)
+        found: object = getattr(_compile(self._pattern, self._flags), name)
         setattr(self, name, found)
         return found
 

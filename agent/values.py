@@ -74,6 +74,9 @@ def _described(name: str, cls: Any) -> object:
     """Have the standard library describe a class that has nothing but the fields; return what bears the name."""
     fields, defaults, kw_only = cls.__own__
     named = {"__doc__": cls.__doc__ or cls.__name__, "__module__": cls.__module__, "__annotations__": fields}
+    named |= {
+        name: cls.__dict__[name] for name in ("__orig_bases__", "__parameters__") if name in cls.__dict__
+    }
     twin = type(cls)(cls.__name__, cls.__bases__, {**named, **defaults})
     twin = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=kw_only)(twin)
     for one in (_FIELDS, _PARAMS, "__match_args__"):

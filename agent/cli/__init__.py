@@ -33,7 +33,7 @@ def process() -> NoReturn:
 
     So it need not look for garbage all the time either: what a verb makes, it holds until its end. The daemon does.
     """
-    if sys.argv[1:2] != ["run"]:
+    if "run" not in sys.argv[1:]:  # an option may come before the verb
         gc.set_threshold(100_000, 50, 1000)
     os._exit(main())
 

@@ -49,9 +49,9 @@ def _columns() -> int:
     """Return how wide the terminal is, as shutil.get_terminal_size has it: COLUMNS goes first, and 80 stands for none."""
     said = os.environ.get("COLUMNS", "")
     try:
-        return (
-            int(said) if said.isdigit() and int(said) else os.get_terminal_size(sys.stdout.fileno()).columns
-        )
+        if said.isdigit() and int(said):
+            return int(said)
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80  # a serial line says 0
     except (OSError, ValueError):
         return 80
 

@@ -68,6 +68,7 @@ class Attention:
     _places: tuple[str, ...] = ()
     _ids: dict[str, ResourceId | tuple[ResourceId, ...]] = field(default_factory=dict)  # by place
     _began: float = 0.0  # when the look did (time.monotonic)
+    _done: set[ResourceId] = field(default_factory=set)  # what was looked at again since
     _deaf: tuple[frozenset[str] | None, frozenset[ResourceId]] = (None, frozenset())
 
     def begin(
@@ -77,6 +78,7 @@ class Attention:
         if self.watch is None:
             return None
         self._began = time.monotonic()
+        self._done.clear()
         if desired.resources is not self._resources:
             self._resources, self._ids = desired.resources, _by_place(desired, kinds)
             mine = used(kinds, self._resources)
@@ -114,7 +116,9 @@ class Attention:
         """These are about to be looked at again."""
         if self.watch is None:
             return
-        places = self._places_of(ids, kinds)
+        found = tuple(ids)
+        self._done.update(found)
+        places = self._places_of(found, kinds)
         self.watch.seen([place for place in places if len(_several(self._ids.get(place, ()))) < 2])
 
     def elsewhere(self, kinds: Mapping[str, AnyKind]) -> Callable[[Sequence[ResourceId]], bool] | None:
@@ -125,7 +129,7 @@ class Attention:
 
         def heard(ids: Sequence[ResourceId]) -> bool:
             return watch.elsewhere(self._places_of(ids, kinds)) or any(
-                ear.others(ids, self._began) for ear in self.ears
+                ear.others([*self._done, *ids], self._began) for ear in self.ears
             )
 
         return heard

@@ -180,11 +180,11 @@ class Carrier:
             for change in changes:
                 yield from self._in_one_go((change,))
             return
-        for step in steps:
+        for at, step in enumerate(steps):
             try:
                 self._perform(step, changes)
             except HostError as error:
-                yield from self._in_trouble(changes, step, error.reason)
+                yield from self._in_trouble(changes, step, error.reason, steps[:at])
                 return
         yield from self._looked_again(changes)
 
@@ -219,8 +219,10 @@ class Carrier:
                     change, outcome_of(change, Result.CHANGED, change.why), seen[change.id]
                 )
 
-    def _in_trouble(self, changes: Sequence[Change], step: Step, reason: str) -> Iterator[Outcome]:
-        """Yield the outcomes after a step has failed."""
+    def _in_trouble(
+        self, changes: Sequence[Change], step: Step, reason: str, before: Sequence[Step]
+    ) -> Iterator[Outcome]:
+        """Yield the outcomes after a step has failed. `before`: those that were done."""
         if isinstance(step, Run) and step.common:
             yield from (outcome_of(change, Result.FAILED, reason) for change in changes)
             return
@@ -229,7 +231,7 @@ class Carrier:
         for change in tried:
             yield from self._tried(change, reason)
         if rest := [change for change in changes if change not in tried]:
-            yield from self._one_by_one(rest)
+            yield from self._one_by_one(rest, before)
 
     def _tried(self, change: Change, reason: str) -> Iterator[Outcome]:
         """
@@ -245,12 +247,17 @@ class Carrier:
                 return
         yield outcome_of(change, Result.FAILED, reason)
 
-    def _one_by_one(self, changes: Sequence[Change]) -> Iterator[Outcome]:
-        """Yield the outcomes after one call for all has failed: one wrong name fails alone."""
-        haves = self._look(changes)
+    def _one_by_one(self, changes: Sequence[Change], before: Sequence[Step]) -> Iterator[Outcome]:
+        """Yield the outcomes after one call for all has failed: one wrong name fails alone, and nothing restarts twice."""
+        haves, done = (
+            self._look(changes),
+            {(step.argv, step.stdin) for step in before if isinstance(step, Run)},
+        )
         for change in changes:
             have = haves[change.id.name]
-            if change.pending is Stale.NO and not self.sight.left_to_do(change.id, have):
+            owed = [step for step in change.steps if isinstance(step, Run) and step.unseen]
+            paid = bool(owed) and all((step.argv, step.stdin) in done for step in owed)
+            if (paid or change.pending is Stale.NO) and not self.sight.left_to_do(change.id, have):
                 yield from self._done(change, have)
             else:
                 yield from self.together((change,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from agent.model import Blocked, Cause, Change, Held, Outcome, Planned, ResourceId, Result, Verb
+from agent.model import Blocked, Cause, Change, Held, Outcome, Plan, Planned, ResourceId, Result, Verb
 
 WELL: Final = frozenset({Result.CHANGED, Result.UNCHANGED})
 
@@ -35,6 +35,13 @@ def breaks(outcome: Outcome) -> bool:
     """Return whether those that need this one must wait: drift that is left as it is holds up nobody."""
     drifted = outcome.cause is Cause.DRIFT and outcome.verb is Verb.UPDATE
     return outcome.result not in WELL and not (outcome.result in {Result.HELD, Result.CONTESTED} and drifted)
+
+
+def resting(plan: Plan, waiting: Mapping[ResourceId, Outcome]) -> frozenset[ResourceId]:
+    """Return the drift that is left as it is now, and that something would restart for all the same."""
+    held = (outcome_of(one.change, Result.HELD, "") for one in plan.entries if isinstance(one, Held))
+    left = frozenset(one.id for one in (*held, *waiting.values()) if not breaks(one))
+    return left if any(not left.isdisjoint(change.moved) for change in plan.changes) else frozenset()
 
 
 def _in_the_way(change: Change, broken: Mapping[ResourceId, Result], coming: Collection[ResourceId]) -> str:

@@ -28,13 +28,14 @@ from agent.reconcile.order import in_order
 from agent.values import dataclass
 
 
-def make_plan(situation: Situation) -> Plan:
+def make_plan(situation: Situation, resting: Collection[ResourceId] = frozenset()) -> Plan:
     """
     Return what must happen, in order. What is declared is in order already.
 
-    Where only some may be otherwise than at the last look, it is of these that the plan speaks.
+    Where only some may be otherwise than at the last look, it is of these that the plan speaks. `resting`: drift that
+    is left as it is for now, so that nothing restarts for its sake.
     """
-    desired, planner = situation.desired, _Planner(situation)
+    desired, planner = situation.desired, _Planner(situation, resting)
     entries: dict[ResourceId, Planned] = {}
     declared = planner.in_turn()
     for rid in declared:
@@ -96,7 +97,8 @@ _DRIFTED, _COMMITTED = Reason(cause=Cause.DRIFT), Reason(cause=Cause.COMMIT)
 
 
 class _Planner:
-    def __init__(self, situation: Situation) -> None:
+    def __init__(self, situation: Situation, resting: Collection[ResourceId] = frozenset()) -> None:
+        self.resting = resting
         self.desired, self.observed = situation.desired, situation.observed
         self.ledger, self.kinds, self.only = situation.ledger, situation.kinds, situation.only
 
@@ -122,7 +124,7 @@ class _Planner:
             return entry
         if missing := sorted(need for need in resource.after if isinstance(entries.get(need), Blocked)):
             why = f"needs {missing[0]}, which is blocked"
-            return Blocked(id=resource.id, reason=why, stale=entry.pending)
+            return Blocked(id=resource.id, reason=why, stale=reason.stale)
         if reason.cause is Cause.DRIFT and resource.drift is Drift.REPORT:
             return Held(id=resource.id, reason=f"drift is only reported: {entry.why}", change=entry)
         return entry
@@ -249,7 +251,11 @@ class _Planner:
     def _moved(
         self, listened: Iterable[ResourceId], entries: Mapping[ResourceId, Planned]
     ) -> tuple[ResourceId, ...]:
-        return tuple(sorted(rid for rid in listened if isinstance(entries.get(rid), Change)))
+        return tuple(
+            sorted(
+                rid for rid in listened if rid not in self.resting and isinstance(entries.get(rid), Change)
+            )
+        )
 
     def _first(self, rid: ResourceId, have: object | None) -> tuple[Step, ...]:
         """

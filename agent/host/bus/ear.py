@@ -139,6 +139,7 @@ class _Ear:
         self._rules: frozenset[str] = frozenset()
         self._states: dict[str, str] = {}  # what was last heard of each, by its object
         self._systemd = ""  # its name on the bus
+        self._links = 0  # connections that were made
         self._stale = False  # a unit may go by another name than it did
         self._stopped = threading.Event()
         self._asked: threading.Event | None = (
@@ -167,8 +168,9 @@ class _Ear:
 
     def forget(self, names: Collection[str]) -> None:
         """Unlike the kernel's, these words take their time: first all is heard that has happened until now."""
-        if not self.hears.is_set() or not self._catch_up():
-            return
+        links = self._links
+        if not self.hears.is_set() or not self._catch_up() or self._links != links:
+            return  # what happened until it was heard again is not known
         with self._lock:
             found = self._heard.intersection((*names, _ALL))
             self._forgiven |= found
@@ -266,7 +268,8 @@ class _Ear:
             link.call(SYSTEMD, MANAGER, f"{SYSTEMD}.Manager.Subscribe")
         self.trouble = ""
         self.hears.set()
-        if self._asked is None:
+        self._links += 1
+        if self._asked is None or self._links > 1:  # the first is made for a look, which sees everything
             self._note(_ALL)
 
     def _choose(self, link: Link) -> None:

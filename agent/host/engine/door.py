@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.host import Engine
 from agent.host.engine.registry import Registries
-from agent.model import EngineStep, ResourceId
+from agent.model import EngineStep, ResourceId, predecessor, successor
 from agent.values import dataclass
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ class Door:
 
     def others(self, ids: Collection[ResourceId], since: float) -> bool:
         """Say whether something has happened since then (time.monotonic) to other containers than these."""
-        names = {rid.name for rid in ids if rid.kind == "container"}
+        mine = [rid.name for rid in ids if rid.kind == "container"]
+        # A container that is put is made under another name, and the one before goes under another.
+        names = {*mine, *map(successor, mine), *map(predecessor, mine)}
         return self._listener is not None and self._listener.others(names, since)
 
     def drop(self) -> None:
