@@ -42,6 +42,12 @@ def test_a_library_compiles_late_and_nobody_else() -> None:
     assert re.compile is usual
 
 
+def test_a_late_one_is_compiled_by_the_usual_way_meanwhile() -> None:
+    late = pattern("a+")
+    with patterns():
+        assert late.match("aa")
+
+
 def test_all_late_ones_can_be_compiled() -> None:
     """Since nobody is told at the start of a process any more."""
     late = type(pattern(""))

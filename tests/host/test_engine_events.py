@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from agent.host.engine import events
+from agent.host.engine.door import Door
 from agent.host.engine.events import KINDS, Listener
 from agent.host.engine.look import Remembered
+from agent.model import ResourceId, predecessor, successor
 from tests.host.hearing import Heard
 from tests.waiting import until
 
@@ -105,3 +107,14 @@ def test_an_error_that_nobody_expected_is_said_and_it_hears_again(
         assert [KINDS] == heard.taken(10)
     finally:
         listener.stop()
+
+
+def test_a_container_that_is_put_by_another_name_is_no_other(tmp_path: Path) -> None:
+    """A new one is made beside the one before, and then renamed; else each repair would be somebody else's event."""
+    door = Door()
+    door._listener = listener = Listener(tmp_path / "none.sock", Remembered(), lambda _: None)
+    for action, name in (("create", successor("web")), ("rename", predecessor("web")), ("start", "web")):
+        listener._hear({**STARTED, "Action": action, "Actor": {"ID": "1", "Attributes": {"name": name}}})
+
+    assert not door.others([ResourceId("container", "web")], 0.0)
+    assert door.others([ResourceId("container", "db")], 0.0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from agent.model import Cause
+from agent.model import Cause, Drift
 from tests.reconcile.world import Cycle, World, desired, resource, service, thing
 
 WEB = service("web", restart_on=[thing("conf")])
@@ -43,6 +45,36 @@ def test_what_needs_something_that_could_not_be_read_restarts_after_it(settled: 
     world.deaf.clear()
     settled.run(state)
 
+    assert 1 == world.performed.count(RESTART)
+
+
+def test_what_only_its_own_drift_asks_for_is_not_owed(settled: Cycle, world: World) -> None:
+    """`drift: report` stays a report, also when what it needs could not be read in between."""
+    web = replace(service("web", needs=[thing("a")]), drift=Drift.REPORT)
+    state = desired(resource("conf"), resource("a"), web, commit="c2")
+    settled.run(state)
+    world.performed.clear()
+    world.services["web"] = "outdated"
+    world.deaf.add("a")
+    assert "blocked" == settled.results(state)["web"]
+    world.deaf.clear()
+
+    assert "held" == settled.results(state)["web"]
+    assert [] == world.performed
+
+
+def test_what_has_restarted_does_not_once_more_because_another_fails(settled: Cycle, world: World) -> None:
+    """They are joined: the restarts come before the starts."""
+    state = desired(resource("conf"), WEB, service("z-bad"), commit="c2")
+    world.services["z-bad"] = "running"
+    settled.run(state)
+    world.performed.clear()
+    world.services["z-bad"] = "stopped"
+    world.broken.add("z-bad")
+    world.values["conf"] = "hacked"
+    results = settled.results(state)
+
+    assert ("changed", "failed") == (results["web"], results["z-bad"])
     assert 1 == world.performed.count(RESTART)
 
 
