@@ -75,23 +75,9 @@ def hears(heard: Heard, inotify: Late, path: Path) -> bool:
     return "/etc/app/file" in frozenset().union(*heard.taken(5))
 
 
-def test_a_folder_that_was_replaced_right_before_a_look_is_heard_after_it(
-    watcher: Watcher, inotify: Late, heard: Heard, tmp_path: Path
-) -> None:
-    """And told to the look, which has to see what is in it now."""
-    replace(tmp_path)
-    told = watcher.attend(PLACES, anew=False)
-    watcher.rest(well=True)
-
-    assert told is not None
-    assert "/etc/app/" in told
-    assert hears(heard, inotify, tmp_path / "etc/app/file")
-
-
-def test_one_that_is_replaced_each_time_the_watches_are_set_is_heard_too(
-    watcher: Watcher, inotify: Late, heard: Heard, tmp_path: Path
-) -> None:
-    left = ["once", "twice"]
+def replace_again(tmp_path: Path, times: int) -> Callable[[], None]:
+    """Return what replaces it, and does so for the first times that it is called."""
+    left = [*range(times)]
 
     def again() -> None:
         if left:
@@ -99,28 +85,28 @@ def test_one_that_is_replaced_each_time_the_watches_are_set_is_heard_too(
             replace(tmp_path)
 
     replace(tmp_path)
-    inotify.meanwhile = again
+    return again
+
+
+@pytest.mark.parametrize("times", [0, 2], ids=["once", "also each time the watches are set"])
+def test_a_folder_that_was_replaced_right_before_a_look_is_heard_after_it(
+    watcher: Watcher, inotify: Late, heard: Heard, tmp_path: Path, times: int
+) -> None:
+    """And told to the look, which has to see what is in it now."""
+    inotify.meanwhile = replace_again(tmp_path, times)
     told = watcher.attend(PLACES, anew=False)
     watcher.rest(well=True)
 
-    assert not left
     assert told is not None
     assert "/etc/app/" in told
+    assert 1 + times == len([*(tmp_path / "etc").glob("old-*")])
     assert hears(heard, inotify, tmp_path / "etc/app/file")
 
 
 def test_one_that_does_not_come_to_rest_takes_another_look(
     watcher: Watcher, inotify: Late, heard: Heard, tmp_path: Path
 ) -> None:
-    left = [*range(TRIES)]
-
-    def again() -> None:
-        if left:
-            left.pop()
-            replace(tmp_path)
-
-    replace(tmp_path)
-    inotify.meanwhile = again
+    inotify.meanwhile = replace_again(tmp_path, TRIES)
     watcher.attend(PLACES, anew=False)
     watcher.rest(well=True)
     assert [EVERYTHING] == heard.taken(5)
