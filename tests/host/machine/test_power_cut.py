@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import subprocess
 import time
@@ -38,11 +39,16 @@ def push(host: Host, number: int) -> None:
 def standing(top: Path) -> dict[str, str]:
     """Return what is in the tree, without what was only begun."""
     found = {}
-    for path in sorted(top.rglob("*")):
-        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # it may go while this looks
+    for path in below(top):
+        with contextlib.suppress(FileNotFoundError):  # it may go while this looks
             if ".trued-" not in str(path):
                 found[str(path.relative_to(top))] = path.read_text()
     return found
+
+
+def below(top: Path) -> list[Path]:
+    """Return the files at any depth; a folder that goes meanwhile, which `rglob` stumbles over, has none."""
+    return sorted(Path(folder, name) for folder, _, names in os.walk(top) for name in names)
 
 
 def begun(host: Host, number: int, count: int) -> subprocess.Popen[bytes]:
@@ -55,7 +61,7 @@ def begun(host: Host, number: int, count: int) -> subprocess.Popen[bytes]:
         assert time.monotonic() < deadline
         if count and sum(text == new.get(name) for name, text in standing(top).items()) >= count:
             break
-        if not count and any(".trued-" in path.name for path in top.rglob("*")):
+        if not count and any(".trued-" in path.name for path in below(top)):
             break
         time.sleep(0.002)
     return apply

@@ -143,7 +143,7 @@ def test_what_keeps_failing_says_the_same_again(managed: Host) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "way", ["Type=oneshot", "Type=notify\nNotifyAccess=all", "Type=exec\nExecStop=/bin/sleep 9"]
+    "way", ["Type=oneshot", "Type=notify\nNotifyAccess=all", "Type=exec\nExecStop=/bin/sleep 5"]
 )
 def test_what_takes_longer_than_trued_waits_comes_to_its_end(managed: Host, way: str) -> None:
     """A restart that is owed is not made once more while it is still on its way: it would never arrive."""

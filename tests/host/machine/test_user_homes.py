@@ -173,7 +173,7 @@ def test_a_home_that_a_killed_useradd_did_not_come_to_is_made(managed: Host) -> 
     machine = managed.machine
     # It is found before the real one, ends before the home is made, and takes trued along.
     broken = machine.put(
-        "/usr/local/sbin/useradd", "#!/bin/sh\n/usr/sbin/useradd -M -U ada\nkill -9 $PPID\n", mode=0o755
+        "/usr/local/sbin/useradd", "#!/bin/sh\n/usr/sbin/useradd -M -g ada ada\nkill -9 $PPID\n", mode=0o755
     )
     managed.declare(users(ada={}))
     managed.run("apply")
