@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from dulwich.object_store import DiskObjectStore
 
 
+class _DamagedError(SourceError):
+    """What an object holds is not what its name says."""
+
+
 class Disk:
     """An object store, opened."""
 
@@ -49,8 +53,14 @@ class Disk:
             return record.kind
         if kind := self._copy_packed(sha, into):
             return kind
-        if kind := _copy_loose(self._folder / sha[:2] / sha[2:], sha, into, self._limits):
-            return kind
+        try:
+            if kind := _copy_loose(self._folder / sha[:2] / sha[2:], sha, into, self._limits):
+                return kind
+        except _DamagedError:
+            self._packs.look()  # Git, too, takes the good one of two
+            if self._packs.find(sha) is None:
+                raise
+            return self._copy_packed(sha, into) or self._made_of_deltas(sha, into)
         if self._packs.look() and (kind := self._copy_packed(sha, into)):
             return kind
         return self._made_of_deltas(sha, into)
@@ -61,7 +71,7 @@ class Disk:
             return None
         found = copy_whole(*place, into, self._limits)
         if found and found[0] != sha:
-            raise SourceError(f"the object {sha} is damaged")
+            raise _DamagedError(f"the object {sha} is damaged")
         return found[1] if found else None
 
     def _made_of_deltas(self, sha: str, into: Shelf) -> Kind:
@@ -73,7 +83,7 @@ class Disk:
         except KeyError:
             raise SourceError(f"the object {sha} is not there") from None
         if into.add(Kind(number), data) != sha:
-            raise SourceError(f"the object {sha} is damaged")
+            raise _DamagedError(f"the object {sha} is damaged")
         return Kind(number)
 
     def _store(self) -> DiskObjectStore:
@@ -98,12 +108,12 @@ def _copy_loose(path: Path, sha: str, into: Shelf, limits: Limits) -> Kind | Non
     except FileNotFoundError:
         return None
     with file:
-        pieces = _inflated(file)
+        pieces = _inflated(file, sha)
         head, _, first = next(pieces, b"").partition(b"\0")
         word, _, digits = head.partition(b" ")
         kind = next((kind for kind in Kind if kind.word == word), None)
         if kind is None or not digits.isdigit():
-            raise SourceError(f"the object {sha} is damaged")
+            raise _DamagedError(f"the object {sha} is damaged")
         size = int(digits)
         if size > limits.object:
             raise SourceError(f"the object {sha} is too large: {size} bytes, at most {limits.object}")
@@ -111,13 +121,16 @@ def _copy_loose(path: Path, sha: str, into: Shelf, limits: Limits) -> Kind | Non
         return kind
 
 
-def _inflated(file: BinaryIO) -> Iterator[bytes]:
+def _inflated(file: BinaryIO, sha: str) -> Iterator[bytes]:
     inflate = zlib.decompressobj()
-    while not inflate.eof and (data := file.read(64 << 10)):
-        while data and not inflate.eof:
-            if out := inflate.decompress(data, MIB):
-                yield out
-            data = inflate.unconsumed_tail
+    try:
+        while not inflate.eof and (data := file.read(64 << 10)):
+            while data and not inflate.eof:
+                if out := inflate.decompress(data, MIB):
+                    yield out
+                data = inflate.unconsumed_tail
+    except zlib.error as error:
+        raise _DamagedError(f"the object {sha} is damaged") from error
 
 
 def _store_whole(sha: str, kind: Kind, size: int, pieces: Iterable[bytes], into: Shelf) -> None:
@@ -131,5 +144,5 @@ def _store_whole(sha: str, kind: Kind, size: int, pieces: Iterable[bytes], into:
         into.write(deflate.compress(piece))
     into.write(deflate.flush())
     if total != size or found.hexdigest() != sha:
-        raise SourceError(f"the object {sha} is damaged")
+        raise _DamagedError(f"the object {sha} is damaged")
     into.finish(sha, kind, size)

@@ -1,7 +1,8 @@
 """
 A push into a repository on this machine: its objects, then the ref by compare and swap (gitrepository-layout(5)).
 
-Written as Git itself would; dulwich writes where the repository's own settings have a say in how. Hooks are not run.
+Written as Git itself would, but all of it is on the disk at the end: the report that was pushed is thrown away then.
+dulwich writes where the repository's own settings have a say in how. Hooks are not run.
 """
 
 from __future__ import annotations
@@ -9,17 +10,23 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from agent.errors import SourceError
+from agent.files import sync_directory
 from agent.git.disk import Disk
 from agent.git.limits import FAST, Limits
+from agent.git.making import give, make_file, make_folder
 from agent.git.objects import Item, Kind, Mode, parse_commit, parse_tree
-from agent.git.refs import resolve
+from agent.git.refs import refuse_conflict, resolve
 from agent.git.wire import PushRejectedError
 
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+if TYPE_CHECKING:
+    from dulwich.repo import Repo
+
 # Of git-config(1): who may read what is written, how it is packed, and what else this may be than a plain repository.
 OTHERWISE = re.compile(rb"sharedrepository|compression|fsync|include|extensions", re.IGNORECASE)
 
@@ -31,9 +38,12 @@ def push(folder: Path, ref: str, old: str | None, new: str, objects: Sequence[It
         for needed in (new, *(needed for item in objects for needed in _referred(item))):
             if needed not in brought and not disk.holds(needed):
                 raise PushRejectedError(f"{ref}: the object {needed} is missing, nothing was pushed")
+    refuse_conflict(folder, ref, limits)
+    make_folder((folder / ref).parent)
     if _is_plain(folder, ref):
         for item in objects:
-            _write(folder / "objects", item)
+            _write(_place(folder, item), item)
+        _settle(folder, objects)
         moved = _move(folder, ref, old, new, limits)
     else:
         moved = _push_by_dulwich(folder, ref, old, new, objects)
@@ -61,36 +71,46 @@ def _is_plain(folder: Path, ref: str) -> bool:
     return not symbolic
 
 
-def _write(folder: Path, item: Item) -> None:
+def _place(folder: Path, item: Item) -> Path:
+    return folder / "objects" / item.id[:2] / item.id[2:]
+
+
+def _write(path: Path, item: Item) -> None:
     """Write an object; one that is there gets a new time, so that git-prune(1) lets it be until the ref has moved."""
-    path = folder / item.id[:2] / item.id[2:]
     with suppress(FileNotFoundError, PermissionError):
-        os.utime(path)
-        return
+        if path.stat().st_size:  # what a power cut has left empty is written anew
+            os.utime(path)
+            return
+    make_folder(path.parent)
     temporary = path.with_name(f"tmp_obj_{os.urandom(8).hex()}")  # git-prune(1) knows it by its name
-    try:
-        descriptor = os.open(temporary, NEW, 0o444)
-    except FileNotFoundError:
-        path.parent.mkdir(exist_ok=True)
-        descriptor = os.open(temporary, NEW, 0o444)
+    descriptor = make_file(temporary, 0o444)
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             head = b"%s %d\0" % (item.kind.word, len(item.data))
             left = memoryview(zlib.compress(head + item.data, FAST))
             while left:
                 left = left[file.write(left) :]
+            os.fsync(descriptor)
         temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
+def _settle(folder: Path, objects: Iterable[Item]) -> None:
+    """Have the names of the objects on the disk before a ref there names them."""
+    for place in sorted({_place(folder, item).parent for item in objects}):
+        sync_directory(place)
+
+
 def _move(folder: Path, ref: str, old: str | None, new: str, limits: Limits) -> bool:
     """Move a ref if it still is as it was, under the lock that whoever else moves it takes: git-update-ref(1)."""
     path = folder / ref
     lock = path.with_name(f"{path.name}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(lock, NEW, 0o666)
+    try:
+        descriptor = make_file(lock, 0o666)
+    except FileExistsError as error:
+        raise _locked(str(lock)) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             if moved := resolve(folder, ref, limits) == old:
@@ -98,7 +118,9 @@ def _move(folder: Path, ref: str, old: str | None, new: str, limits: Limits) -> 
                 file.flush()
                 os.fsync(descriptor)
         if moved:
+            _clear(path)
             lock.rename(path)
+            sync_directory(path.parent)
         else:
             lock.unlink()
     except BaseException:
@@ -107,17 +129,55 @@ def _move(folder: Path, ref: str, old: str | None, new: str, limits: Limits) -> 
     return moved
 
 
+def _locked(lock: str) -> SourceError:
+    return SourceError(
+        f"{lock}: another Git is moving this ref, or was killed while it did",
+        hint=f"if none is at work there: rm {lock}",
+    )
+
+
+def _clear(path: Path) -> None:
+    """Take away empty folders where a ref is to be, as Git does: refs that were below it leave them."""
+    for folder, _, _ in os.walk(path, topdown=False):
+        os.rmdir(folder)
+
+
 def _push_by_dulwich(folder: Path, ref: str, old: str | None, new: str, objects: Sequence[Item]) -> bool:
-    from dulwich.objects import ObjectID, ShaFile
+    from dulwich.file import FileLocked
+    from dulwich.objects import ObjectID
     from dulwich.refs import Ref
     from dulwich.repo import Repo
 
+    name, target = Ref(ref.encode()), ObjectID(new.encode())
     with Repo(str(folder)) as repo:
-        if repo.object_store.loose_compression_level == -1:  # what its owner has not chosen
-            repo.object_store.loose_compression_level = FAST
-        for item in objects:
-            repo.object_store.add_object(ShaFile.from_raw_string(item.kind, item.data))
-        name, target = Ref(ref.encode()), ObjectID(new.encode())
-        if old is None:
-            return repo.refs.add_if_new(name, target)
-        return repo.refs.set_if_equals(name, ObjectID(old.encode()), target)
+        _write_by_dulwich(repo, folder, objects)
+        _settle(folder, objects)
+        try:
+            if old is None:
+                moved = repo.refs.add_if_new(name, target)
+            else:
+                moved = repo.refs.set_if_equals(name, ObjectID(old.encode()), target)
+        except FileLocked as error:
+            raise _locked(os.fsdecode(error.lockfilename)) from error
+    if moved:
+        with suppress(FileNotFoundError):  # where the ref names another, that one was made
+            give(folder / ref)
+        sync_directory((folder / ref).parent)
+    return moved
+
+
+def _write_by_dulwich(repo: Repo, folder: Path, objects: Iterable[Item]) -> None:
+    from dulwich.objects import ShaFile
+
+    store = repo.object_store
+    store.fsync_object_files = True
+    if store.loose_compression_level == -1:  # what its owner has not chosen
+        store.loose_compression_level = FAST
+    for item in objects:
+        path = _place(folder, item)
+        if path.is_file() and not path.stat().st_size:
+            path.unlink()
+        store.add_object(ShaFile.from_raw_string(item.kind, item.data))
+        if path.is_file():  # not in a pack
+            give(path.parent)
+            give(path)

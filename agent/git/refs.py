@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePosixPath
 
 from agent.errors import SourceError
 from agent.git.address import ref_is_sound
@@ -22,23 +24,28 @@ def resolve(folder: Path, name: str, limits: Limits) -> str | None:
             "it keeps its refs in a reftable, which trued does not read", hint="use ssh or https"
         )
     for _ in range(LINKS):
-        text = _loose(folder / name) or _packed(folder, limits).get(name, "")
+        text = _loose(folder / name)
+        if text is None:
+            text = _packed(folder, limits).get(name)
+        if text is None or _ID.fullmatch(text):
+            return text
         if not text.startswith("ref: "):
             break
         name = text.removeprefix("ref: ")
         if not ref_is_sound(name):
             raise ProtocolError("one of its refs points at no ref")
-    if text and not _ID.fullmatch(text):
-        raise ProtocolError(f"{name}: the ref holds no object name: it is damaged")
-    return text or None
+    raise ProtocolError(
+        f"{name}: the ref holds no object name: it is damaged",
+        hint=f"write it anew with git update-ref, or remove {folder / name}",
+    )
 
 
-def _loose(path: Path) -> str:
+def _loose(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             return file.read(1024).decode("utf-8", "replace").strip()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return ""
+        return None
 
 
 def _packed(folder: Path, limits: Limits) -> Mapping[str, str]:
@@ -55,8 +62,30 @@ def _packed(folder: Path, limits: Limits) -> Mapping[str, str]:
     return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
 
 
+def refuse_conflict(folder: Path, name: str, limits: Limits) -> None:
+    """Raise SourceError if another ref has the name of a folder of this one, or the other way round: Git has no room for both."""
+    above = (str(other) for other in PurePosixPath(name).parents if (folder / other).is_file())
+    for other in chain(above, _loose_names(folder, name), _packed(folder, limits)):
+        if other.startswith(f"{name}/") or name.startswith(f"{other}/"):
+            raise SourceError(
+                f"{name}: there is {other}, and Git has no room for both",
+                hint="choose another status.branch",
+            )
+
+
 def names(folder: Path, limits: Limits) -> Iterator[str]:
     """Yield the full names of all refs; raises SourceError."""
-    loose = (path for path in (folder / "refs").rglob("*") if path.is_file())
-    names = {path.relative_to(folder).as_posix() for path in loose} | set(_packed(folder, limits))
+    names = {*_loose_names(folder, "refs"), *_packed(folder, limits)}
     yield from sorted(name for name in names if ref_is_sound(name))
+
+
+def _loose_names(folder: Path, top: str) -> Iterator[str]:
+    """Yield what has a file of its own below `top`. A folder that cannot be read is not an empty one: raises OSError."""
+    for above, _, files in os.walk(folder / top, onerror=_refuse):
+        paths = (Path(above, name) for name in files)
+        yield from (path.relative_to(folder).as_posix() for path in paths if path.is_file())
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
@@ -14,15 +15,11 @@ from agent.git.address import Access
 from agent.git.index import Index
 from agent.git.objects import Item, Kind, flat_tree
 from agent.git.remote import PushRejectedError, open_remote
-from tests.servers.repo import bare, environment
+from tests.servers.repo import environment
 
 REF = "refs/heads/status/a"
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    bare(tmp_path / "bare.git")
-    return tmp_path / "bare.git"
+# Nothing set: all is written by us. Otherwise dulwich writes.
+ROADS = [(), ("core.sharedRepository", "group"), ("core.compression", "9")]
 
 
 def git(place: Path, *words: str) -> str:
@@ -30,6 +27,15 @@ def git(place: Path, *words: str) -> str:
         ("git", "-C", place, *words), env=environment(), check=True, capture_output=True, text=True
     )
     return done.stdout.strip()
+
+
+def loose(place: Path, sha: str) -> Path:
+    return place / "objects" / sha[:2] / sha[2:]
+
+
+def choose(place: Path, settings: tuple[str, ...]) -> None:
+    if settings:
+        git(place, "config", *settings)
 
 
 def commit(text: bytes, *parents: str, size: int = 1) -> list[Item]:
@@ -57,11 +63,10 @@ def test_git_finds_nothing_wrong_with_it(place: Path) -> None:
     assert [] == [path for path in place.rglob("*") if path.name.endswith(".lock") or "tmp_obj" in path.name]
 
 
-@pytest.mark.parametrize("settings", [(), ("core.sharedRepository", "group")])
+@pytest.mark.parametrize("settings", ROADS)
 def test_it_goes_on_where_git_has_packed_everything(place: Path, settings: tuple[str, ...]) -> None:
     """Objects and refs that stand in packs are as good, and what is there is not moved by somebody who missed that."""
-    if settings:
-        git(place, "config", *settings)
+    choose(place, settings)
     first = pushed(place, commit(b"one"))
     git(place, "gc", "-q")
     git(place, "pack-refs", "--all")
@@ -82,6 +87,32 @@ def test_what_the_owner_has_set_holds(place: Path) -> None:
     assert (place / "objects" / first[:2]).stat().st_mode & stat.S_IWGRP
 
 
+@pytest.mark.root
+@pytest.mark.parametrize("settings", ROADS)
+def test_what_root_makes_belongs_to_whom_the_repository_belongs(
+    place: Path, settings: tuple[str, ...]
+) -> None:
+    """Else its owner could read nothing of it, with the umask that the service has, nor push beside it."""
+    choose(place, settings)
+    for path in (place, *place.rglob("*")):
+        os.chown(path, 65534, 65533)
+
+    before = os.umask(0o077)
+    try:
+        first = pushed(place, commit(b"one"))
+        pushed(place, commit(b"two", first), first)
+    finally:
+        os.umask(before)
+
+    there = {path: path.stat() for path in (place, *place.rglob("*"))}
+    assert {(65534, 65533)} == {(known.st_uid, known.st_gid) for known in there.values()}
+    if not settings:
+        assert 0o644 == stat.S_IMODE(there[place / REF].st_mode)
+        assert 0o755 == stat.S_IMODE(there[(place / REF).parent].st_mode)
+        assert 0o444 == stat.S_IMODE(there[loose(place, first)].st_mode)
+        assert 0o755 == stat.S_IMODE(there[loose(place, first).parent].st_mode)
+
+
 def test_a_ref_that_names_another_moves_that_one(place: Path) -> None:
     git(place, "symbolic-ref", REF, "refs/heads/other")
 
@@ -91,24 +122,29 @@ def test_a_ref_that_names_another_moves_that_one(place: Path) -> None:
     assert first == git(place, "rev-parse", "refs/heads/other")
 
 
-def test_a_ref_that_somebody_has_locked_stays(place: Path) -> None:
-    """Git's own lock is honoured, and is not taken away."""
+@pytest.mark.parametrize("settings", ROADS)
+def test_a_ref_that_somebody_has_locked_stays(place: Path, settings: tuple[str, ...]) -> None:
+    """Git's own lock is honoured, and is not taken away; a kill may have left it, so the way out is said."""
+    choose(place, settings)
     first = pushed(place, commit(b"one"))
     lock = place / f"{REF}.lock"
     lock.touch()
 
-    with pytest.raises(SourceError, match=r"\.lock: File exists"):
+    with pytest.raises(
+        SourceError, match=r"\.lock: another Git is moving this ref, or was killed"
+    ) as caught:
         pushed(place, commit(b"two", first), first)
 
     assert lock.exists()
     assert first == git(place, "rev-parse", REF)
+    assert f"if none is at work there: rm {lock}" == caught.value.hint
 
 
 def test_an_object_that_is_there_is_made_young_again(place: Path) -> None:
     """Else `git prune` might take it before the ref has moved."""
     items = commit(b"one")
     first = pushed(place, items)
-    blob = place / "objects" / items[2].id[:2] / items[2].id[2:]
+    blob = loose(place, items[2].id)
     subprocess.run(("touch", "-d", "2001-01-01", blob), check=True)
 
     pushed(place, [*commit(b"two", first)[:2], items[2], commit(b"two")[2]], first)

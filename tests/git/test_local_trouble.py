@@ -1,0 +1,192 @@
+"""What kills, power cuts, bad disks and other hands leave in a repository on this machine costs nothing that was pushed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.errors import SourceError
+from agent.git.address import Access
+from agent.git.remote import open_remote
+from agent.git.snapshot import Shelf
+from tests.git.reports import BRANCH, publishing, put
+from tests.git.test_local_push import REF, ROADS, choose, commit, git, loose, pushed
+from tests.host.machine.mounts import mount_disk, unmount
+from tests.host.machine.tools import call
+from tests.servers.repo import bare
+
+# Root without the right to read what it may not.
+POWERLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--") if os.geteuid() == 0 else ()
+
+
+@pytest.fixture(params=["ext4", "xfs"])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own that keeps what it is told late: see `power_cut`."""
+    where = tmp_path / "disk"
+    mount_disk(tmp_path / "image", where, size="320M", kind=request.param)
+    yield where
+    unmount(where)
+
+
+def power_cut(disk: Path) -> None:
+    """Lose what was not synced, and mount what is left."""
+    kind = call("findmnt", "-n", "-o", "FSTYPE", disk).strip()
+    call("xfs_io", "-x", "-c", "shutdown", disk)
+    unmount(disk)
+    mount_disk(disk.with_name("image"), disk, size="", kind=kind)
+
+
+def damage(path: Path, data: bytes = b"") -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("settings", ROADS)
+def test_a_power_cut_takes_nothing_that_was_pushed(disk: Path, settings: tuple[str, ...]) -> None:
+    """The report has left the spool by then: it would be nowhere."""
+    place = disk / "bare.git"
+    bare(place)
+    choose(place, settings)
+    os.sync()
+    with publishing(Access(url=str(place)), disk / "state") as publisher:
+        for number in (1, 2):
+            put(publisher, number)
+            assert 1 == publisher.push()
+            power_cut(disk)
+
+            assert "" == git(place, "fsck", "--strict", "--no-dangling")
+            assert str(number) == git(place, "rev-list", "--count", BRANCH)
+            assert f'{{"n": {number}}}' == git(place, "show", f"{BRANCH}:status.json")
+
+
+@pytest.mark.parametrize("settings", ROADS)
+def test_an_object_that_was_left_empty_is_written_anew(place: Path, settings: tuple[str, ...]) -> None:
+    choose(place, settings)
+    items = commit(b"one")
+    for item in items:
+        damage(loose(place, item.id))
+
+    pushed(place, items)
+
+    assert "" == git(place, "fsck", "--strict", "--no-dangling")
+
+
+@pytest.mark.parametrize("settings", ROADS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_empty_ref_is_a_damaged_one(place: Path, settings: tuple[str, ...], packed: bool) -> None:
+    """Taken for absent, its branch would begin anew, or fall back to what was packed once."""
+    choose(place, settings)
+    first = pushed(place, commit(b"one"))
+    if packed:
+        git(place, "pack-refs", "--all")
+    damage(place / REF)
+
+    with pytest.raises(SourceError, match="the ref holds no object name: it is damaged") as caught:
+        open_remote(Access(url=str(place))).poll(REF)
+    with pytest.raises(SourceError):
+        pushed(place, commit(b"two", first), first if packed else None)
+
+    assert str(place / REF) in caught.value.hint
+    assert b"" == (place / REF).read_bytes()
+    assert [] == list(place.rglob("*.lock"))
+
+
+@pytest.mark.parametrize("settings", ROADS)
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("other", ["refs/heads/status", f"{REF}/b"])
+def test_no_ref_is_made_above_or_below_another(
+    place: Path, settings: tuple[str, ...], other: str, packed: bool
+) -> None:
+    """Git could neither list both nor clone such a repository."""
+    choose(place, settings)
+    items = commit(b"one")
+    open_remote(Access(url=str(place))).push(other, None, items[0].id, items)
+    if packed:
+        git(place, "pack-refs", "--all")
+
+    with pytest.raises(
+        SourceError, match=f"{REF}: there is {other}, and Git has no room for both"
+    ) as caught:
+        pushed(place, commit(b"two"))
+
+    assert "choose another status.branch" == caught.value.hint
+    assert other == git(place, "for-each-ref", "--format=%(refname)")
+    assert "" == git(place, "fsck", "--strict", "--no-dangling")
+
+
+def test_empty_folders_where_the_ref_is_to_be_go(place: Path) -> None:
+    """Refs that were below it leave them, and Git takes them away, too."""
+    first = pushed(place, commit(b"one"))
+    git(place, "pack-refs", "--all")
+    (place / REF / "b" / "c").mkdir(parents=True)
+    (place / REF / "d").mkdir()
+
+    second = pushed(place, commit(b"two", first), first)
+
+    assert second == git(place, "rev-parse", REF)
+
+
+@pytest.mark.parametrize("delta", [False, True])
+@pytest.mark.parametrize("left", [0, 5, 200])
+def test_a_damaged_object_does_not_hide_a_good_one_in_a_pack(
+    place: Path, tmp_path: Path, delta: bool, left: int
+) -> None:
+    text = "".join(f"{number}\n" for number in range(3000)).encode()
+    tip, blobs = None, dict[str, bytes]()
+    for more in (b"a", b"b"):
+        items = commit(text + more, *([tip] if tip else []))
+        tip = pushed(place, items, tip)
+        blobs[items[2].id] = loose(place, items[2].id).read_bytes()
+    git(place, "repack", "-adq", f"--window={10 if delta else 0}")
+    (index,) = place.glob("objects/pack/*.idx")
+    known = [line.split() for line in git(place, "verify-pack", "-v", str(index)).splitlines()]
+    bases = {words[0]: len(words) == 7 for words in known if words[0] in blobs}
+    sha = next(sha for sha, is_delta in bases.items() if is_delta == delta)
+    damage(loose(place, sha), blobs[sha][:left])
+
+    assert read(place, sha, tmp_path) == len(text) + 1
+
+
+@pytest.mark.parametrize("data", [b"", b"garbage", b"x\x9c"])
+def test_a_damaged_object_without_another_copy_is_told(place: Path, tmp_path: Path, data: bytes) -> None:
+    sha = pushed(place, commit(b"one"))
+    damage(loose(place, sha), data)
+
+    with pytest.raises(SourceError, match=f"the object {sha} is damaged"):
+        read(place, sha, tmp_path)
+
+
+def read(place: Path, sha: str, room: Path) -> int:
+    """Return how large an object is that was read."""
+    with Shelf(room / "shelf") as shelf:
+        open_remote(Access(url=str(place))).objects((sha,), shelf)
+        record = shelf.find(sha)
+        assert record
+        return record.size
+
+
+@pytest.mark.parametrize("mode", ["000", "644"])
+def test_a_folder_of_refs_that_cannot_be_read_is_not_an_empty_one(place: Path, mode: str) -> None:
+    """Else a fleet would have lost its hosts."""
+    pushed(place, commit(b"one"))
+    code = """
+import sys
+from agent.git.address import Access
+from agent.git.remote import open_remote
+open_remote(Access(url=sys.argv[1])).refs("refs/")
+"""
+    (place / REF).parent.chmod(int(mode, 8))
+
+    argv = (*POWERLESS, sys.executable, "-c", code, str(place))
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    (place / REF).parent.chmod(0o755)
+    assert re.search(f"SourceError: {place}: {(place / REF).parent}.*: Permission denied", done.stderr)
