@@ -103,7 +103,7 @@ def _check_running(want: UnitSpec, have: UnitState) -> None:
 def _presence(name: str, want: UnitSpec, have: UnitState, stale: Stale) -> Iterator[Step]:
     files = tuple(_files(name, want, have))
     running = tuple(_running(name, want, have, stale, rewritten=not agrees(want, have)))
-    if want.active is False and have.active not in {"inactive", "failed", "deactivating"}:
+    if want.active is False and (have.returns or have.active not in {"inactive", "failed", "deactivating"}):
         yield Run(argv=(*_UNITS, "stop", "--"), operands=(name,), why=_why_stop(have))
     yield from files
     unread = have.reload_needed or (have.ours and have.load == "not-found")
@@ -151,7 +151,7 @@ def _running(name: str, want: UnitSpec, have: UnitState, stale: Stale, *, rewrit
     elif want.active and not have.runs:
         _check_loaded(name, have, rewritten=rewritten)
         yield from _start(name, have)
-    elif have.active in RUNNING and want.active is not False and stale:
+    elif want.active is not False and stale and (have.active in RUNNING or have.returns):
         yield from _renewed(name, have, stale, rewritten=rewritten)
 
 
@@ -206,7 +206,7 @@ def _why_start(have: UnitState) -> str:
 
 def _why_stop(have: UnitState) -> str:
     again = f", and {', '.join(have.triggers)} can start it again" if have.triggers else ""
-    return f"is {have.active}{again}"
+    return f"is {have.active}{', to start again' if have.returns else ''}{again}"
 
 
 def _told(have: UnitState) -> str:
