@@ -96,3 +96,18 @@ def test_the_engine_s_library_comes_without_the_one_that_guesses_character_sets(
     assert "docker" in found
     assert not found & {"chardet", "charset_normalizer"}
     assert "charset_normalizer" in later
+
+
+def test_an_older_library_that_must_have_it_gets_it(tmp_path: Path) -> None:
+    """requests before 2.32 cannot be imported without one that guesses, and a host may have such."""
+    older = tmp_path / "requests/__init__.py"
+    older.parent.mkdir()
+    older.write_text(
+        "import charset_normalizer, pathlib, docker\n"
+        "real = pathlib.Path(docker.__file__).parents[1] / 'requests'\n"
+        "__path__ = [str(real)]\n"
+        "exec((real / '__init__.py').read_text())\n"
+    )
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import agent.host.engine.sdk as it; assert it.APIClient"
+
+    assert loaded(code) >= {"docker", "charset_normalizer"}

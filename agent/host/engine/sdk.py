@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 GUESSERS: Final = ("charset_normalizer", "chardet")
@@ -29,8 +29,9 @@ def _without(names: tuple[str, ...]) -> Iterator[None]:
             del sys.modules[name]
 
 
-with _without(GUESSERS):
-    from docker import APIClient, auth
-    from docker.errors import DockerException
+with suppress(ModuleNotFoundError), _without(GUESSERS):  # requests before 2.32 does not do without
+    import docker  # noqa: F401
+from docker import APIClient, auth  # noqa: E402
+from docker.errors import DockerException  # noqa: E402
 
 __all__ = ["APIClient", "DockerException", "auth"]
