@@ -72,7 +72,7 @@ LAYERS = (
     Layer(
         name="machine",
         marker="machine",
-        at_once=3,  # one of them waits for minutes
+        at_once=4,  # most of the time they wait: for a boot, for an interval
         root=True,
         tools=MACHINES,
         prepare="tests.host.machine",
