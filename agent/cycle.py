@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from agent.errors import DocumentError, HostError, RefusedError, SourceError, TruedError
@@ -25,7 +25,7 @@ from agent.reconcile.order import ordered
 from agent.reconcile.outcomes import WELL, resting
 from agent.reconcile.own import begin
 from agent.reconcile.plan import make_plan
-from agent.reconcile.policy import hold_back
+from agent.reconcile.policy import Policy, hold_back
 from agent.reconcile.report import Ended, explain, fights, make_report
 from agent.values import dataclass
 
@@ -48,10 +48,23 @@ def preview(agent: Agent) -> Preview:
     if desired is None:
         raise error or SourceError("there is no commit to plan for")
     situation = look_around(desired, ledger, agent.kinds, agent.host.probe())
-    plan = hold_back(make_plan(situation), situation, agent.policy)
-    if left := resting(plan, {}):
-        plan = hold_back(make_plan(situation, left), situation, agent.policy)
+    plan, _ = decide(make_plan(situation), situation, agent.policy, lambda _: {})
     return Preview(desired=desired, observed=situation.observed, plan=plan, ledger=ledger, error=error)
+
+
+def decide(
+    plan: Plan,
+    situation: Situation,
+    policy: Policy,
+    waits: Callable[[Plan], Mapping[ResourceId, Outcome]],
+) -> tuple[Plan, Mapping[ResourceId, Outcome]]:
+    """Return the plan with what is held held back, and what of it waits. For drift that is left as it is nothing restarts."""
+    plan = hold_back(plan, situation, policy)
+    waiting = waits(plan)
+    if left := resting(plan, waiting):
+        plan = hold_back(make_plan(situation, left), situation, policy)
+        waiting = waits(plan)
+    return plan, waiting
 
 
 def run_cycle(
@@ -75,11 +88,7 @@ def run_cycle(
     if report := as_before(agent, before, situation, plan, error):
         return replace(report, started=started, finished=agent.now())
     policy = replace(agent.policy, allow_removals=allow_removals)
-    plan = hold_back(plan or make_plan(situation), situation, policy)
-    waiting = agent.recall.patience.waiting(plan)
-    if left := resting(plan, waiting):  # nothing is changed there, and so nobody restarts for it
-        plan = hold_back(make_plan(situation, left), situation, policy)
-        waiting = agent.recall.patience.waiting(plan)
+    plan, waiting = decide(plan or make_plan(situation), situation, policy, agent.recall.patience.waiting)
     begin(plan, situation, agent.memory, waiting)
     outcomes = carry_out(replace(agent, policy=policy), plan, situation, pulse, waiting)
     rest = before.rest(situation.only) if before and situation.only is not None else None
@@ -243,6 +252,8 @@ def remarks(agent: Agent, desired: DesiredState) -> tuple[tuple[str, ...], tuple
 def carry_out(
     agent: Agent, plan: Plan, situation: Situation, pulse: Pulse, waiting: Mapping[ResourceId, Outcome]
 ) -> tuple[Outcome, ...]:
+    from agent.reconcile.apply import apply  # noqa: PLC0415 - a plan carries out nothing
+
     hands = Hands(
         host=agent.host,
         memory=agent.memory,
@@ -257,8 +268,6 @@ def carry_out(
         waiting=waiting,
         deadlines=agent.recall.deadlines,
     )
-    from agent.reconcile.apply import apply  # noqa: PLC0415 - a plan carries out nothing
-
     outcomes = []
     for outcome in apply(plan, situation, hands):
         pulse.beat()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -76,11 +75,9 @@ class Packs:
         return bool(new)
 
     def close(self) -> None:
-        opened: Mapping[str, tuple[Index, BinaryIO, Pieces] | None] = self._opened
-        for one in opened.values():
-            if one is not None:
-                one[0].close()
-                one[1].close()
+        for index, file, _ in filter(None, self._opened.values()):
+            index.close()
+            file.close()
         self._opened = {}
 
 

@@ -21,7 +21,7 @@ from agent.git.disk import Disk
 from agent.git.limits import FAST, Limits
 from agent.git.making import give, make_file, make_folder
 from agent.git.objects import Item, Kind, Mode, parse_commit, parse_tree
-from agent.git.refs import refuse_conflict, resolve
+from agent.git.refs import loose, refuse_conflict, resolve
 from agent.git.wire import PushRejectedError
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ def _referred(item: Item) -> Iterator[str]:
 
 
 def _is_plain(folder: Path, ref: str) -> bool:
-    symbolic = False
-    with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        symbolic = (folder / ref).read_bytes().startswith(b"ref:")
-    with suppress(FileNotFoundError):
-        return not symbolic and not OTHERWISE.search((folder / "config").read_bytes())
-    return not symbolic
+    if (loose(folder / ref) or "").startswith("ref:"):
+        return False
+    try:
+        return not OTHERWISE.search((folder / "config").read_bytes())
+    except FileNotFoundError:
+        return True
 
 
 def _place(folder: Path, item: Item) -> Path:

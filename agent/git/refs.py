@@ -24,7 +24,7 @@ def resolve(folder: Path, name: str, limits: Limits) -> str | None:
             "it keeps its refs in a reftable, which trued does not read", hint="use ssh or https"
         )
     for _ in range(LINKS):
-        text = _loose(folder / name)
+        text = loose(folder / name)
         if text is None:
             text = _packed(folder, limits).get(name)
         if text is None or _ID.fullmatch(text):
@@ -40,7 +40,8 @@ def resolve(folder: Path, name: str, limits: Limits) -> str | None:
     )
 
 
-def _loose(path: Path) -> str | None:
+def loose(path: Path) -> str | None:
+    """Return what the file of a ref says, None where there is none; raises OSError."""
     try:
         with path.open("rb") as file:
             return file.read(1024).decode("utf-8", "replace").strip()
