@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import idle
 import latency
-import loaded
 import poll
 from pace import Pace
 from repairs import groups
@@ -72,12 +72,13 @@ def of_idle(pace: Pace) -> Iterator[Row]:
     )
 
 
-def of_loaded(pace: Pace) -> Iterator[Row]:
-    found = loaded.run(pace.pick(20, 70), pace.pick(60, 120), pace.scratch)
+def of_crowded(kind: str, host: ModuleType, pace: Pace) -> Iterator[Row]:
+    """Yield the rows of one daemon that has several kinds in use."""
+    found = host.run(pace.pick(20, 70), pace.pick(60, 120), pace.scratch)
     for key, (title, unit) in IDLE.items():
         yield Row(
-            key=f"loaded/{key}",
-            work=f"idle, {', '.join(loaded.named())}: {title}",
+            key=f"{kind}/{key}",
+            work=f"idle, {', '.join(host.named())}: {title}",
             unit=unit,
             trued=(getattr(found, key),),
         )

@@ -9,11 +9,13 @@ from functools import partial
 import containers
 import files
 import latency
+import loaded
 import manifests
 import mixed
 import packages
+import whole
 from contenders import STATES
-from daemon_parts import of_clone, of_idle, of_latency, of_loaded, of_poll, part
+from daemon_parts import of_clone, of_crowded, of_idle, of_latency, of_poll, part
 from files import Outcome
 from frame import Measured
 from measure import Sample
@@ -144,7 +146,8 @@ PARTS: Mapping[str, Callable[[Pace], Iterator[Row]]] = {
     "manifests": of_manifests,
     **{part(things): partial(of_latency, things) for things in latency.THINGS},
     "idle": of_idle,
-    "loaded": of_loaded,
+    "whole": partial(of_crowded, "whole", whole),
+    "loaded": partial(of_crowded, "loaded", loaded),
     "poll": of_poll,
     "clone": of_clone,
 }
