@@ -86,7 +86,7 @@ def run_cycle(
     before, ids = recalled(agent, occasion, desired, ledger)
     situation, plan = look(agent, before if ids is not None else None, desired, ledger, ids, pulse)
     if report := as_before(agent, before, situation, plan, error):
-        return replace(report, started=started, finished=agent.now())
+        return replace(report, started=started, finished=agent.now(), facts=agent.identity.facts)
     policy = replace(agent.policy, allow_removals=allow_removals)
     plan, waiting = decide(plan or make_plan(situation), situation, policy, agent.recall.patience.waiting)
     begin(plan, situation, agent.memory, waiting)
@@ -163,6 +163,7 @@ def _choose(
     agent: Agent, ledger: Ledger, pulse: Pulse, *, allow_rewrite: bool
 ) -> tuple[DesiredState | None, TruedError | None]:
     recall = agent.recall
+    recall.meet(agent.identify())
     try:
         with pulse.interruptible():
             desired = load(agent, agent.source.newest(ledger.held, allow_rewrite=allow_rewrite))
@@ -177,7 +178,7 @@ def _choose(
 def load(agent: Agent, commit: VerifiedCommit) -> DesiredState:
     """Return what a commit declares, ordered; raises what was raised for the same commit before."""
     recall = agent.recall
-    if recall.loaded and recall.loaded.commit == commit.sha:
+    if recall.loaded and recall.commit and recall.loaded.commit == commit.sha:
         return recall.loaded
     if recall.unloadable and recall.unloadable[0] == commit.sha:
         raise recall.unloadable[1]
@@ -185,7 +186,9 @@ def load(agent: Agent, commit: VerifiedCommit) -> DesiredState:
         if recall.loaded and recall.commit and agent.alike(commit, recall.commit):
             recall.loaded = replace(recall.loaded, commit=commit.sha)
         else:
-            recall.loaded = ordered(agent.load(commit), agent.kinds)
+            fresh = ordered(agent.load(commit, agent.identity), agent.kinds)
+            # After a change of facts that nothing declared depends on, what is known of the host is known still.
+            recall.loaded = recall.loaded if recall.loaded == fresh else fresh
         recall.commit = commit
     except (RefusedError, DocumentError) as error:
         recall.unloadable = (commit.sha, error)

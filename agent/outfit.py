@@ -67,8 +67,11 @@ class Quiet:
 class Recall:
     """What a resident process need not work out twice; losing it costs time only."""
 
+    identity: Identity | None = None  # as of the last look at Git
     loaded: DesiredState | None = None
-    commit: VerifiedCommit | None = None  # from which that was
+    commit: VerifiedCommit | None = (
+        None  # from which that was; None: it was another machine then, by its facts
+    )
     unloadable: tuple[str, TruedError] | None = None  # the newest commit, and why it is not followed
     kept: frozenset[str] = frozenset()
     chosen: tuple[DesiredState | None, TruedError | None] | None = None  # by the last look at Git
@@ -77,14 +80,19 @@ class Recall:
     patience: Patience = field(default_factory=Patience)
     deadlines: dict[ResourceId, Deadline] = field(default_factory=dict)  # of what is not well yet
 
+    def meet(self, identity: Identity) -> None:
+        """Learn what the machine is like now. What was loaded when it was otherwise is to be loaded anew."""
+        if identity != self.identity:
+            self.identity, self.commit, self.unloadable = identity, None, None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """What one cycle works with. Put together once, in `cli/assemble.py`."""
 
-    identity: Identity
+    identify: Callable[[], Identity]  # facts change: a network comes up late, a release is upgraded
     source: Source
-    load: Callable[[VerifiedCommit], DesiredState]
+    load: Callable[[VerifiedCommit, Identity], DesiredState]
     kinds: Mapping[str, AnyKind]
     host: Host
     memory: Memory
@@ -96,3 +104,8 @@ class Agent:
     sleep: Callable[[float], None] = time.sleep
     recall: Recall = field(default_factory=Recall, repr=False, compare=False)
     attention: Attention = field(default_factory=Attention, repr=False, compare=False)
+
+    @property
+    def identity(self) -> Identity:
+        """Which host this is, and what it was like at the last look at Git."""
+        return self.recall.identity or self.identify()

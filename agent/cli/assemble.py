@@ -124,22 +124,21 @@ def identity_of(settings: Settings) -> Identity:
     return Identity(host=settings.host, labels=settings.labels, facts=gather(settings.root))
 
 
-def loader(identity: Identity) -> Callable[[VerifiedCommit], DesiredState]:
+def loader() -> Callable[[VerifiedCommit, Identity], DesiredState]:
     """Return what loads what a commit declares for a host; it raises DocumentError, RefusedError, SourceError."""
     known = kinds.discover()
 
-    def load_commit(commit: VerifiedCommit) -> DesiredState:
+    def load_commit(commit: VerifiedCommit, identity: Identity) -> DesiredState:
         return load(commit.tree, commit.sha, identity, known)
 
     return load_commit
 
 
 def _agent(settings: Settings, source: Source, engine: Door, cluster: kubernetes.Door) -> Agent:
-    identity = identity_of(settings)
     return Agent(
-        identity=identity,
+        identify=lambda: identity_of(settings),
         source=source,
-        load=loader(identity),
+        load=loader(),
         alike=_alike,
         kinds=kinds.discover(),
         host=Local(
@@ -158,7 +157,7 @@ def _agent(settings: Settings, source: Source, engine: Door, cluster: kubernetes
 
 
 def _alike(new: VerifiedCommit, old: VerifiedCommit) -> bool:
-    """Return whether a commit declares for this host what another did; it is the same host, with the same facts, still."""
+    """Return whether a commit declares for this host what another did; both were loaded with the same facts."""
     return isinstance(new.tree, GitTree) and isinstance(old.tree, GitTree) and new.tree.takes_over(old.tree)
 
 

@@ -148,7 +148,7 @@ def _of_repository(source: Access, settings: Settings, fleet: access_to.Reposito
     yield Check(name="signature", look=fleet.signed, limit=SLOW, needs=("source",))
     yield Check(
         name="host",
-        look=lambda: fleet.declared(loader(identity_of(settings))),
+        look=lambda: fleet.declared(lambda commit: loader()(commit, identity_of(settings))),
         limit=SLOW,
         needs=("source",),
     )

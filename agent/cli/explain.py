@@ -87,7 +87,7 @@ def gather(parts: Parts) -> Known:
     status: Status | None = None
     try:
         if ledger.held:
-            desired = parts.agent.load(parts.agent.source.at(ledger.held))
+            desired = parts.agent.load(parts.agent.source.at(ledger.held), parts.agent.identity)
     except TruedError as error:
         problems.append(f"the commit that this host holds cannot be read: {error}")
     try:

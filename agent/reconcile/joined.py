@@ -5,7 +5,7 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import pairwise
 
 from agent.host import Job
 from agent.kinds import AnyKind
@@ -63,7 +63,10 @@ def jobs(changes: Sequence[Change]) -> Sequence[Job]:
 def _alike(entries: Sequence[Planned], at: int, kinds: Mapping[str, AnyKind]) -> Iterator[Change]:
     """Yield changes in a row: of one kind that decides late, that are of files, or that run one command for each."""
     first = _sort(entries[at], kinds)
-    for entry in islice(entries, at, at + FILES if _is_of_files(first) else None):
+    end = min(len(entries), at + FILES) if _is_of_files(first) else len(entries)
+    for entry in map(
+        entries.__getitem__, range(at, end)
+    ):  # islice would walk there from the start each time
         if not isinstance(entry, Change) or _sort(entry, kinds) != first:
             return
         yield entry

@@ -61,7 +61,7 @@ def _cluster() -> Cluster:
 def _agent(repository: Slowly, cluster: Cluster, tmp_path: Path) -> Iterator[Agent]:
     memory = Memory(tmp_path / "ledger.db")
     yield Agent(
-        identity=Identity(host="edge-01"),
+        identify=lambda: Identity(host="edge-01"),
         source=repository,
         load=repository.load,
         kinds=KINDS,

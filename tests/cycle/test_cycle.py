@@ -58,7 +58,7 @@ class Repository:
             raise self.full
         self.kept = frozenset(commits)
 
-    def load(self, commit: VerifiedCommit) -> DesiredState:
+    def load(self, commit: VerifiedCommit, identity: Identity) -> DesiredState:
         self.loads += 1
         state = self.states[commit.sha]
         if isinstance(state, DesiredState):
@@ -105,7 +105,7 @@ def _agent(repository: Repository, world: World, tmp_path: Path) -> Iterator[Age
 
 def make_agent(repository: Repository, world: World, memory: Memory, policy: Policy | None = None) -> Agent:
     return Agent(
-        identity=Identity(host="edge-01", labels={"ring": "canary"}),
+        identify=lambda: Identity(host="edge-01", labels={"ring": "canary"}),
         source=repository,
         load=repository.load,
         kinds=KINDS,

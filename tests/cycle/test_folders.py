@@ -43,7 +43,7 @@ class Host:
         self.watcher = Watcher(self.root)
         self.watcher.listen(self.hears)
         self.agent = Agent(
-            identity=EDGE,
+            identify=lambda: EDGE,
             source=self.repository,
             load=self.repository.load,
             kinds={"file": KIND},

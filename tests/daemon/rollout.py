@@ -48,7 +48,7 @@ class Rollout:
         repository.states = {sha: desired(resource("a", sha), commit=sha) for sha in ("c1", "c2")}
         self.repository = repository
         self.agent = Agent(
-            identity=Identity(host="edge-01"),
+            identify=lambda: Identity(host="edge-01"),
             source=repository,
             load=self._load,
             kinds=KINDS,
@@ -66,7 +66,7 @@ class Rollout:
         print(f"{report.commit}: {report.resources[pod('a')].reason}, good {report.good}", flush=True)
         return report
 
-    def _load(self, commit: VerifiedCommit):
+    def _load(self, commit: VerifiedCommit, identity: Identity):
         if commit.sha == "c2":
             self.cluster.takes = {}
-        return self.repository.load(commit)
+        return self.repository.load(commit, identity)
