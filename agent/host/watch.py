@@ -1,7 +1,7 @@
 """
 Hears of what happens to files between two looks, on a thread of its own, and wakes who decides. Decides nothing.
 
-docs/decisions/0017 says which events count. The thread sleeps in poll(2) until the kernel has something to say.
+docs/decisions/0017 says which events count. The thread sleeps in poll(2) until the kernel has something to say: of files, or of mounts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import select
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Final
 from agent.errors import HostError
 from agent.host import DetourError
 from agent.host.inotify import COMES_AND_GOES, LOST, OVERFLOW, Event, Inotify
+from agent.host.mounts import MountEar, Waiting
 from agent.host.places import Folder, folders
 from agent.host.walk import NOT_THERE, Walk
 
@@ -65,7 +65,7 @@ class Watcher:
         """
         Begin a look: hear of all that happens at these places from now on; return what of that before was not told yet.
 
-        None: it is not known. `anew`: the watches are set again, for what comes without an event: a mount.
+        None: it is not known. `anew`: the watches are set again, for what may have come without an event.
         """
         ear = self._listening()
         if ear is None:
@@ -108,7 +108,7 @@ class Watcher:
             self.close()
         if self._ear is None:
             try:
-                self._ear = _Ear(self._open(), self._changed)
+                self._ear = _begun(self._root, self._open(), self._changed)
             except OSError as error:
                 self._say(_why_deaf(error))
         return self._ear
@@ -136,11 +136,14 @@ class Watcher:
 
 
 class _Ear:
-    """One instance of inotify, its watches, and the thread that reads it."""
+    """One instance of inotify, its watches, what is mounted over them, and the thread that hears of both."""
 
-    def __init__(self, inotify: Inotify, changed: Callable[[frozenset[str]], None]) -> None:
+    def __init__(
+        self, inotify: Inotify, mounts: MountEar, changed: Callable[[frozenset[str]], None]
+    ) -> None:
         self.stale = True  # no watch is set yet; later, something happened to a watched folder itself
         self._inotify = inotify
+        self._mounts = mounts
         self._changed = changed
         self._lock = threading.Lock()  # for all that follows: two threads read, and one of them sets watches
         self._folders: dict[int, list[tuple[str, Folder]]] = {}  # by the watch's number
@@ -165,6 +168,7 @@ class _Ear:
         """
         with self._lock:
             self._take_notes()
+            self._note(self._mounts.attend(wanted), lost=False)
             self.stale = False
             before, self._folders = self._folders, {}
             missed: list[str] = []
@@ -236,6 +240,7 @@ class _Ear:
         self._thread.join(1.0)
         if not self._thread.is_alive():
             self._inotify.close()
+            self._mounts.close()
             os.close(self._bell)
 
     def _run(self) -> None:
@@ -246,13 +251,14 @@ class _Ear:
             self._changed(EVERYTHING)  # the look that follows finds this thread dead
 
     def _listen(self) -> None:
-        waiting = select.poll()
-        waiting.register(self._inotify.fileno(), select.POLLIN)
-        waiting.register(self._bell, select.POLLIN)
+        waiting = Waiting(self._mounts, self._inotify.fileno(), self._bell)
         while not self._stopped.is_set():
-            waiting.poll()
+            mounted = waiting.for_mounts()
             with self._lock:
                 heard, lost = self._read()
+                if mounted and (covered := self._mounts.news()):
+                    self.stale = True
+                    heard |= covered
                 if self._busy:
                     self._note(heard, lost=lost)
                 tells = (heard or lost) and not self._busy
@@ -289,6 +295,15 @@ class _Ear:
             elif folder.matters(event.name):
                 # All strangers in a folder count as one, or there would be no end to what is noted.
                 yield f"{path}/{event.name if event.name in folder.names else ''}"
+
+
+def _begun(root: Path, inotify: Inotify, changed: Callable[[frozenset[str]], None]) -> _Ear:
+    """Return an ear; raises OSError where mounts cannot be read."""
+    try:
+        return _Ear(inotify, MountEar(root), changed)
+    except OSError:
+        inotify.close()
+        raise
 
 
 def _why_deaf(error: OSError) -> str:
