@@ -125,7 +125,8 @@ def recalled(
     if before is None or not before.fits(desired, ledger):
         agent.attention.begin(desired, agent.kinds)
         return None, None
-    ids = None if occasion.whole else to_look_at(before, agent.attention, occasion)
+    over = agent.recall.patience.over
+    ids = None if occasion.whole else to_look_at(before, agent.attention, occasion, over)
     news = agent.attention.begin(desired, agent.kinds, whole=occasion.whole)
     if ids is None or news is None:
         return before, None

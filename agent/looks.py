@@ -6,7 +6,7 @@ docs/decisions/0018 says what is looked at when.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Final
 
@@ -30,6 +30,7 @@ class Occasion:
     whole: bool = True  # look at everything; otherwise at
     heard: frozenset[str] = frozenset()  # what was heard of,
     due: bool = False  # and at what no ear hears, or was not well, or has been changed at the last look
+    again: bool = False  # and at what was let be for a while that is over, and who needs that
 
 
 AT_ALL: Final = Occasion()
@@ -61,9 +62,18 @@ class Look:
         )
 
 
-def to_look_at(before: Look, attention: Attention, occasion: Occasion) -> frozenset[ResourceId]:
-    """Return what to look at. Asked before the look begins: it is about how well one has heard until now."""
+def to_look_at(
+    before: Look, attention: Attention, occasion: Occasion, over: Callable[[], frozenset[ResourceId]]
+) -> frozenset[ResourceId]:
+    """
+    Return what to look at. Asked before the look begins: it is about how well one has heard until now.
+
+    `over` says what was let be and is to be tried again.
+    """
     found = attention.concerned(occasion.heard)
+    if occasion.again:
+        tried = over()
+        found = found.union(tried, before.ties.following(tried))
     if not occasion.due:
         return found
     return found.union(before.unsure, attention.unheard(), _claiming(_strays(before), attention))

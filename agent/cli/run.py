@@ -83,6 +83,7 @@ class Resident:
             state_dir=parts.settings.state_dir,
             alone=daemon_lock(parts.settings.state_dir),
             turn=cycle_lock(parts.settings.state_dir),
+            again=agent.recall.patience.ends,
         )
 
     def _tidy(self, report: Report) -> None:

@@ -64,6 +64,7 @@ class Work:
     state_dir: Path
     alone: Lock  # held by one daemon for as long as it runs
     turn: Lock  # held for one cycle and the telling of it, by whoever runs one
+    again: Callable[[float], float] = lambda _: math.inf  # the first time after one to try what was let be
 
 
 def run(
@@ -139,13 +140,14 @@ class Loop:
 
     def _go_round(self) -> str:
         """Return why to give up, or nothing when asked to stop. Raises Interrupted and LedgerError."""
-        asked, roused, due = True, False, 0.0
+        asked, roused, due, again = True, False, 0.0, math.inf
         while not self.heart.stopping:
             # What happens on the host is no reason to ask Git, and none to ask it later than usual.
             if not roused:
                 due = time.monotonic() + delay(self.work.interval, self.broken, self.chance)
             self.heart.expect(due)
-            said = self._look(self._occasion(asked=asked, roused=roused))
+            began = time.monotonic()
+            said = self._look(self._occasion(asked=asked, roused=roused, again=began >= again))
             if self.broken >= ENOUGH:
                 log.error(
                     "%d cycles in a row ended in an unexpected error: making room for a new process", ENOUGH
@@ -157,16 +159,23 @@ class Loop:
             self.notifier.send(
                 "READY=1", f"STATUS={said}, next look in {max(0.0, due - time.monotonic()):.0f} s"
             )
-            roused = self.heart.sleep(due, soundly=self.alarm.after(time.monotonic()))
-            if roused:
+            # An end that a look has come by is over, whatever became of that look: no end is slept until twice.
+            again = self.work.again(began)
+            if self.heart.sleep(min(due, again), soundly=self.alarm.after(time.monotonic())):
                 self.alarm.rang(time.monotonic())
-                roused = time.monotonic() < due  # what happens all the time does not put off what is due
-            if asked := self.heart.asked():
+            asked = self.heart.asked()
+            # What happens all the time does not put off what is due.
+            roused = not asked and time.monotonic() < due
+            if asked:
                 self._reload()
         return ""
 
-    def _occasion(self, *, asked: bool, roused: bool) -> Occasion:
-        """Return what to look at now. `asked`: by the start, or a signal; `roused`: by what happens on the host."""
+    def _occasion(self, *, asked: bool, roused: bool, again: bool) -> Occasion:
+        """
+        Return what to look at now. `asked`: by the start, or a signal; `roused`: before it is due.
+
+        `again`: something was let be for long enough.
+        """
         heard, jumped = self.heart.heard(), self.rounds.jumped()
         if jumped:
             log.info("%s: everything is looked at", jumped)
@@ -175,6 +184,7 @@ class Loop:
             whole=asked or self.owing or heard is None or bool(jumped) or (not roused and self.rounds.due()),
             heard=heard or frozenset(),
             due=not roused,
+            again=again,
         )
 
     def _look(self, occasion: Occasion) -> str:

@@ -40,6 +40,7 @@ class _Failure:
     began: float = 0.0  # when it was tried first,
     last: float = 0.0  # and last
     lasted: float = math.inf  # the time after which it was none
+    let_be: bool = False  # until then; otherwise it is tried at the next look
 
     @property
     def contested(self) -> bool:
@@ -68,6 +69,16 @@ class Patience:
             for rid, one in known.items()
             if now < one.until and (one.contested or not others)
         }
+
+    def ends(self, after: float) -> float:
+        """Return the first moment after this one (of the clock) at which something is to be let be no longer."""
+        ends = (one.until for one in self._failures.values() if one.let_be and one.until > after)
+        return min(ends, default=math.inf)
+
+    def over(self) -> frozenset[ResourceId]:
+        """Return what was let be, and is to be tried again."""
+        now = self.clock()
+        return frozenset(rid for rid, one in self._failures.items() if one.let_be and one.until <= now)
 
     def learn(
         self,
@@ -109,14 +120,22 @@ class Patience:
             before, count = None, 0
         count += 1
         if not vain:
-            return _Failure(what=what, count=count, until=now + _wait(count), outcome=outcome)
+            wait = _wait(count)
+            return _Failure(what=what, count=count, until=now + wait, outcome=outcome, let_be=wait > 0)
         began, last = (before.began, before.last) if before else (now, now)
         until = now if count < AT_ONCE else now + min(LONGEST, max(SOONEST, 2 * (now - last)))
         by_itself = patient(situation.kinds[outcome.id.kind])
         told = _in_vain(replace(outcome, reason=change.why), count, now - began, by_itself=by_itself)
         lasted = until + (LASTING if by_itself else PEACE)
         return _Failure(
-            what=what, count=count, until=until, outcome=told, began=began, last=now, lasted=lasted
+            what=what,
+            count=count,
+            until=until,
+            outcome=told,
+            began=began,
+            last=now,
+            lasted=lasted,
+            let_be=until > now,
         )
 
 

@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from agent.errors import HostError
+from agent.looks import Occasion
 from agent.model import Drift
 from agent.reconcile.ledger import Memory
 from tests.cycle.scene import QUIET, WEB, Scene
 from tests.reconcile.world import resource, service, thing
+
+
+class Seconds:
+    seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
 def test_only_what_was_heard_of_is_looked_at(settled: Scene) -> None:
@@ -106,6 +114,30 @@ def test_what_was_done_is_looked_at_once_more_and_whoever_needs_it(settled: Scen
     settled.cycle(QUIET)
 
     assert set() == settled.asked
+
+
+AGAIN = Occasion(poll=False, whole=False, again=True)
+
+
+def test_what_was_let_be_is_looked_at_when_that_is_over_and_who_needs_it(settled: Scene) -> None:
+    """And nothing else is, nor is it for any other event."""
+    clock = Seconds()
+    settled.agent.recall.patience.clock = clock
+    for _ in range(4):
+        settled.world.values["b"] = "hacked"
+        report = settled.hear("/things/b")
+    assert "contested" == report.resources[thing("b")].result
+    end = settled.agent.recall.patience.ends(clock.seconds)
+    clock.seconds = end - 0.01
+    settled.cycle(AGAIN)
+    assert set() == settled.asked
+    clock.seconds = end
+    settled.hear("/things/c")
+    assert {"c"} == settled.asked
+    report = settled.cycle(AGAIN)
+
+    assert {"b", "web"} == settled.asked
+    assert ("changed", "1") == (report.resources[thing("b")].result, settled.world.values["b"])
 
 
 def test_what_fails_is_tried_again_when_due_and_not_for_each_event(settled: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -145,6 +146,29 @@ def test_what_drifts_now_and_then_is_put_right_at_once(
     run_cycle(agent)
 
     assert list(range(20)) == drift(agent, world, clock, 20, seconds=601)
+
+
+def test_it_says_when_it_is_to_be_tried_again(
+    agent: Agent, repository: Repository, world: World, clock: Clock
+) -> None:
+    """Who sleeps until then is in time; where nothing is let be, there is nothing to wait for."""
+    repository.commit("c1", resource("bad"), resource("next", needs=["bad"]))
+    patience, ends = agent.recall.patience, []
+    for _ in range(2):
+        run_cycle(agent)
+        assert math.inf == patience.ends(-math.inf)
+    for _ in range(3):
+        assert 1 == attempts(agent, world, 1)
+        assert 0 == attempts(agent, world, 1)
+        ends.append(patience.ends(clock.seconds) - clock.seconds)
+        assert frozenset() == patience.over()
+        clock.seconds += ends[-1]
+        assert {thing("bad")} == patience.over()
+    world.broken.clear()
+    run_cycle(agent)
+
+    assert [120.0, 240.0, 480.0] == ends
+    assert math.inf == patience.ends(-math.inf)
 
 
 def test_looks_in_between_that_find_nothing_make_no_difference(

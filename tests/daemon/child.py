@@ -7,6 +7,7 @@ Usage: python -m tests.daemon.child CYCLE FOLDER. FOLDER/interval is read at the
 from __future__ import annotations
 
 import itertools
+import math
 import socket
 import sys
 import time
@@ -113,11 +114,36 @@ def rousing(pulse: Pulse, occasion: Occasion) -> Report:
     return quiet(pulse, occasion)
 
 
+def letting_be(pulse: Pulse, occasion: Occasion) -> Report:
+    say(f"cycle poll={occasion.poll} again={occasion.again}")
+    return report()
+
+
+def letting_be_in_vain(pulse: Pulse, occasion: Occasion) -> Report:
+    """Whatever was let be, the look at it breaks off."""
+    say(f"cycle again={occasion.again}")
+    raise ValueError
+
+
+END: list[float] = []
+
+
+def never(after: float) -> float:
+    return math.inf
+
+
+def again(after: float) -> float:
+    """Something is let be from the first cycle on, for a quarter of a second."""
+    if not END:
+        END.append(time.monotonic() + 0.25)
+    return END[0] if END[0] > after else math.inf
+
+
 WAKE: list[Wake] = [lambda _: None]
 CYCLES: Mapping[str, Callable[..., Report]] = {
     made.__name__: made
     for made in (quiet, unreachable, steps, waiting, swallowing, hanging, broken, flaky, unreadable, rousing)
-}
+} | {made.__name__: made for made in (letting_be, letting_be_in_vain)}
 
 
 def tell(said: Report, pulse: Pulse) -> None:
@@ -144,6 +170,7 @@ def assemble(cycle: str, folder: Path) -> Work:
         state_dir=state,
         alone=daemon_lock(state),
         turn=cycle_lock(state),
+        again=again if cycle.startswith("letting_be") else never,
     )
 
 

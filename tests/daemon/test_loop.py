@@ -99,6 +99,27 @@ def test_what_happens_on_the_host_is_looked_at_without_asking_git(start: Callabl
     assert 4 <= looks <= 10  # 0.05, 0.1, 0.2, 0.4, and then 0.5 s apart: never as fast as it goes
 
 
+def test_what_was_let_be_is_looked_at_when_that_is_over_and_once(start: Callable[..., Child]) -> None:
+    """Long before the interval is over, and without asking Git."""
+    child = start("letting_be", interval="60")
+    child.hears("cycle poll=False again=True")
+
+    assert ["True again=False", "False again=True"] == [
+        line.partition("poll=")[2] for line in child.hear_for(0.5) if "cycle" in line
+    ]
+
+
+def test_a_look_at_what_was_let_be_that_breaks_off_is_not_made_again_and_again(
+    start: Callable[..., Child],
+) -> None:
+    child = start("letting_be_in_vain", interval="60")
+    child.hears("cycle again=True")
+
+    assert ["cycle again=False", "cycle again=True"] == [
+        line for line in child.hear_for(0.5) if "cycle" in line
+    ]
+
+
 def test_events_without_end_do_not_keep_git_from_being_asked(start: Callable[..., Child]) -> None:
     """The interval goes on while the host is looked at in between."""
     child = start("rousing", interval="0.5")

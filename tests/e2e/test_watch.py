@@ -235,6 +235,19 @@ def test_a_fight_holds_up_nothing_else(asleep: Sandbox) -> None:
         assert "file:/etc/motd is contested" in asleep.trued("status")
 
 
+def test_a_fight_that_was_given_up_is_over_when_it_is_answered_next(asleep: Sandbox) -> None:
+    """Nothing wakes the daemon then but the end of its own patience: the interval is ten minutes."""
+    motd = asleep.root / "etc/motd"
+    right = motd.read_text()
+    for _ in range(3):
+        motd.write_text("mine")
+        until(lambda: motd.read_text() == right, SOON)
+    motd.write_text("mine")
+    until(lambda: "file:/etc/motd: contested" in asleep.daemon_log())
+
+    until(lambda: motd.read_text() == right, 30)
+
+
 def _limited(limit: int) -> list[str]:
     """Return what to put before a command so that the kernel gives it so many watches (user_namespaces(7))."""
     script = f'echo {limit} > /proc/sys/user/max_inotify_watches && exec "$@"'
