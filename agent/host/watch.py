@@ -17,7 +17,7 @@ from typing import Final
 from agent.errors import HostError
 from agent.host import DetourError
 from agent.host.inotify import COMES_AND_GOES, LOST, OVERFLOW, Event, Inotify
-from agent.host.mounts import MountEar, Waiting
+from agent.host.mounted import MountEar, Waiting
 from agent.host.places import Folder, folders
 from agent.host.walk import NOT_THERE, Walk
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host.mounts import SWARM, MountEar
+from agent.host.mounted import SWARM, MountEar
 from agent.host.watch import GATHER, Watcher
 from tests.host import hearing
 from tests.waiting import until
