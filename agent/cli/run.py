@@ -13,7 +13,9 @@ from agent.cli.assemble import assemble, make_teller, settings_of
 from agent.cli.screen import Screen
 from agent.config import Reboot
 from agent.cycle import run_cycle
+from agent.daemon.rounds import Rounds
 from agent.host.bus.ear import UnitEar
+from agent.host.clock import clock_ear
 from agent.host.ears import Ears
 from agent.host.heap import give_back
 from agent.host.journal import setup_logging
@@ -31,7 +33,7 @@ from agent.reconcile.attention import Attention
 def run(args: argparse.Namespace, screen: Screen) -> int:
     """Run cycles until asked to stop; raises TruedError when the start fails."""
     setup_logging(verbose=screen.verbose)
-    return daemon.run(Resident(args.config).assemble, notifier=Notifier())
+    return daemon.run(Resident(args.config).assemble, notifier=Notifier(), rounds=Rounds(ear=clock_ear()))
 
 
 class Resident:

@@ -33,6 +33,8 @@ SOONEST = 0.05  # seconds between two looks at what happens on the host; the fir
 LATEST = 0.5  # and at most this, while it goes on and on
 QUIET = 2.0  # seconds in which nothing happened, after which the next look comes at once again
 PATIENCE = 60.0  # seconds to wait for another process's cycle
+AWAKE = 120.0  # seconds after time has moved, as in a suspend, in which the network may not be there yet,
+EAGER = 10.0  # and seconds until a repository that cannot be reached is asked again then
 
 Wake: TypeAlias = Callable[[frozenset[str]], None]
 """Takes the paths at which something happened ("/…"), and the kinds to all of which it may have; none: to anything."""
@@ -68,7 +70,11 @@ class Work:
 
 
 def run(
-    assemble: Callable[[], Work], *, notifier: Notifier, chance: Callable[[], float] = random.random
+    assemble: Callable[[], Work],
+    *,
+    notifier: Notifier,
+    rounds: Rounds | None = None,
+    chance: Callable[[], float] = random.random,
 ) -> int:
     """
     Run cycles until SIGTERM or SIGINT, and return the exit code: 0, or 1 when a new process has to try.
@@ -78,7 +84,14 @@ def run(
     """
     work = assemble()
     with work.alone.held(), Heart(notifier).listening() as heart:
-        loop = Loop(work=work, assemble=assemble, heart=heart, notifier=notifier, chance=chance)
+        loop = Loop(
+            work=work,
+            assemble=assemble,
+            heart=heart,
+            notifier=notifier,
+            chance=chance,
+            rounds=rounds or Rounds(),
+        )
         # Ready means: takes signals, and will look. Git may be away for hours, and boot must not wait for it.
         notifier.send("READY=1", "STATUS=looking for the first time")
         log.info("started, looks every %.0f s", work.interval)
@@ -124,6 +137,7 @@ class Loop:
     owing: bool = False  # a look that came to nothing, and what was heard before it
     alarm: Alarm = field(default_factory=Alarm)
     rounds: Rounds = field(default_factory=Rounds)
+    eager_until: float = -math.inf  # monotonic seconds
 
     def until_stopped(self) -> tuple[int, str]:
         """Return the exit code and the last words."""
@@ -154,18 +168,19 @@ class Loop:
                 )
                 return said
             if not roused and not self.heart.hurried:
-                due = time.monotonic() + delay(self.work.interval, self.broken, self.chance)
+                due = time.monotonic() + self._pause()
             # READY=1 ends a reload, and a first one that was lost is made good.
             self.notifier.send(
                 "READY=1", f"STATUS={said}, next look in {max(0.0, due - time.monotonic()):.0f} s"
             )
             # An end that a look has come by is over, whatever became of that look: no end is slept until twice.
             again = self.work.again(began)
-            if self.heart.sleep(min(due, again), soundly=self.alarm.after(time.monotonic())):
+            sound = self.alarm.after(time.monotonic())
+            if self.heart.sleep(min(due, again), soundly=sound, rounds=self.rounds):
                 self.alarm.rang(time.monotonic())
             asked = self.heart.asked()
             # What happens all the time does not put off what is due.
-            roused = not asked and time.monotonic() < due
+            roused = not (asked or self.rounds.moved()) and time.monotonic() < due
             if asked:
                 self._reload()
         return ""
@@ -179,8 +194,9 @@ class Loop:
         heard, jumped = self.heart.heard(), self.rounds.jumped()
         if jumped:
             log.info("%s: everything is looked at", jumped)
+            self.eager_until = time.monotonic() + AWAKE
         return Occasion(
-            poll=asked or (not roused and time.monotonic() >= self.poll_at),
+            poll=asked or bool(jumped) or (not roused and time.monotonic() >= self.poll_at),
             whole=asked or self.owing or heard is None or bool(jumped) or (not roused and self.rounds.due()),
             heard=heard or frozenset(),
             due=not roused,
@@ -221,9 +237,21 @@ class Loop:
 
     def _space_polls(self, report: Report) -> None:
         """An unreachable repository is asked ever less often; the host is looked at all the same."""
-        self.unreached = self.unreached + 1 if report.exit_code == SourceError.exit_code else 0
+        away = report.exit_code == SourceError.exit_code
+        if not away:
+            self.eager_until = -math.inf
+        self.unreached = self.unreached + 1 if away and not self._is_eager else 0
         wait = delay(self.work.interval, self.unreached, self.chance) if self.unreached else 0.0
         self.poll_at = time.monotonic() + wait
+
+    @property
+    def _is_eager(self) -> bool:
+        """Whether the repository could not be reached because the machine has only just come to."""
+        return time.monotonic() < self.eager_until
+
+    def _pause(self) -> float:
+        usual = delay(self.work.interval, self.broken, self.chance)
+        return min(usual, delay(EAGER, 0, self.chance)) if self._is_eager and not self.broken else usual
 
     def _reload(self) -> None:
         """Read agent.yaml again; one that cannot be used changes nothing."""

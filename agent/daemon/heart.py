@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Protocol, Self
 
+from agent.daemon.rounds import Rounds
+
 EXTENSION = 30.0  # seconds more that a stop may take, asked for again as long as a step goes on
 
 
@@ -142,12 +144,14 @@ class Heart:
             self._notifier.send(f"EXTEND_TIMEOUT_USEC={EXTENSION * 1_000_000:.0f}")
             self._extended = now
 
-    def sleep(self, until: float, *, soundly: float = math.inf) -> bool:
+    def sleep(self, until: float, *, soundly: float = math.inf, rounds: Rounds | None = None) -> bool:
         """
         Return at `until` (monotonic seconds), or as soon as a signal asks for something, or when roused: then True.
 
-        Until `soundly` nothing but a signal ends it; what rouses it before does so then.
+        Until `soundly` nothing but a signal ends it, or time that moves; what rouses it before does so then.
         """
+        clock = rounds.ear if rounds is not None else None
+        ears = (self._ear,) if clock is None else (self._ear, clock)
         while not (self._stopping or self._asked):
             now = time.monotonic()
             if self._roused and now >= soundly:
@@ -157,8 +161,13 @@ class Heart:
             self._show_life(now, early=False)
             wake = min(until, self._beaten + self._period) if self._period else until
             wake = min(wake, soundly) if self._roused else wake
-            if select.select([self._ear], [], [], max(0.0, wake - now))[0]:
+            ready = select.select(ears, [], [], max(0.0, wake - now))[0]
+            if self._ear in ready:
                 self._ear.recv(4096)
+            if clock is not None and clock in ready:
+                clock.heed()
+                if rounds is not None and rounds.moved():
+                    break
         return False
 
     def _show_life(self, now: float, *, early: bool) -> None:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from agent import daemon
 from agent.daemon import Wake, Work, run
+from agent.daemon.rounds import Rounds
 from agent.errors import ConfigError, LedgerError, TruedError
 from agent.host.journal import setup_logging
 from agent.host.lock import cycle_lock, daemon_lock
@@ -26,7 +30,7 @@ from agent.model import Report, Verdict
 from agent.outfit import Pulse
 from tests.daemon.rollout import rollout
 
-COUNT = itertools.count()
+COUNT, POLLS = itertools.count(), itertools.count()
 
 
 def say(words: str) -> None:
@@ -128,6 +132,52 @@ def letting_be_in_vain(pulse: Pulse, occasion: Occasion) -> Report:
 END: list[float] = []
 
 
+class Suspended:
+    """What a machine knows of a suspend of eight hours, half a second after the first look; before it the clock is set a little."""
+
+    def __init__(self) -> None:
+        self.asleep = 0.0
+        self._heard = os.eventfd(0, os.EFD_CLOEXEC)
+
+    def boottime(self) -> float:
+        return time.monotonic() + self.asleep
+
+    def wall(self) -> float:
+        return time.time() + self.asleep
+
+    def fileno(self) -> int:
+        return self._heard
+
+    def heed(self) -> None:
+        os.eventfd_read(self._heard)
+
+    def begin(self) -> None:
+        threading.Thread(target=self._sleep, daemon=True).start()
+
+    def _sleep(self) -> None:
+        for asleep in (0.1, 8 * 3600.0):
+            time.sleep(0.25)
+            self.asleep = asleep
+            os.eventfd_write(self._heard, 1)
+
+
+SUSPENDED = Suspended()
+
+
+def suspended(pulse: Pulse, occasion: Occasion) -> Report:
+    if next(COUNT) == 0:
+        SUSPENDED.begin()
+    say(f"cycle poll={occasion.poll} whole={occasion.whole}")
+    return report()
+
+
+def suspended_away(pulse: Pulse, occasion: Occasion) -> Report:
+    """The network comes back when Git has been asked three times in vain."""
+    suspended(pulse, occasion)
+    asked = next(POLLS) if occasion.poll else 0
+    return unreachable(pulse, occasion) if 0 < asked < 4 else report()
+
+
 def never(after: float) -> float:
     return math.inf
 
@@ -143,7 +193,7 @@ WAKE: list[Wake] = [lambda _: None]
 CYCLES: Mapping[str, Callable[..., Report]] = {
     made.__name__: made
     for made in (quiet, unreachable, steps, waiting, swallowing, hanging, broken, flaky, unreadable, rousing)
-} | {made.__name__: made for made in (letting_be, letting_be_in_vain)}
+} | {made.__name__: made for made in (letting_be, letting_be_in_vain, suspended, suspended_away)}
 
 
 def tell(said: Report, pulse: Pulse) -> None:
@@ -177,8 +227,10 @@ def assemble(cycle: str, folder: Path) -> Work:
 def main() -> int:
     cycle, folder = sys.argv[1], Path(sys.argv[2])
     setup_logging()
+    daemon.EAGER = 0.1
+    rounds = Rounds(boottime=SUSPENDED.boottime, wall=SUSPENDED.wall, ear=SUSPENDED)
     try:
-        return run(lambda: assemble(cycle, folder), notifier=Notifier(), chance=lambda: 0.5)
+        return run(lambda: assemble(cycle, folder), notifier=Notifier(), rounds=rounds, chance=lambda: 0.5)
     except TruedError as error:
         print(error, file=sys.stderr)
         return error.exit_code

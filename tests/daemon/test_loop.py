@@ -120,6 +120,23 @@ def test_a_look_at_what_was_let_be_that_breaks_off_is_not_made_again_and_again(
     ]
 
 
+def test_who_wakes_up_looks_at_everything_at_once_and_asks_git(start: Callable[..., Child]) -> None:
+    """The interval does not go on where it was; and a clock that is set by a little is no reason to look."""
+    child = start("suspended", interval="60")
+    child.hears("cycle poll=True whole=True", times=2, within=5)
+
+    assert 2 == sum("cycle" in line for line in child.hear_for(0.5))
+
+
+def test_who_wakes_up_without_a_network_asks_again_soon(start: Callable[..., Child]) -> None:
+    """Until it is there; what nobody hears is looked at each time, but not everything."""
+    child = start("suspended_away", interval="60")
+    child.hears("cycle poll=True whole=True", times=2, within=5)
+    child.hears("cycle poll=True whole=False", times=3, within=5)
+
+    assert 3 == child.hear_for(0.5).count("cycle poll=True whole=False")
+
+
 def test_events_without_end_do_not_keep_git_from_being_asked(start: Callable[..., Child]) -> None:
     """The interval goes on while the host is looked at in between."""
     child = start("rousing", interval="0.5")

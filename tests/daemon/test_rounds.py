@@ -43,13 +43,11 @@ def test_the_first_time_is_at_once_and_the_next_when_it_is_due(clocks: Clocks) -
 
 
 def test_time_that_only_goes_by_is_no_jump(clocks: Clocks) -> None:
-    """Nor is what NTP does to it, nor a clock that was wrong and is set right, forward."""
+    """Nor is what NTP does to it."""
     clocks.runs(86_400)
     clocks.wall += JUMP / 2
     assert "" == clocks.rounds.jumped()
     clocks.wall -= JUMP / 2
-    assert "" == clocks.rounds.jumped()
-    clocks.wall += 86_400
 
     assert "" == clocks.rounds.jumped()
 
@@ -67,3 +65,20 @@ def test_a_clock_that_was_set_back_is_told_once(clocks: Clocks) -> None:
 
     assert "the clock was set back by 3600 s" == clocks.rounds.jumped()
     assert "" == clocks.rounds.jumped()
+
+
+def test_a_clock_that_is_set_right_is_told_once(clocks: Clocks) -> None:
+    """It may be why Git could not be asked."""
+    clocks.wall += 86_400
+
+    assert "the clock was set forward by 86400 s" == clocks.rounds.jumped()
+    assert "" == clocks.rounds.jumped()
+
+
+def test_who_only_wonders_takes_nothing_from_who_asks(clocks: Clocks) -> None:
+    clocks.asleep += 7200
+    clocks.wall += 7200
+
+    assert ["the machine slept for 7200 s"] * 2 == [clocks.rounds.moved(), clocks.rounds.moved()]
+    assert "the machine slept for 7200 s" == clocks.rounds.jumped()
+    assert "" == clocks.rounds.moved()
