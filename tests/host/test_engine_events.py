@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from agent.errors import HostError
 from agent.host.engine import events
 from agent.host.engine.door import Door
 from agent.host.engine.events import KINDS, Listener
@@ -118,3 +119,28 @@ def test_a_container_that_is_put_by_another_name_is_no_other(tmp_path: Path) -> 
 
     assert not door.others([ResourceId("container", "web")], 0.0)
     assert door.others([ResourceId("container", "db")], 0.0)
+
+
+def test_an_engine_that_was_not_there_is_heard_when_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a start of the machine, when trued is faster."""
+    monkeypatch.setattr(events, "SOON", 0.02)
+    heard, door = Heard(0.05), Door(tmp_path / "engine.sock")
+    door.listen(heard)
+    with pytest.raises(HostError, match="there is no socket"):
+        door.look()
+    assert heard.nothing()
+    assert not door.hears
+    with Engine(tmp_path / "engine.sock") as engine:
+        thread = threading.Thread(target=engine.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            assert [KINDS] == heard.taken(10)
+            assert KINDS == door.hears
+            door.look()
+        finally:
+            door.close()
+            engine.happens.put(None)
+            engine.shutdown()
+            thread.join()

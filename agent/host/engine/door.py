@@ -95,11 +95,14 @@ class Door:
             self._remembered = Remembered()
         if self._client is not None and self._client.broken:
             self.drop()  # the engine that comes back may be another version
-        if self._client is None:
-            self._client = Client(the_socket(self.socket))
-        if self._wake is not None and self._listener is None:
-            self._listener = Listener(self._client.socket, self._remembered, self._wake)
-            self._listener.start()
+        try:
+            if self._client is None:
+                self._client = Client(the_socket(self.socket))
+        finally:  # if it cannot be reached, too: then its ear is the one to tell when it can
+            if self._wake is not None and self._listener is None:
+                socket = self._client.socket if self._client is not None else self.socket
+                self._listener = Listener(socket, self._remembered, self._wake)
+                self._listener.start()
         return self._client, self._remembered
 
 

@@ -42,7 +42,10 @@ KINDS: Final = frozenset(
 class Listener:
     """A thread that reads the stream of events until it is stopped; after a break it begins anew."""
 
-    def __init__(self, socket: Path, remembered: Remembered, wake: Callable[[frozenset[str]], None]) -> None:
+    def __init__(
+        self, socket: Path | None, remembered: Remembered, wake: Callable[[frozenset[str]], None]
+    ) -> None:
+        """`socket`: None for wherever one is found."""
         self._socket = socket
         self._remembered = remembered
         self._wake = wake

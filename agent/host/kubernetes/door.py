@@ -52,10 +52,17 @@ class Door:
 
         if self._listener is not None:
             self._listener.begin()
-        with self._noticing():
-            client, discovery = self._connected()
-            client.ready()
-            discovery.begin()
+        try:
+            with self._noticing():
+                client, discovery = self._connected()
+                client.ready()
+                discovery.begin()
+        except HostError:
+            if self._wake is not None:
+                self._listening(self._wake).knock()
+            raise
+        if self._listener is not None:
+            self._listener.let_in()
         self._memory = self._memory or Memory()
         self._memory.begin()
         return ClusterView(client, discovery, self._memory, owner_of(self.owner), beat, self._heed)
@@ -101,16 +108,18 @@ class Door:
         self._client = self._discovery = None
 
     def _heed(self, kind: ApiKind) -> None:
-        if self._wake is None:
-            return
+        if self._wake is not None:
+            self._listening(self._wake).heed(kind)
+
+    def _listening(self, wake: Callable[[frozenset[str]], None]) -> Listener:
         if self._listener is None:
             from agent.host.kubernetes.kubeconfig import Kubeconfig  # noqa: PLC0415
             from agent.host.kubernetes.objects import owner_of  # noqa: PLC0415
             from agent.host.kubernetes.watch import Listener  # noqa: PLC0415 - see wire.py
 
             kubeconfig = Kubeconfig(self.kubeconfig, self.context)
-            self._listener = Listener(kubeconfig, owner_of(self.owner), self._wake)
-        self._listener.heed(kind)
+            self._listener = Listener(kubeconfig, owner_of(self.owner), wake)
+        return self._listener
 
     def _await(self, step: AwaitCluster, beat: Callable[[], None]) -> None:
         """Ask until a server is ready. Before it first starts there is not even a kubeconfig."""

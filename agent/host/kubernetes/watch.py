@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import selectors
 import socket
 import ssl
@@ -22,6 +23,7 @@ from urllib.parse import urlencode
 
 from agent.errors import HostError
 from agent.host import ApiKind
+from agent.host.kubernetes.client import Client
 from agent.host.kubernetes.events import Events
 from agent.host.kubernetes.kubeconfig import Kubeconfig
 from agent.host.kubernetes.objects import collection
@@ -57,7 +59,11 @@ class _Watch:
 
 
 class Listener:
-    """A thread that reads watches until it is stopped; after a break they begin anew."""
+    """
+    A thread that reads watches until it is stopped; after a break they begin anew.
+
+    Where a look has found no server that is ready, it asks for one, too.
+    """
 
     def __init__(self, kubeconfig: Kubeconfig, owner: str, wake: Callable[[frozenset[str]], None]) -> None:
         """`kubeconfig` is for this thread alone."""
@@ -66,6 +72,8 @@ class Listener:
         self._heeded: set[ApiKind] = set()  # the thread's own copy is `_watches`
         self._watches: dict[ApiKind, _Watch] = {}
         self._moved = False  # something has that is no reason to look at once: a status
+        self._knock_at = math.inf  # when to ask next whether the server is ready (monotonic seconds),
+        self._knock_pause = SOON  # and how long to wait before it is asked
         self._stopped = threading.Event()
         self._ear, self._bell = socket.socketpair()
         self._selector = selectors.DefaultSelector()
@@ -76,6 +84,19 @@ class Listener:
         if kind in self._heeded:
             return
         self._heeded = {*self._heeded, kind}
+        self._go_on()
+
+    def knock(self) -> None:
+        """Wake who decides once the server is ready, of which a look has just found that it is not."""
+        if self._knock_at == math.inf:
+            self._knock_at = time.monotonic() + self._knock_pause
+            self._go_on()
+
+    def let_in(self) -> None:
+        """Know that a look has found the server ready."""
+        self._knock_at, self._knock_pause = math.inf, SOON
+
+    def _go_on(self) -> None:
         if self._thread.ident is None:
             self._thread.start()
         self._ring()
@@ -108,6 +129,8 @@ class Listener:
         self._selector.register(self._ear, selectors.EVENT_READ, None)
         try:
             while not self._stopped.is_set():
+                if time.monotonic() >= self._knock_at:
+                    self._knock()
                 self._begin()
                 for key, _ in self._selector.select(self._until_due()):
                     if key.data is None:
@@ -123,7 +146,30 @@ class Listener:
 
     def _until_due(self) -> float | None:
         waiting = [watch.due for watch in self._watches.values() if watch.wire is None]
-        return max(0.0, min(waiting) - time.monotonic()) if waiting else None
+        due = min([*waiting, self._knock_at])
+        return max(0.0, due - time.monotonic()) if due < math.inf else None
+
+    def _knock(self) -> None:
+        """
+        Ask once whether the server is ready; the next time later, unless a look has meanwhile found it so.
+
+        Also if it is: what else a look lacks is asked for by the next one, and not by one a second.
+        """
+        self._knock_pause = min(LATE, self._knock_pause * 2)
+        try:
+            client = Client(self._kubeconfig)
+            try:
+                client.begin()
+                client.ready()
+            finally:
+                client.close()
+        except HostError:
+            self._knock_at = time.monotonic() + self._knock_pause
+            return
+        self._knock_at = math.inf
+        for watch in self._watches.values():
+            watch.due = 0.0
+        self._wake(KINDS)
 
     def _begin(self) -> None:
         """Begin those that are due. What has happened before is for the look that follows."""
