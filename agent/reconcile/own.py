@@ -21,7 +21,7 @@ def begin(
     ledger, desired = situation.ledger, situation.desired
     tried = [change for change in plan.changes if change.id not in waiting]
     touched = {change.id: owned for change in tried if (owned := _touched(change, situation)) is not None}
-    missed = dict(_missed(plan, ledger))
+    missed = dict(_missed(plan, ledger, frozenset(change.id for change in tried)))
     touched |= {rid: ledger.owned[rid] for rid in missed}
     true = {
         rid: owned
@@ -52,12 +52,19 @@ def finish(
         memory.finish(outcomes)
 
 
-def _missed(plan: Plan, ledger: Ledger) -> Iterator[tuple[ResourceId, Stale]]:
-    """Yield what cannot restart or reload now though something changes that it listens to: it does so once it can."""
-    blocked = (entry for entry in plan.entries if isinstance(entry, Blocked) and entry.id in ledger.owned)
-    for entry in blocked:
-        if entry.stale > ledger.unfinished.get(entry.id, Stale.NO):
-            yield entry.id, entry.stale
+def _missed(plan: Plan, ledger: Ledger, tried: frozenset[ResourceId]) -> Iterator[tuple[ResourceId, Stale]]:
+    """Yield what cannot, or may not, restart or reload now though something changes that it listens to: it does so once it can."""
+    for entry in plan.entries:
+        if isinstance(entry, Change) or entry.id not in ledger.owned:
+            continue
+        stale = entry.stale if isinstance(entry, Blocked) else _told(entry.change, tried)
+        if stale > ledger.unfinished.get(entry.id, Stale.NO):
+            yield entry.id, stale
+
+
+def _told(change: Change, tried: frozenset[ResourceId]) -> Stale:
+    """Return what something that is held has to do for those that change now: they may be held themselves."""
+    return Stale.NO if tried.isdisjoint(change.moved) else change.stale
 
 
 def _found_true(resource: Resource, before: Owned | None) -> Owned | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.model import Cause, Drift
+from agent.reconcile.policy import Policy
 from tests.reconcile.world import Cycle, World, desired, resource, service, thing
 
 WEB = service("web", restart_on=[thing("conf")])
@@ -34,6 +35,33 @@ def test_what_could_not_be_read_restarts_when_it_can(settled: Cycle, world: Worl
     assert ("changed", Cause.UNFINISHED) == (outcomes["web"].result, outcomes["web"].cause)
     assert {} == settled.run(state)
     assert 1 == world.performed.count(RESTART)
+
+
+ONLY_THINGS = Policy(allow={"thing": ("*",)})
+
+
+def test_what_was_not_allowed_restarts_when_it_is(settled: Cycle, world: World) -> None:
+    """Though nothing that it listens to changes any more: it runs with what was there before."""
+    state = desired(resource("conf", "2"), WEB, commit="c2")
+    assert ["changed", "held"] == [one.result for one in settled.run(state, policy=ONLY_THINGS).values()]
+    assert ["held"] == [one.result for one in settled.run(state, policy=ONLY_THINGS).values()]
+    assert RESTART not in world.performed
+    settled.crash_and_reopen()
+    outcomes = settled.run(state, policy=Policy())
+
+    assert ("changed", Cause.UNFINISHED) == (outcomes["web"].result, outcomes["web"].cause)
+    assert {} == settled.run(state, policy=Policy())
+    assert 1 == world.performed.count(RESTART)
+
+
+def test_what_is_held_together_with_what_it_listens_to_owes_nothing(settled: Cycle, world: World) -> None:
+    """Neither has changed."""
+    state = desired(resource("conf", "2"), WEB, commit="c2")
+    settled.run(state, policy=Policy(allow={}))
+    world.values["conf"] = "2"  # by hand, and somebody has seen to the service
+    settled.run(state, policy=Policy())
+
+    assert RESTART not in world.performed
 
 
 def test_what_needs_something_that_could_not_be_read_restarts_after_it(settled: Cycle, world: World) -> None:
