@@ -7,6 +7,7 @@ By ctypes, for Python has no way to it before 3.13; the daemon has it loaded for
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import time
 from typing import Final
@@ -40,8 +41,9 @@ class ClockEar:
         never = _Timer(at=_Moment(seconds=2 ** (8 * ctypes.sizeof(ctypes.c_long) - 1) - 1))
         if libc.timerfd_settime(self._fd, _ABSTIME | _CANCEL_ON_SET, ctypes.byref(never), None) < 0:
             trouble = _trouble()
-            os.close(self._fd)
-            raise trouble
+            if trouble.errno != errno.ECANCELED:  # set all the same, and it has something to say already
+                os.close(self._fd)
+                raise trouble
 
     def fileno(self) -> int:
         return self._fd
