@@ -64,9 +64,8 @@ def _alike(entries: Sequence[Planned], at: int, kinds: Mapping[str, AnyKind]) ->
     """Yield changes in a row: of one kind that decides late, that are of files, or that run one command for each."""
     first = _sort(entries[at], kinds)
     end = min(len(entries), at + FILES) if _is_of_files(first) else len(entries)
-    for entry in map(
-        entries.__getitem__, range(at, end)
-    ):  # islice would walk there from the start each time
+    for place in range(at, end):  # islice would walk there from the start each time
+        entry = entries[place]
         if not isinstance(entry, Change) or _sort(entry, kinds) != first:
             return
         yield entry
