@@ -18,9 +18,10 @@ from agent.host import (
     Entry,
     FileType,
     Job,
+    Systemd,
     accounts,
-    in_turn,
 )
+from agent.host.turns import in_turn
 from agent.model import (
     ApplyObject,
     AwaitCluster,
@@ -98,7 +99,7 @@ class FakeHost:
     A host in memory: `nodes` by path, `users` and `groups` by name, `answers` by argv, `unreadable` paths.
 
     `commands` are those that do something to it: by name, what is called with the whole argv and stdin. `engine` is
-    its container engine, and `cluster` its Kubernetes, if it has one.
+    its container engine, `cluster` its Kubernetes, and `systemd` what looks at its systemd, if it has one.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class FakeHost:
         self.commands: dict[str, Command] = {}
         self.engine: FakeEngine | None = None
         self.cluster: FakeCluster | None = None
+        self.systemd: Systemd | None = None
         self.ages: dict[str, float] = {}
         self.unreadable = {PurePosixPath(path): words for path, words in (unreadable or {}).items()}
         self.mounted: frozenset[PurePosixPath] = frozenset()
@@ -259,6 +261,11 @@ class FakeProbe:
 
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
         return self.host._answer(argv, stdin, ok=ok)
+
+    def systemd(self) -> Systemd:
+        if self.host.systemd is None:
+            raise HostError("no systemd answers on this host")
+        return self.host.systemd
 
     def engine(self) -> Engine:
         return self.host.answering()

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Protocol, TypeVar
 
 from agent.errors import HostError
-from agent.model import Json, Step
+from agent.model import Activity, Json, Step
 from agent.values import dataclass
 
 T = TypeVar("T")
@@ -262,6 +262,21 @@ class Cluster(Protocol):
         """Return whether something is remembered for this key, be it of another `at`."""
 
 
+class Systemd(Protocol):
+    """Looks at systemd by its API on D-Bus: org.freedesktop.systemd1(5). Each method raises HostError."""
+
+    def loaded(self, names: Collection[str]) -> Mapping[str, Activity]:
+        """Return what those of these units are at that systemd has loaded, by the names that are their own."""
+
+    def properties(
+        self, names: Collection[str], *, general: Collection[str] = (), own: Collection[str] = ()
+    ) -> Mapping[str, Json]:
+        """Return properties of units, as far as each has them: of every unit, and of its own type. A structure is a tuple."""
+
+    def enabled(self, names: Collection[str]) -> Mapping[str, str]:
+        """Return how unit files are enabled, as it stands on the disk; those of which it cannot be told are left out."""
+
+
 class Probe(Protocol):
     """Reads the host. Equal questions get one answer for the probe's lifetime."""
 
@@ -305,6 +320,9 @@ class Probe(Protocol):
 
         Raises HostError too where the host's files are below another folder than /: commands know nothing of it.
         """
+
+    def systemd(self) -> Systemd:
+        """Return the systemd of this host; raises HostError where the host's files are below another folder than /."""
 
     def engine(self) -> Engine:
         """Return the container engine of this host; raises HostError where none answers."""
@@ -369,27 +387,7 @@ class Host(Protocol):
         self, jobs: Sequence[Job], beat: Callable[[], None] = lambda: None
     ) -> Mapping[int, HostError | None]:
         """
-        Do jobs as `in_turn` does, with the same promises when it returns; but what can be made durable together is.
+        Do jobs as `turns.in_turn` does, with the same promises when it returns; but what can be made durable together is.
 
         Killed in between, each path has what it had or what it was to have, and those of a job after those it needs.
         """
-
-
-def in_turn(perform: Callable[[Step], None], jobs: Sequence[Job]) -> Mapping[int, HostError | None]:
-    """Do jobs one after the other; return what each met with, by its place. What needs one that failed is not tried."""
-    met: dict[int, HostError | None] = {}
-    for at, job in enumerate(jobs):
-        if not ready(job, met):
-            continue
-        met[at] = None
-        try:
-            for step in job.steps:
-                perform(step)
-        except HostError as error:
-            met[at] = error
-    return met
-
-
-def ready(job: Job, met: Mapping[int, HostError | None]) -> bool:
-    """Return whether all that a job needs was done, and went well."""
-    return all(need in met and met[need] is None for need in job.needs)

@@ -17,8 +17,9 @@ from types import TracebackType
 from typing import Self
 
 from agent.errors import HostError
-from agent.host import Job, owners, ready
+from agent.host import Job, owners
 from agent.host.durable import Durable
+from agent.host.turns import ready
 from agent.host.walk import Walk, opened, standing, trouble
 from agent.host.write import (
     TROUBLE,

@@ -20,6 +20,7 @@ from agent.host import (
     Entry,
     FileType,
     Job,
+    Systemd,
     accounts,
     commands,
     owners,
@@ -222,6 +223,12 @@ class LocalProbe:
         answer = commands.ask(argv, stdin=stdin, ok=ok)
         self._beat()
         return answer
+
+    def systemd(self) -> Systemd:
+        from agent.host.bus.asking import Asking  # noqa: PLC0415 - a host may have no units to look at
+
+        _check_whole(self._root, ("systemctl",))
+        return Asking(self._root, self._beat)
 
     def engine(self) -> Engine:
         if self._no_engine is not None:  # one that hangs is waited for once

@@ -1,5 +1,6 @@
 """The words trued thinks in. Plain frozen values: nothing here reads or writes anything."""
 
+from agent.model.activity import Activity
 from agent.model.cluster import (
     ADOPTED,
     MANAGER,
@@ -93,6 +94,7 @@ __all__ = [
     "AccountId",
     "AccountName",
     "Act",
+    "Activity",
     "ApplyObject",
     "AwaitCluster",
     "AwaitContainer",

@@ -20,8 +20,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from agent import kinds
 from agent.desired.load import load
 from agent.errors import HostError
-from agent.host import Job, Probe, in_turn
+from agent.host import Job, Probe
 from agent.host.local import Local
+from agent.host.turns import in_turn
 from agent.model import DesiredState, Identity, Outcome, Ownership, Plan, ResourceId, Result, Step
 from agent.reconcile.apply import apply
 from agent.reconcile.hands import Hands

@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from agent.host import Job, batch, in_turn
+from agent.host import Job, batch
 from agent.host.local import Local
+from agent.host.turns import in_turn
 from agent.model import KeepFirst, MakeDirectory, MakeLink, Remove, SetAttributes, Step
 from tests.host.test_writing import names, write
 from tests.host.tracing import traced

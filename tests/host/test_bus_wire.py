@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import HostError
-from agent.host.bus import link, wire
-from agent.host.bus.link import Link
+from agent.host.bus import wire
+from agent.host.bus.link import WAIT, DeniedError, Link
 from agent.host.bus.wire import Field, Message, Sort
 from tests.host.fake_systemd import message
 
@@ -41,12 +41,12 @@ def test_a_message_is_read_as_it_was_meant() -> None:
 
 
 def test_a_call_is_written_as_it_is_read() -> None:
-    found = wire.parse(wire.call(3, "a.b", "/c", "d.e.F", "x", "naïve"))
+    found = wire.parse(wire.call(3, "a.b", "/c", "d.e.F", "x", ("b", "naïve"), (), "y"))
 
     assert ("a.b", "/c", "d.e", "F", 3) == (
         *map(found.text, (Field.DESTINATION, Field.PATH, Field.INTERFACE, Field.MEMBER)), found.serial,
     )  # fmt: skip
-    assert ("x", "naïve") == found.body
+    assert ("x", ["b", "naïve"], [], "y") == found.body
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ class Peer:
         self.ours.settimeout(5)
         self.heard: list[Message] = []
 
-    def link(self, *, bus: bool = False) -> Link:
-        return Link(self.ours, self.heard.append, bus=bus)
+    def link(self, *, wait: float = WAIT) -> Link:
+        return Link(self.ours, self.heard.append, bus=False, wait=wait)
 
 
 @pytest.fixture
@@ -152,11 +152,10 @@ def test_what_comes_in_drops_is_heard_when_it_is_whole(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("noise", [b"", SIGNAL, b"l"])
-def test_a_call_that_is_not_answered_ends(peer: Peer, noise: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_is_not_answered_ends(peer: Peer, noise: bytes) -> None:
     """Though signals come all the time, or an answer comes a byte now and then."""
-    monkeypatch.setattr(link, "WAIT", 0.3)
     peer.theirs.sendall(b"OK 1234\r\n")
-    ours, over = peer.link(), threading.Event()
+    ours, over = peer.link(wait=0.3), threading.Event()
 
     def talk() -> None:
         while noise and not over.wait(0.01):
@@ -179,3 +178,21 @@ def test_a_bus_that_hangs_up_is_gone(peer: Peer) -> None:
     peer.theirs.close()
     with pytest.raises(HostError):
         ours.read()
+
+
+def test_calls_that_are_made_at_once_are_answered_in_any_order(peer: Peer) -> None:
+    """Signals come in between; an answer to somebody else is none; an error is one answer, and says what it is."""
+    peer.theirs.sendall(b"OK 1234\r\n")
+    ours = peer.link()
+    no = message(3, 9, "s", "there is none\n", error="org.x.No", reply=1)
+    yes = [
+        message(2, 9, "s", word, reply=serial)
+        for word, serial in (("three", 3), ("nobody's", 7), ("two", 2))
+    ]
+    peer.theirs.sendall(yes[0] + SIGNAL + no + yes[1] + yes[2])
+    denied, *granted = ours.calls("", [("/", f"a.b.{name}", ("x",)) for name in "CDE"])
+
+    assert isinstance(denied, DeniedError)
+    assert ("org.x.No", "a.b.C: org.x.No: there is none\\n") == (denied.name, str(denied))
+    assert [("two",), ("three",)] == [one.body for one in granted if isinstance(one, Message)]
+    assert len(peer.heard) == 1

@@ -9,7 +9,6 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
-from agent.errors import HostError
 from agent.host import Answer
 from agent.kinds.unit import KIND
 from agent.kinds.unit.spec import Source, UnitSpec
@@ -17,7 +16,7 @@ from agent.kinds.unit.state import UnitState
 from agent.kinds.unit.text import named
 from agent.model import KeepFirst, ResourceId, Run, Stale, Text, TreePath
 from tests.fakes import FakeHost, FakeProbe, FakeTree, Node
-from tests.kinds.hosts.unit import furnish
+from tests.kinds.hosts.unit import Systemd, furnish
 
 T = TypeVar("T")
 SERVICE = "[Service]\nExecStart=/usr/bin/kiosk\n"
@@ -309,7 +308,6 @@ def test_a_unit_file_that_was_there_is_kept_before_it_is_touched() -> None:
 
 
 def test_one_unit_of_which_nothing_can_be_said_hides_no_other() -> None:
-    """is-enabled stops at the first that it cannot tell of."""
     on = host(
         {
             "a.service": {"enabled": "bad"},
@@ -321,17 +319,13 @@ def test_one_unit_of_which_nothing_can_be_said_hides_no_other() -> None:
     assert ["", "enabled", "static"] == [one.enabled for one in have.values() if isinstance(one, UnitState)]
 
 
-def test_an_answer_that_is_no_answer_is_an_error() -> None:
-    on = host({"a.service": {"active": "active"}})
-    real = on.commands["systemctl"]
-    on.commands["systemctl"] = lambda argv, stdin: (
-        Answer(0, "nonsense\n", "") if "list-units" in argv else real(argv, stdin)
-    )
-    with pytest.raises(HostError) as caught:
-        KIND.observe(on.probe(), {"a.service": None})
-    assert "`systemctl list-units` answered 'nonsense', which is not the state of a unit" == str(
-        caught.value
-    )
+def test_one_that_a_script_of_init_d_stands_for_is_enabled_as_its_own_command_says() -> None:
+    """systemd calls what it has made of the script generated, as it does what comes from /etc/fstab."""
+    unit = {"enabled": "generated"}
+    on = host({"old.service": unit, "mnt.mount": unit}, files={"/etc/init.d/old": ""})
+    on.commands["systemctl"] = lambda argv, stdin: Answer(0, f"enabled{argv[5:]}\n", "")
+    have = KIND.observe(on.probe(), dict.fromkeys(("old.service", "mnt.mount")))
+    assert ["enabled()", "generated"] == [one.enabled for one in have.values() if isinstance(one, UnitState)]
 
 
 class Remembering(FakeProbe):
@@ -347,42 +341,40 @@ class Remembering(FakeProbe):
         return answer
 
 
-def told(on: FakeHost, command: str) -> list[tuple[str, ...]]:
-    """Return a list that grows with each call of a command."""
-    asked: list[tuple[str, ...]] = []
-    real = on.commands[command]
-    on.commands[command] = lambda argv, stdin: (asked.append(argv), real(argv, stdin))[1]
-    return asked
+def questions(on: FakeHost) -> list[str]:
+    """Return a list that grows with each question to systemd."""
+    assert isinstance(on.systemd, Systemd)
+    on.systemd.asked.clear()
+    return on.systemd.asked
 
 
 def test_what_systemd_has_yet_to_read_is_asked_again_and_what_it_has_read_is_not() -> None:
     on = host({"a.service": {"active": "active", "reload_needed": True}})
-    real = on.commands["systemctl"]
-    asked = told(on, "systemctl")
+    asked = questions(on)
     for _ in range(2):
         KIND.observe(Remembering(on), {"a.service": None})
-    real(("systemctl", "daemon-reload"), b"")
+    on.commands["systemctl"](("systemctl", "daemon-reload"), b"")
     for _ in range(2):
         KIND.observe(Remembering(on), {"a.service": None})
-    assert 3 == sum("show" in argv for argv in asked)
-    assert 4 == sum("list-units" in argv for argv in asked)
+    assert (3, 4) == (asked.count("properties"), asked.count("loaded"))
 
 
 def test_a_look_at_one_unit_is_answered_by_what_a_look_at_all_has_read() -> None:
     on = host({name: {"active": "active"} for name in ("a.service", "b.service")})
     both = dict.fromkeys(("a.service", "b.service"))
     before = KIND.observe(Remembering(on), both)
-    asked = told(on, "systemctl")
+    asked = questions(on)
     assert before["b.service"] == KIND.observe(Remembering(on), {"b.service": None})["b.service"]
     assert before == KIND.observe(Remembering(on), both)
-    assert ["list-units"] * 2 == [argv[2] for argv in asked]
+    assert ["loaded"] * 2 == asked
 
 
 def test_the_journal_of_a_unit_that_was_only_stopped_is_not_read() -> None:
     """To read it takes longer than to start the unit."""
     units = {"stopped.service": {}, "unmet.service": {"unmet": True}, "dead.service": {"active": "failed"}}
     on = host(units)
-    asked = told(on, "journalctl")
+    read: list[str] = []
+    on.commands["journalctl"] = lambda argv, stdin: (read.append(argv[-1]), Answer(0, "", ""))[1]
     KIND.observe(on.probe(), {name: UnitSpec(active=True) for name in units})
-    read = {argv[-1].rpartition("=")[2] for argv in asked}
-    assert {"unmet.service", "dead.service"} == read
+    run = b"dead.service".hex()
+    assert ["unmet.service", "_SYSTEMD_UNIT=dead.service", f"INVOCATION_ID={run}"] == sorted(read, key=len)

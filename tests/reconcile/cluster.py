@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.errors import HostError
-from agent.host import Job, in_turn
+from agent.host import Job
+from agent.host.turns import in_turn
 from agent.kinds import AnyKind, Kind
 from agent.model import DesiredState, Outcome, Plan, Resource, ResourceId, Run, Stale, Step
 from agent.reconcile.apply import apply

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import HostError
-from agent.host import Job, in_turn
+from agent.host import Job
+from agent.host.turns import in_turn
 from agent.kinds import AnyKind, Kind, NotYetError
 from agent.model import DesiredState, Drift, Outcome, Plan, Resource, ResourceId, Run, Stale, Step
 from agent.reconcile.apply import apply

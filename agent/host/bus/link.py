@@ -1,5 +1,5 @@
 """
-One connection to the system bus, or to systemd itself where there is no bus: calls, and the signals that come meanwhile.
+One connection to the system bus, or to systemd itself: calls, and the signals that come meanwhile.
 
 https://dbus.freedesktop.org/doc/dbus-specification.html, "Authentication Protocol"; EXTERNAL: by the user that the kernel names.
 """
@@ -10,11 +10,12 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from agent.errors import HostError
+from agent.host import shown
 from agent.host.bus import wire
 from agent.host.bus.wire import Field, Message, Sort
 
@@ -22,17 +23,44 @@ BUS: Final = "run/dbus/system_bus_socket"
 PRIVATE: Final = "run/systemd/private"  # for root alone, and of systemd alone; systemctl(1) uses it
 DRIVER: Final = "org.freedesktop.DBus"
 WAIT: Final = 5.0  # seconds for an answer
+Hear: TypeAlias = Callable[[Message], None]
+Asked: TypeAlias = tuple[
+    str, str, tuple[str | Sequence[str], ...]
+]  # an object, interface.member, and its words
 _MOST: Final = 1 << 16  # bytes that are read at once
 _LINE: Final = 4096  # bytes of a line while it authenticates
 
 
-class Link:
-    """A connection that is open; `hear` gets each signal. What it raises is HostError; then it is of no more use."""
+class DeniedError(HostError):
+    """The bus, or systemd, answered with an error; the connection is as good as before. `name` is that of the error."""
 
-    def __init__(self, plug: socket.socket, hear: Callable[[Message], None], *, bus: bool) -> None:
+    def __init__(self, member: str, answer: Message) -> None:
+        self.name = answer.text(Field.ERROR_NAME)
+        words = answer.body[0] if answer.body and isinstance(answer.body[0], str) else ""
+        super().__init__(f"{member}: {self.name}{words and f': {shown(words)}'}")
+
+
+class Link:
+    """
+    A connection that is open; `hear` gets each signal. What it raises is HostError; then it is of no more use.
+
+    `wait`: seconds for an answer. `largest`: bytes of a message.
+    """
+
+    def __init__(
+        self,
+        plug: socket.socket,
+        hear: Hear,
+        *,
+        bus: bool,
+        wait: float = WAIT,
+        largest: int = wire.LARGEST,
+    ) -> None:
         self.bus = bus
         self._hear = hear
         self._plug = plug
+        self._wait = wait
+        self._largest = largest
         self._data = bytearray()
         self._serial = 0
         try:
@@ -43,22 +71,38 @@ class Link:
             self.close()
             raise
 
-    def call(self, destination: str, path: str, member: str, *words: str) -> Message:
+    def call(self, destination: str, path: str, member: str, *words: str | Sequence[str]) -> Message:
         """Return the answer, once the signals that come before it are heard. Raises HostError, DeniedError for an error."""
-        self._serial += 1
-        self._send(wire.call(self._serial, destination if self.bus else "", path, member, *words))
-        until = time.monotonic() + WAIT
-        while time.monotonic() < until:
+        (answer,) = self.calls(destination, ((path, member, words),))
+        if isinstance(answer, DeniedError):
+            raise answer
+        return answer
+
+    def calls(self, destination: str, asked: Sequence[Asked]) -> Sequence[Message | DeniedError]:
+        """Return the answers to calls that are made all at once: none waits for the one before. Raises HostError."""
+        members = {self._serial + at: member for at, (_, member, _) in enumerate(asked, 1)}
+        name = destination if self.bus else ""
+        self._send(
+            b"".join(
+                wire.call(serial, name, path, member, *words)
+                for serial, (path, member, words) in zip(members, asked, strict=True)
+            )
+        )
+        self._serial += len(asked)
+        answers: dict[int, Message | DeniedError] = {}
+        until = time.monotonic() + self._wait
+        while len(answers) < len(members):
+            if time.monotonic() > until:
+                raise HostError("the bus does not answer for all it says")
             message = self._next()
             if message is None:
                 self._receive(until)
             elif message.sort == Sort.SIGNAL:
                 self._hear(message)
-            elif message.fields.get(Field.REPLY_SERIAL) == self._serial:
-                if message.sort == Sort.ERROR:
-                    raise DeniedError(f"{member}: {message.text(Field.ERROR_NAME)}")
-                return message
-        raise HostError("the bus does not answer for all it says")
+            elif isinstance(serial := message.fields.get(Field.REPLY_SERIAL), int) and serial in members:
+                failed = message.sort == Sort.ERROR
+                answers[serial] = DeniedError(members[serial], message) if failed else message
+        return [answers[serial] for serial in members]
 
     def read(self) -> None:
         """Take in what has come, which is something: see poll(2)."""
@@ -81,7 +125,7 @@ class Link:
         """Return the next whole message of what was received."""
         if len(self._data) < wire.HEAD:
             return None
-        length = wire.size(bytes(self._data[: wire.HEAD]))
+        length = wire.size(bytes(self._data[: wire.HEAD]), self._largest)
         if len(self._data) < length:
             return None
         message = wire.parse(bytes(self._data[:length]))
@@ -115,7 +159,7 @@ class Link:
         """
         user = str(os.geteuid()).encode().hex().encode()
         self._send(b"\0AUTH EXTERNAL " + user + b"\r\nBEGIN\r\n")
-        until = time.monotonic() + WAIT
+        until = time.monotonic() + self._wait
         while b"\r\n" not in self._data:
             if len(self._data) > _LINE:
                 raise HostError("the bus does not answer as one")
@@ -126,29 +170,26 @@ class Link:
         self._data[:] = rest
 
 
-class DeniedError(HostError):
-    """The bus, or systemd, answered with an error; the connection is as good as before."""
-
-
-def connect(root: Path, hear: Callable[[Message], None]) -> Link:
+def connect(root: Path, hear: Hear) -> Link:
     """Return a connection to the bus, or else to systemd; raises HostError."""
     try:
-        return Link(_plugged(root / BUS), hear, bus=True)
+        return Link(plugged(root, BUS), hear, bus=True)
     except (FileNotFoundError, ConnectionRefusedError):
         pass
     except OSError as error:
         raise HostError(f"/{BUS}: {error.strerror or error}") from error
     try:
-        return Link(_plugged(root / PRIVATE), hear, bus=False)
+        return Link(plugged(root, PRIVATE), hear, bus=False)
     except OSError as error:
         raise HostError(f"/{BUS}: there is no system bus; /{PRIVATE}: {error.strerror or error}") from error
 
 
-def _plugged(path: Path) -> socket.socket:
+def plugged(root: Path, path: str, wait: float = WAIT) -> socket.socket:
+    """Return a socket that is connected; raises OSError."""
     plug = socket.socket(socket.AF_UNIX)
     try:
-        plug.settimeout(WAIT)
-        plug.connect(str(path))
+        plug.settimeout(wait)
+        plug.connect(str(root / path))
     except OSError:
         plug.close()
         raise

@@ -7,7 +7,7 @@ https://dbus.freedesktop.org/doc/dbus-specification.html, "Type System" and "Mes
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Final, TypeAlias
 
@@ -67,17 +67,17 @@ class Message:
         return str(self.fields.get(field, ""))
 
 
-def call(serial: int, destination: str, path: str, member: str, *words: str) -> bytes:
-    """Return a call of `interface.member` with strings."""
+def call(serial: int, destination: str, path: str, member: str, *words: str | Sequence[str]) -> bytes:
+    """Return a call of `interface.member` with strings, and arrays of strings."""
     interface, _, name = member.rpartition(".")
     fields = {Field.PATH: ("o", path), Field.INTERFACE: ("s", interface), Field.MEMBER: ("s", name)}
     if destination:
         fields[Field.DESTINATION] = ("s", destination)
     body = bytearray()
     for word in words:
-        _put_text(body, word)
+        _put_text(body, word) if isinstance(word, str) else _put_texts(body, word)
     if words:
-        fields[Field.SIGNATURE] = ("g", "s" * len(words))
+        fields[Field.SIGNATURE] = ("g", "".join("s" if isinstance(word, str) else "as" for word in words))
     header = bytearray()
     for field, (code, text) in fields.items():
         header += bytes(-len(header) % 8) + bytes((field, 1)) + code.encode() + b"\0"
@@ -94,15 +94,24 @@ def _put_text(data: bytearray, text: str) -> None:
     data += bytes(-len(data) % 4) + struct.pack("<I", len(raw)) + raw + b"\0"
 
 
-def size(head: bytes) -> int:
+def _put_texts(data: bytearray, texts: Sequence[str]) -> None:
+    data += bytes(-len(data) % 4)
+    at = len(data)
+    data += bytes(4)
+    for text in texts:
+        _put_text(data, text)
+    struct.pack_into("<I", data, at, len(data) - at - 4)
+
+
+def size(head: bytes, largest: int = LARGEST) -> int:
     """Return how long the message is that begins so, by its first HEAD bytes; raises HostError."""
     order = ORDERS.get(head[0])
     if order is None or head[3] != 1:
         raise HostError("the bus says what is no message")
     body, _, fields = struct.unpack_from(f"{order}3I", head, 4)
     total = int(HEAD + fields + -fields % 8 + body)
-    if total > LARGEST:
-        raise HostError(f"the bus sends a message of {total} bytes, and {LARGEST} are the most that is read")
+    if total > largest:
+        raise HostError(f"the bus sends a message of {total} bytes, and {largest} are the most that is read")
     return total
 
 

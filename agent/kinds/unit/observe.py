@@ -1,9 +1,8 @@
 """
 What systemd says of all units in one reading, and what stands where trued puts their files. Only looks.
 
-What can change without a trace in the folders of unit files is asked for in each cycle, by one `systemctl list-units`
-(3 ms for a hundred). The rest is remembered for as long as these folders stand as they stood: `systemctl show` asks
-systemd for all there is to say of a unit, and what it knows of links that enable one is as old as its last reload.
+What can change without a trace in the folders of unit files is asked for in each cycle, by one question for all. The rest
+is remembered for as long as these folders stand as they stood.
 """
 
 from __future__ import annotations
@@ -18,8 +17,11 @@ from agent.kinds.unit import systemd
 from agent.kinds.unit.names import is_template, path_of, shipped, suffix, unit_of
 from agent.kinds.unit.spec import UnitSpec
 from agent.kinds.unit.state import RUNNING, Trouble, UnitState
+from agent.model import Activity
 
 Wants: TypeAlias = Mapping[str, UnitSpec | None]
+REST = Activity(active="inactive", sub="dead")
+STARTS = frozenset({"start", "restart"})  # jobs that end with the start of a unit
 MOST_TOLD = 8  # units whose journal is read in one cycle
 MOST_SAID = 400  # characters of it
 
@@ -67,11 +69,8 @@ def _units(probe: Probe, wants: Wants) -> Mapping[str, UnitState]:
     known = systemd.known(probe, names)
     ids = {state.id for state in known.values() if not is_template(state.id)}
     served = {one for state in known.values() if _is_socket(state) for one in state.starts}
-    running = systemd.running(probe, ids | served)
-    states = {name: _now(state, running, wants) for name, state in known.items()}
-    if ending := {name for name, state in states.items() if state.active == "deactivating"}:
-        starting = systemd.starting(probe)
-        states |= {name: replace(states[name], returns=states[name].id in starting) for name in ending}
+    loaded = probe.systemd().loaded(ids | served)
+    states = {name: _now(state, loaded, wants) for name, state in known.items()}
     stopped = [
         name for name, state in states.items() if _is_wanted(wants, name) and not state.runs and state.id
     ]
@@ -80,14 +79,15 @@ def _units(probe: Probe, wants: Wants) -> Mapping[str, UnitState]:
     return states
 
 
-def _now(state: UnitState, running: Mapping[str, tuple[str, str]], wants: Wants) -> UnitState:
+def _now(state: UnitState, loaded: Mapping[str, Activity], wants: Wants) -> UnitState:
     """Return a unit as it is now; one that systemd has not loaded does nothing."""
-    active, sub = running.get(state.id, ("inactive", "dead"))
-    now = replace(state, active=active, sub=sub)
+    at = loaded.get(state.id, REST)
+    returns = at.active == "deactivating" and at.job in STARTS
+    now = replace(state, active=at.active, sub=at.sub, returns=returns)
     if not _is_socket(state):
         return now
-    serving = (one for one in state.starts if one in running and not _stops(wants, one))
-    return replace(now, serving=tuple(one for one in serving if running[one][0] in RUNNING))
+    serving = (one for one in state.starts if one in loaded and not _stops(wants, one))
+    return replace(now, serving=tuple(one for one in serving if loaded[one].active in RUNNING))
 
 
 def _is_socket(state: UnitState) -> bool:
@@ -112,24 +112,22 @@ def _troubles(
     if not tried:
         return {}
     told = frozenset(tried[:MOST_TOLD])
-    shown = systemd.show(probe, tried, systemd.OUTCOME)
     return {
         name: Trouble(
-            result=facts.get("Result", ""),
-            status=facts.get("ExecMainStatus", ""),
-            restarts=facts.get("NRestarts", ""),
-            said=_said(probe, name, states[name], facts) if name in told else "",
+            result=outcome.result,
+            status=outcome.status,
+            restarts=outcome.restarts,
+            said=_said(probe, name, states[name], outcome) if name in told else "",
         )
-        for name, facts in zip(tried, shown, strict=True)
+        for name, outcome in systemd.outcomes(probe, tried).items()
     }
 
 
-def _said(probe: Probe, name: str, state: UnitState, outcome: Mapping[str, str]) -> str:
+def _said(probe: Probe, name: str, state: UnitState, outcome: systemd.Outcome) -> str:
     """Return the end of its journal; of one that is merely at rest, only that a condition kept it from starting."""
     if state.active == "failed" or state.flaps:
         return "; ".join(systemd.last_words(probe, name, outcome))[-MOST_SAID:]
-    # "no" is said as well of one that was never started, and of one that nothing refers to: that is forgotten soon.
-    if outcome.get("ConditionResult") == "yes":
+    if not outcome.unmet:
         return ""  # to read a journal takes longer than to start most units
     line = systemd.last_line(probe, name)
     return line if "ondition" in line else ""

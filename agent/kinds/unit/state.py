@@ -16,7 +16,7 @@ class Trouble:
 
     result: str = ""
     status: str = ""  # the exit status of its main process
-    restarts: str = ""  # how often systemd has tried by itself
+    restarts: int = 0  # how often systemd has tried by itself
     said: str = ""  # the end of its journal
 
 

@@ -216,7 +216,7 @@ def _told(have: UnitState) -> str:
     parts = [trouble.result] if ended and trouble.result not in {"", "success"} else []
     if ended and trouble.result == "exit-code" and trouble.status:
         parts = [f"exit code {trouble.status}"]
-    if have.flaps and trouble.restarts not in {"", "0"}:
+    if have.flaps and trouble.restarts:
         parts.append("systemd has started it again and again")
     return (f" ({', '.join(parts)})" if parts else "") + (f": {trouble.said}" if trouble.said else "")
 

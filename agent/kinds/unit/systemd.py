@@ -1,4 +1,4 @@
-"""Asks systemd, through its own commands, and reads what they answer. Only looks."""
+"""Asks systemd by its API, and its journal by journalctl(1), and reads what they answer. Only looks."""
 
 from __future__ import annotations
 
@@ -9,37 +9,53 @@ from typing import Final
 
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
-from agent.kinds.unit.names import FOLDER, is_template
+from agent.kinds.unit.names import FOLDER, is_template, stem
 from agent.kinds.unit.state import UnitState
-from agent.model import quoted
+from agent.model import Json
+from agent.values import dataclass
 
 SYSTEMCTL: Final = ("systemctl", "--no-pager")
 BOOTED: Final = "/run/systemd/system"
-ABOUT: Final = (
-    "Id", "LoadState", "LoadError", "FragmentPath", "NeedDaemonReload", "CanReload", "Type", "RemainAfterExit",
-    "TriggeredBy", "Triggers",
-)  # fmt: skip
-OUTCOME: Final = (
-    "Result", "ExecMainStatus", "NRestarts", "InvocationID", "InactiveExitTimestamp", "ExecMainStartTimestamp",
-    "ConditionResult",
-)  # fmt: skip
+_ABOUT: Final = (
+    "Id",
+    "LoadState",
+    "LoadError",
+    "FragmentPath",
+    "NeedDaemonReload",
+    "CanReload",
+    "TriggeredBy",
+    "Triggers",
+)
+_ABOUT_SERVICES: Final = ("Type", "RemainAfterExit")
+_OUTCOME: Final = ("InvocationID", "InactiveExitTimestamp", "ConditionResult")
+_OUTCOME_OF_SERVICES: Final = ("Result", "ExecMainStatus", "NRestarts", "ExecMainStartTimestamp")
 _JOURNAL: Final = ("journalctl", "--no-pager", "--quiet", "--boot", "--output=cat", "--lines=5")
-ANY: Final = range(6)  # is-enabled says with its exit code what it also says in words
+_SCRIPTS: Final = "/etc/init.d"  # systemd-sysv-generator(8)
+_ANY: Final = range(6)  # is-enabled says with its exit code what it also says in words
 
 # The unit file search path, as far as something changes there: systemd.unit(5). Generators write anew at each reload.
 _WITH_FOLDERS = (FOLDER, BOOTED)
 _PLACES = (
     *_WITH_FOLDERS, "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
     "/run/systemd/transient", "/run/systemd/generator", "/run/systemd/generator.early", "/run/systemd/generator.late",
-    "/etc/init.d",
+    _SCRIPTS,
 )  # fmt: skip
-
 
 _STEADY = frozenset(
     {"loaded", "masked", "not-found"}
 )  # others may be mended in place, which changes no folder
 
-_STARTS = frozenset({"start", "restart"})
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How the last run of a unit went: Result, ExecMainStatus, NRestarts and InvocationID of org.freedesktop.systemd1(5)."""
+
+    result: str
+    status: str
+    restarts: int
+    run: str
+    since: int  # when it began: seconds since the epoch
+    unmet: bool  # a condition kept it from starting; so it is said as well of one that was never started
 
 
 def check_running(probe: Probe) -> None:
@@ -67,55 +83,36 @@ def known(probe: Probe, names: Sequence[str]) -> Mapping[str, UnitState]:
     return found
 
 
-def running(probe: Probe, ids: Collection[str]) -> Mapping[str, tuple[str, str]]:
-    """Return ActiveState and SubState of the units that systemd has loaded; raises HostError."""
-    if not ids:
-        return {}
-    said = probe.ask(
-        *SYSTEMCTL, "list-units", "--full", "--all", "--plain", "--no-legend", "--", *sorted(ids)
-    ).out
-    states = {}
-    for line in said.splitlines():
-        words = line.split(None, 4)
-        if len(words) < 4 or words[0] not in ids:
-            raise HostError(
-                f"`systemctl list-units` answered {quoted(line)}, which is not the state of a unit"
-            )
-        states[words[0]] = (words[2], words[3])
-    return states
+def outcomes(probe: Probe, names: Collection[str]) -> Mapping[str, Outcome]:
+    """Return how the last run of each unit went; raises HostError."""
+    told = probe.systemd().properties(names, general=_OUTCOME, own=_OUTCOME_OF_SERVICES)
+    return {name: _outcome(facts) for name, facts in told.items()}
 
 
-def starting(probe: Probe) -> Collection[str]:
-    """Return the units for which a job waits that ends with their start: `systemctl list-jobs`; raises HostError."""
-    said = probe.ask(*SYSTEMCTL, "list-jobs", "--full", "--plain", "--no-legend").out
-    jobs = (line.split() for line in said.splitlines())
-    return {words[1] for words in jobs if len(words) == 4 and words[2] in _STARTS}
+def _outcome(facts: Json) -> Outcome:
+    restarts = facts.get("NRestarts", 0)
+    since = "ExecMainStartTimestamp" if restarts else "InactiveExitTimestamp"
+    return Outcome(
+        result=facts.get("Result", ""),
+        status=str(facts.get("ExecMainStatus", "")),
+        restarts=restarts,
+        run=bytes(facts.get("InvocationID", ())).hex(),
+        since=facts.get(since, 0) // 1_000_000,
+        unmet=not facts.get("ConditionResult", False),
+    )
 
 
-def show(probe: Probe, names: Sequence[str], properties: Sequence[str]) -> Sequence[Mapping[str, str]]:
-    """Return properties of units, in the order of the names; raises HostError."""
-    said = probe.ask(*SYSTEMCTL, "show", f"--property={','.join(properties)}", "--", *names).out
-    blocks = [
-        dict(line.partition("=")[::2] for line in block.splitlines())
-        for block in said.strip("\n").split("\n\n")
-    ]
-    if len(blocks) != len(names):
-        raise HostError(f"`systemctl show` told of {len(blocks)} units, and {len(names)} were asked for")
-    return blocks
-
-
-def last_words(probe: Probe, name: str, outcome: Mapping[str, str]) -> Sequence[str]:
+def last_words(probe: Probe, name: str, outcome: Outcome) -> Sequence[str]:
     """
     Return the last lines of one run of a unit: of its processes, or of systemd about it where they said nothing.
 
     Not of the runs before, and not of both: what they say in the same moment comes in any order, and the same
     failure shall have the same words.
     """
-    restarts = outcome.get("NRestarts", "0") != "0"
-    since = outcome.get("ExecMainStartTimestamp" if restarts else "InactiveExitTimestamp", "")
     # By the time, as of a process that ends as soon as it has spoken, the journal may not learn which run it was of.
-    of_processes = _journal(probe, f"--since={since}", f"_SYSTEMD_UNIT={name}") if since else ()
-    return of_processes or _journal(probe, f"INVOCATION_ID={outcome.get('InvocationID', '')}")
+    since = outcome.since
+    of_processes = _journal(probe, f"--since=@{since}", f"_SYSTEMD_UNIT={name}") if since else ()
+    return of_processes or _journal(probe, f"INVOCATION_ID={outcome.run}")
 
 
 def last_line(probe: Probe, name: str) -> str:
@@ -138,8 +135,8 @@ def explain(name: str) -> tuple[str, ...]:
 
 def _read(probe: Probe, names: Sequence[str]) -> Mapping[str, UnitState]:
     units = [name for name in names if not is_template(name)]
-    blocks = show(probe, units, ABOUT) if units else ()
-    states = {name: _state(name, facts) for name, facts in zip(units, blocks, strict=True)}
+    told = probe.systemd().properties(units, general=_ABOUT, own=_ABOUT_SERVICES)
+    states = {name: _state(name, facts) for name, facts in told.items()}
     files = [name for name in names if is_template(name) or states[name].fragment]
     words = _enabled(probe, files)
     for name in names:
@@ -150,17 +147,17 @@ def _read(probe: Probe, names: Sequence[str]) -> Mapping[str, UnitState]:
     return states
 
 
-def _state(name: str, facts: Mapping[str, str]) -> UnitState:
+def _state(name: str, facts: Json) -> UnitState:
     return UnitState(
         id=facts.get("Id", name),
         load=facts.get("LoadState", "not-found"),
-        error=_error(facts.get("LoadError", "")),
+        error=facts.get("LoadError", ("", ""))[1],
         fragment=facts.get("FragmentPath", ""),
-        reload_needed=facts.get("NeedDaemonReload") == "yes",
-        can_reload=facts.get("CanReload") == "yes",
-        passing=facts.get("Type") == "oneshot" and facts.get("RemainAfterExit") != "yes",
-        triggers=tuple(facts.get("TriggeredBy", "").split()),
-        starts=tuple(facts.get("Triggers", "").split()),
+        reload_needed=facts.get("NeedDaemonReload", False),
+        can_reload=facts.get("CanReload", False),
+        passing=facts.get("Type") == "oneshot" and not facts.get("RemainAfterExit", False),
+        triggers=tuple(facts.get("TriggeredBy", ())),
+        starts=tuple(facts.get("Triggers", ())),
     )
 
 
@@ -171,19 +168,14 @@ def _template(name: str, word: str) -> UnitState:
     return UnitState(id=name, load=load, enabled=word)
 
 
-def _error(text: str) -> str:
-    """Return the words of a D-Bus error, which stand in quotes after its name."""
-    return text.partition(" ")[2].strip('"')
-
-
 def _enabled(probe: Probe, names: Sequence[str]) -> Mapping[str, str]:
-    """Return how units are enabled, as it stands on the disk; is-enabled stops at the first that it cannot tell."""
-    words: dict[str, str] = {}
-    left = list(names)
-    while left:
-        said = probe.ask(*SYSTEMCTL, "is-enabled", "--", *left, ok=ANY).out.splitlines()
-        words |= zip(left, (line.strip() for line in said), strict=False)
-        left = left[len(said) + 1 :]
+    """Return how units are enabled, as it stands on the disk; of those that /etc/init.d has, their own command knows."""
+    words = dict(probe.systemd().enabled(names))
+    made = {name: f"{_SCRIPTS}/{stem(name)}" for name, word in words.items() if word == "generated"}
+    found = probe.entries(made.values())
+    for name, script in made.items():
+        if isinstance(found[script], Entry):
+            words[name] = probe.ask(*SYSTEMCTL, "is-enabled", "--", name, ok=_ANY).out.strip() or words[name]
     return words
 
 

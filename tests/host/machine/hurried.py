@@ -10,7 +10,8 @@ from pathlib import Path
 from agent.cli.assemble import assembled
 from agent.cycle import run_cycle
 from agent.errors import HostError
-from agent.host import Host, Job, Probe, in_turn
+from agent.host import Host, Job, Probe
+from agent.host.turns import in_turn
 from agent.model import Run, Step
 
 

@@ -9,12 +9,13 @@ A case says with `units` what there is, by name: `load`, `active`, `sub`, `enabl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from agent.host import Answer, FileType
+from agent.model import Activity, Json
 from tests.fakes import FakeHost, Node
 
 FOLDER = PurePosixPath("/etc/systemd/system")
@@ -58,7 +59,7 @@ NOTHING = Loaded(load="not-found", enabled="")
 
 @dataclass
 class Systemd:
-    """The manager, and its commands: the parts of systemctl, journalctl and systemd-analyze that trued uses."""
+    """The manager, what it answers on the bus, and its commands: the parts of systemctl and journalctl that trued uses."""
 
     host: FakeHost
     units: dict[str, Loaded]
@@ -66,28 +67,42 @@ class Systemd:
     booted: bool = True
     read: dict[PurePosixPath, bytes] = field(default_factory=dict)  # what PID 1 has read of the files
 
+    asked: list[str] = field(default_factory=list)  # the questions that were put to it
+
     def __post_init__(self) -> None:
         self.read = self._texts()
+
+    def loaded(self, names: Collection[str]) -> Mapping[str, Activity]:
+        self.asked.append("loaded")
+        units = {name: self._of(name) for name in names if name == self._real(name)}
+        return {
+            name: Activity(active=unit.active, sub=unit.shown_sub, job=unit.job)
+            for name, unit in units.items()
+            if unit.active != "inactive" or unit.job
+        }
+
+    def properties(
+        self, names: Collection[str], *, general: Collection[str] = (), own: Collection[str] = ()
+    ) -> Mapping[str, Json]:
+        self.asked.append("properties")
+        return {name: self._properties(name, {*general, *own}) for name in names}
+
+    def enabled(self, names: Collection[str]) -> Mapping[str, str]:
+        self.asked.append("enabled")
+        words = {
+            name: "alias" if self.units.get(name, NOTHING).alias else self._of(name).enabled
+            for name in names
+        }
+        return {name: word for name, word in words.items() if word not in {"", "bad"}}
 
     def systemctl(self, argv: tuple[str, ...], stdin: bytes) -> Answer:
         if not self.booted:
             return Answer(
                 1, "", "System has not been booted with systemd as init system (PID 1). Can't operate."
             )
-        options = [word for word in argv[1:] if word.startswith("--") and word != "--"]
+        options = [word for word in argv[1:] if word.startswith("--")]
         verb, *names = [word for word in argv[1:] if not word.startswith("--")]
         match verb:
-            case "show":
-                properties = next(word for word in options if word.startswith("--property="))[11:].split(",")
-                return Answer(0, "\n\n".join(self._show(name, properties) for name in names) + "\n", "")
-            case "list-units":
-                lines = [self._line(name) for name in names if self._of(name).active != "inactive"]
-                return Answer(0, "".join(f"{line}\n" for line in lines), "")
-            case "list-jobs":
-                jobs = [f"7 {name} {unit.job} running\n" for name, unit in self.units.items() if unit.job]
-                return Answer(0, "".join(jobs), "")
-            case "is-enabled":
-                return self._is_enabled(names)
             case "daemon-reload":
                 return self._reload()
         for name in names:
@@ -97,7 +112,8 @@ class Systemd:
         return Answer(0, "", "")
 
     def journalctl(self, argv: tuple[str, ...], stdin: bytes) -> Answer:
-        name = argv[-1].removeprefix("_SYSTEMD_UNIT=").removeprefix("INVOCATION_ID=")
+        run = argv[-1].removeprefix("INVOCATION_ID=")
+        name = bytes.fromhex(run).decode() if run != argv[-1] else run.removeprefix("_SYSTEMD_UNIT=")
         return Answer(0, "".join(f"{line}\n" for line in self.journals.get(name, ())), "")
 
     def _texts(self) -> dict[PurePosixPath, bytes]:
@@ -121,49 +137,37 @@ class Systemd:
         self.units[name] = replace(self.units.get(name, NOTHING), **changes)
         return Answer(0, "", "")
 
-    def _show(self, name: str, properties: Sequence[str]) -> str:
+    def _properties(self, name: str, asked: Collection[str]) -> Json:
         unit = self._of(name)
         facts = {
             "Id": self._real(name),
             "LoadState": unit.load,
-            "LoadError": f'org.freedesktop.DBus.Error.InvalidArgs "{unit.error}"' if unit.error else "",
+            "LoadError": ("org.freedesktop.DBus.Error.InvalidArgs", unit.error) if unit.error else ("", ""),
             "FragmentPath": self._fragment(name, unit),
-            "NeedDaemonReload": "yes"
-            if unit.reload_needed or (unit.active != "inactive" and self._is_old(name))
-            else "no",
-            "CanReload": "yes" if unit.can_reload else "no",
-            "Type": unit.type,
-            "RemainAfterExit": "yes" if unit.remain else "no",
-            "TriggeredBy": unit.triggers,
-            "Triggers": unit.starts,
+            "NeedDaemonReload": unit.reload_needed or (unit.active != "inactive" and self._is_old(name)),
+            "CanReload": unit.can_reload,
+            "TriggeredBy": unit.triggers.split(),
+            "Triggers": unit.starts.split(),
+            "InvocationID": list(self._real(name).encode()),
+            "InactiveExitTimestamp": 1_795_403_948_000_000,
+            "ConditionResult": not unit.unmet,
             "Result": unit.result,
-            "ExecMainStatus": unit.status,
-            "NRestarts": unit.restarts,
-            "InvocationID": self._real(name),
-            "InactiveExitTimestamp": "Mon 2026-11-23 03:19:08 UTC",
-            "ExecMainStartTimestamp": "Mon 2026-11-23 03:20:08 UTC",
-            "ConditionResult": "no" if unit.unmet else "yes",
         }
-        return "\n".join(f"{key}={facts[key]}" for key in properties)
+        if name.endswith(".service"):
+            facts |= {
+                "Type": unit.type,
+                "RemainAfterExit": unit.remain,
+                "ExecMainStatus": int(unit.status),
+                "NRestarts": int(unit.restarts),
+                "ExecMainStartTimestamp": 1_795_404_008_000_000,
+            }
+        return {key: facts[key] for key in asked if key in facts}
 
     def _fragment(self, name: str, unit: Loaded) -> str:
         if unit.load == "not-found":
             return ""
         own = FOLDER / self._real(name)
         return str(own if own in self.host.nodes else unit.fragment or PACKAGED / self._real(name))
-
-    def _line(self, name: str) -> str:
-        unit = self._of(name)
-        return f"{name} {unit.load} {unit.active} {unit.shown_sub} Some words of it"
-
-    def _is_enabled(self, names: Sequence[str]) -> Answer:
-        said = ""
-        for name in names:
-            word = "alias" if self.units.get(name, NOTHING).alias else self._of(name).enabled
-            if word in {"", "bad"}:
-                return Answer(1, said, f"Failed to get unit file state for {name}")
-            said += f"{word}\n"
-        return Answer(0, said, "")
 
     def _reload(self) -> Answer:
         self.read = self._texts()
@@ -241,6 +245,7 @@ def furnish(host: FakeHost, case: Mapping[str, Any]) -> None:
     systemd = Systemd(host, units, case.get("journal", {}), case.get("systemd", True))
     if systemd.booted:
         host.nodes |= {above: Node.folder() for above in (BOOTED, BOOTED.parent, BOOTED.parent.parent)}
+    host.systemd = systemd
     host.commands["systemctl"] = systemd.systemctl
     host.commands["journalctl"] = systemd.journalctl
     host.commands["sleep"] = lambda argv, stdin: Answer(0, "", "")
