@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
 from pathlib import PurePosixPath
-from typing import Any, ClassVar, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, TypeVar
 
 import pytest
 
-from agent.host import Answer
 from agent.kinds.unit import KIND
 from agent.kinds.unit.spec import Source, UnitSpec
 from agent.kinds.unit.state import UnitState
 from agent.kinds.unit.text import named
 from agent.model import KeepFirst, ResourceId, Run, Stale, Text, TreePath
-from tests.fakes import FakeHost, FakeProbe, FakeTree, Node
-from tests.kinds.hosts.unit import Systemd, furnish
+from tests.fakes import FakeHost, FakeTree, Node
+from tests.kinds.hosts.unit import furnish
 
 T = TypeVar("T")
 SERVICE = "[Service]\nExecStart=/usr/bin/kiosk\n"
@@ -305,76 +302,3 @@ def test_a_unit_file_that_was_there_is_kept_before_it_is_touched() -> None:
     have = seen(host({"kiosk.service": {}}, files={UNIT_FILE: SERVICE}), "kiosk.service")
     assert [KeepFirst(path=PurePosixPath(UNIT_FILE), why="")] == list(KIND.first("kiosk.service", have))
     assert [] == list(KIND.first("nginx.service", seen(host({"nginx.service": {}}), "nginx.service")))
-
-
-def test_one_unit_of_which_nothing_can_be_said_hides_no_other() -> None:
-    on = host(
-        {
-            "a.service": {"enabled": "bad"},
-            "b.service": {"enabled": "enabled"},
-            "c.service": {"enabled": "static"},
-        }
-    )
-    have = KIND.observe(on.probe(), dict.fromkeys(("a.service", "b.service", "c.service")))
-    assert ["", "enabled", "static"] == [one.enabled for one in have.values() if isinstance(one, UnitState)]
-
-
-def test_one_that_a_script_of_init_d_stands_for_is_enabled_as_its_own_command_says() -> None:
-    """systemd calls what it has made of the script generated, as it does what comes from /etc/fstab."""
-    unit = {"enabled": "generated"}
-    on = host({"old.service": unit, "mnt.mount": unit}, files={"/etc/init.d/old": ""})
-    on.commands["systemctl"] = lambda argv, stdin: Answer(0, f"enabled{argv[5:]}\n", "")
-    have = KIND.observe(on.probe(), dict.fromkeys(("old.service", "mnt.mount")))
-    assert ["enabled()", "generated"] == [one.enabled for one in have.values() if isinstance(one, UnitState)]
-
-
-class Remembering(FakeProbe):
-    """Remembers for as long as its host is there: no file changes."""
-
-    known: ClassVar[WeakKeyDictionary[FakeHost, dict[Hashable, Any]]] = WeakKeyDictionary()
-
-    def remembered(self, key: Hashable, paths: Collection[str], read: Callable[[], T]) -> T:
-        known = self.known.setdefault(self.host, {})
-        if key not in known:
-            known[key] = read()
-        answer: T = known[key]
-        return answer
-
-
-def questions(on: FakeHost) -> list[str]:
-    """Return a list that grows with each question to systemd."""
-    assert isinstance(on.systemd, Systemd)
-    on.systemd.asked.clear()
-    return on.systemd.asked
-
-
-def test_what_systemd_has_yet_to_read_is_asked_again_and_what_it_has_read_is_not() -> None:
-    on = host({"a.service": {"active": "active", "reload_needed": True}})
-    asked = questions(on)
-    for _ in range(2):
-        KIND.observe(Remembering(on), {"a.service": None})
-    on.commands["systemctl"](("systemctl", "daemon-reload"), b"")
-    for _ in range(2):
-        KIND.observe(Remembering(on), {"a.service": None})
-    assert (3, 4) == (asked.count("properties"), asked.count("loaded"))
-
-
-def test_a_look_at_one_unit_is_answered_by_what_a_look_at_all_has_read() -> None:
-    on = host({name: {"active": "active"} for name in ("a.service", "b.service")})
-    both = dict.fromkeys(("a.service", "b.service"))
-    before = KIND.observe(Remembering(on), both)
-    asked = questions(on)
-    assert before["b.service"] == KIND.observe(Remembering(on), {"b.service": None})["b.service"]
-    assert before == KIND.observe(Remembering(on), both)
-    assert ["loaded"] * 2 == asked
-
-
-def test_the_journal_of_a_unit_that_was_only_stopped_is_not_read() -> None:
-    """To read it takes longer than to start the unit."""
-    units = {"stopped.service": {}, "unmet.service": {"unmet": True}, "dead.service": {"active": "failed"}}
-    on = host(units)
-    read: list[str] = []
-    on.commands["journalctl"] = lambda argv, stdin: (read.append(argv[-1]), Answer(0, "", ""))[1]
-    KIND.observe(on.probe(), {name: UnitSpec(active=True) for name in units})
-    run = b"dead.service".hex()
-    assert ["unmet.service", "_SYSTEMD_UNIT=dead.service", f"INVOCATION_ID={run}"] == sorted(read, key=len)

@@ -27,7 +27,7 @@ from agent.model import ResourceId
 log = logging.getLogger(__name__)
 
 NEWS: Final = frozenset({"unit"})  # what is told: the kind whose things may be otherwise now
-GATHER: Final = 0.02  # seconds between two readings: one for a burst, and not one for each message
+GATHER: Final = 0.005  # seconds between two readings: one for a burst, and not one for each message
 SOON: Final = 0.1  # seconds before the bus is tried again; then twice as long each time,
 LATE: Final = 60.0  # and at most this
 PROMPT: Final = 0.5  # seconds for which a look waits for the bus; then it goes on without
@@ -244,6 +244,8 @@ class _Ear:
             waiting = select.poll()
             waiting.register(link, select.POLLIN)
             waiting.register(self._bell, select.POLLIN)
+            asked = select.poll()
+            asked.register(self._bell, select.POLLIN)
             while not self._stopped.is_set():
                 link.drain()
                 if self._stale:
@@ -254,7 +256,7 @@ class _Ear:
                     link.read()
                 if self._bell in ready:
                     self._answer(link)
-                self._stopped.wait(GATHER)
+                asked.poll(GATHER * 1000)  # who asks meanwhile need not wait
         finally:
             link.close()
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
-from agent.kinds.unit import systemd
+from agent.kinds.unit import journal, systemd
 from agent.kinds.unit.names import is_template, path_of, shipped, suffix, unit_of
 from agent.kinds.unit.spec import UnitSpec
 from agent.kinds.unit.state import RUNNING, Trouble, UnitState
@@ -126,8 +126,8 @@ def _troubles(
 def _said(probe: Probe, name: str, state: UnitState, outcome: systemd.Outcome) -> str:
     """Return the end of its journal; of one that is merely at rest, only that a condition kept it from starting."""
     if state.active == "failed" or state.flaps:
-        return "; ".join(systemd.last_words(probe, name, outcome))[-MOST_SAID:]
+        return "; ".join(journal.last_words(probe, name, outcome))[-MOST_SAID:]
     if not outcome.unmet:
         return ""  # to read a journal takes longer than to start most units
-    line = systemd.last_line(probe, name)
+    line = journal.last_line(probe, name)
     return line if "ondition" in line else ""

@@ -15,10 +15,10 @@ from typing import Final
 from agent.errors import HostError
 from agent.kinds._words import ABSENT, UNDECLARED
 from agent.kinds.unit.check import agrees, check
+from agent.kinds.unit.journal import explain
 from agent.kinds.unit.names import OURS, is_template, path_of, stem
 from agent.kinds.unit.spec import UnitSpec
 from agent.kinds.unit.state import RUNNING, UnitState
-from agent.kinds.unit.systemd import explain
 from agent.model import Content, Remove, Run, Stale, Step, WriteFile, settle
 
 SETTLING: Final = "1"  # seconds

@@ -1,4 +1,4 @@
-"""Asks systemd by its API, and its journal by journalctl(1), and reads what they answer. Only looks."""
+"""Asks systemd by its API, and reads what it answers. Only looks."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _ABOUT: Final = (
     "Triggers",
 )
 _ABOUT_SERVICES: Final = ("Type", "RemainAfterExit")
-_OUTCOME: Final = ("InvocationID", "InactiveExitTimestamp", "ConditionResult")
+_OUTCOME: Final = ("InvocationID", "InactiveExitTimestamp", "StateChangeTimestamp", "ConditionResult")
 _OUTCOME_OF_SERVICES: Final = ("Result", "ExecMainStatus", "NRestarts", "ExecMainStartTimestamp")
-_JOURNAL: Final = ("journalctl", "--no-pager", "--quiet", "--boot", "--output=cat", "--lines=5")
+SECOND: Final = 1_000_000  # of the times that systemd and its journal tell
 _SCRIPTS: Final = "/etc/init.d"  # systemd-sysv-generator(8)
 _ANY: Final = range(6)  # is-enabled says with its exit code what it also says in words
 
@@ -55,6 +55,7 @@ class Outcome:
     restarts: int
     run: str
     since: int  # when it began: seconds since the epoch
+    until: int  # and when the unit last became otherwise
     unmet: bool  # a condition kept it from starting; so it is said as well of one that was never started
 
 
@@ -97,40 +98,10 @@ def _outcome(facts: Json) -> Outcome:
         status=str(facts.get("ExecMainStatus", "")),
         restarts=restarts,
         run=bytes(facts.get("InvocationID", ())).hex(),
-        since=facts.get(since, 0) // 1_000_000,
+        since=facts.get(since, 0) // SECOND,
+        until=facts.get("StateChangeTimestamp", 0) // SECOND,
         unmet=not facts.get("ConditionResult", False),
     )
-
-
-def last_words(probe: Probe, name: str, outcome: Outcome) -> Sequence[str]:
-    """
-    Return the last lines of one run of a unit: of its processes, or of systemd about it where they said nothing.
-
-    Not of the runs before, and not of both: what they say in the same moment comes in any order, and the same
-    failure shall have the same words.
-    """
-    # By the time, as of a process that ends as soon as it has spoken, the journal may not learn which run it was of.
-    since = outcome.since
-    of_processes = _journal(probe, f"--since=@{since}", f"_SYSTEMD_UNIT={name}") if since else ()
-    return of_processes or _journal(probe, f"INVOCATION_ID={outcome.run}")
-
-
-def last_line(probe: Probe, name: str) -> str:
-    """Return the last line that a unit, or systemd for it, has logged since the machine booted."""
-    return " ".join(_journal(probe, "--unit", name)[-1:])
-
-
-def _journal(probe: Probe, *which: str) -> Sequence[str]:
-    try:
-        said = probe.ask(*_JOURNAL, *which).out
-    except HostError:  # no journal is no reason not to mend the unit
-        return ()
-    return tuple(line.strip() for line in said.splitlines() if line.strip())
-
-
-def explain(name: str) -> tuple[str, ...]:
-    """Return the command that tells why a unit failed."""
-    return (*_JOURNAL, "--unit", name)
 
 
 def _read(probe: Probe, names: Sequence[str]) -> Mapping[str, UnitState]:

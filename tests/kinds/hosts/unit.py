@@ -9,6 +9,7 @@ A case says with `units` what there is, by name: `load`, `active`, `sub`, `enabl
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -67,6 +68,7 @@ class Systemd:
     booted: bool = True
     read: dict[PurePosixPath, bytes] = field(default_factory=dict)  # what PID 1 has read of the files
 
+    changed: int = 1_795_404_010_000_000  # when the units became as they are
     asked: list[str] = field(default_factory=list)  # the questions that were put to it
 
     def __post_init__(self) -> None:
@@ -112,9 +114,14 @@ class Systemd:
         return Answer(0, "", "")
 
     def journalctl(self, argv: tuple[str, ...], stdin: bytes) -> Answer:
-        run = argv[-1].removeprefix("INVOCATION_ID=")
-        name = bytes.fromhex(run).decode() if run != argv[-1] else run.removeprefix("_SYSTEMD_UNIT=")
-        return Answer(0, "".join(f"{line}\n" for line in self.journals.get(name, ())), "")
+        """Print what there is of a unit; as one of its processes has said it, at a time after all that is asked for."""
+        if "--output=json" not in argv:
+            return Answer(0, "".join(f"{line}\n" for line in self.journals.get(argv[-1], ())), "")
+        name = argv[-3].removeprefix("_SYSTEMD_UNIT=")
+        assert argv[-2:] == ("+", f"INVOCATION_ID={self._real(name).encode().hex()}")
+        entry = {"_SYSTEMD_UNIT": name, "__REALTIME_TIMESTAMP": "1795500000000000"}
+        lines = (json.dumps({**entry, "MESSAGE": line}) for line in self.journals.get(name, ()))
+        return Answer(0, "".join(f"{line}\n" for line in lines), "")
 
     def _texts(self) -> dict[PurePosixPath, bytes]:
         return {path: node.data for path, node in self.host.nodes.items() if FOLDER in path.parents}
@@ -150,6 +157,7 @@ class Systemd:
             "Triggers": unit.starts.split(),
             "InvocationID": list(self._real(name).encode()),
             "InactiveExitTimestamp": 1_795_403_948_000_000,
+            "StateChangeTimestamp": self.changed,
             "ConditionResult": not unit.unmet,
             "Result": unit.result,
         }
