@@ -56,8 +56,8 @@ def put(data: bytearray, kind: str, value: Any) -> None:
     code = kind[0]
     align = {"y": 1, "g": 1, "v": 1, "t": 8, "(": 8, "{": 8}.get(code, 4)
     data += bytes(-len(data) % align)
-    if code in "ybut":
-        data += struct.pack({"y": "<B", "b": "<I", "u": "<I", "t": "<Q"}[code], value)
+    if code in "ybiut":
+        data += struct.pack({"y": "<B", "b": "<I", "i": "<i", "u": "<I", "t": "<Q"}[code], value)
     elif code in "so":
         data += struct.pack("<I", len(value)) + value.encode() + b"\0"
     elif code == "g":
@@ -110,6 +110,11 @@ class Systemd:
         self, root: Path, *, private: bool = False, aliases: Mapping[str, str] | None = None
     ) -> None:
         self.active: dict[str, str] = {}  # by the object of the unit
+        self.facts: dict[
+            tuple[str, str], tuple[str, Any]
+        ] = {}  # properties by object and name, with their types
+        self.loaded: dict[str, tuple[str, str, str]] = {}  # ActiveState, SubState and job by the unit's name
+        self.files: dict[str, str] = {}  # how unit files are enabled
         self.asked: list[str] = []  # the members that were called
         self.with_answer: dict[
             str, tuple[str, str]
@@ -225,9 +230,14 @@ class Systemd:
         fields: dict[str, Any] = {"reply": serial} | ({"destination": sender[0].decode()} if sender else {})
         if member == b"Subscribe":
             self._subscribed = True
-        if member == b"Get":
+        if member in {b"Get", b"ListUnitsByPatterns", b"GetUnitFileState"}:
             (path,) = re.findall(rb"\x01\x01o\0....(/[^\0]*)\0", header, re.DOTALL)
-            self._send(2, "v", ("s", self.active.get(path.decode(), "active")), **fields)
+            words = [each.decode() for each in re.findall(rb"[\w.@\\-]{3,}", body)]
+            signature, value = self._told(member.decode(), path.decode(), words)
+            if signature:
+                self._send(2, signature, value, **fields)
+            else:
+                self._send(3, "s", "so it is", error=value, **fields)
             return
         if member != b"LoadUnit":
             self._send(2, "", **fields)
@@ -238,3 +248,19 @@ class Systemd:
             self._send(3, "s", "no", error="org.freedesktop.systemd1.LoadFailed", **fields)
         else:
             self._send(2, "o", f"{MANAGER}/unit/{escaped(own)}", **fields)
+
+    def _told(self, member: str, path: str, words: list[str]) -> tuple[str, Any]:
+        """Return the type of an answer and the answer; no type, and the name of an error."""
+        if member == "ListUnitsByPatterns":
+            found = ((name, *self.loaded[name]) for name in words if name in self.loaded)
+            units = [
+                (n, "Words", "loaded", active, sub, "", "/", 7, job, "/") for n, active, sub, job in found
+            ]
+            return "a(ssssssouso)", units
+        if member == "GetUnitFileState":
+            word = self.files.get(words[0])
+            return ("s", word) if word else ("", "org.freedesktop.DBus.Error.FileNotFound")
+        if words[1] == "ActiveState":
+            return "v", ("s", self.active.get(path, "active"))
+        fact = self.facts.get((path, words[1]))
+        return ("v", fact) if fact else ("", "org.freedesktop.DBus.Error.UnknownProperty")

@@ -1,9 +1,9 @@
-"""The kind `unit`: what can be declared, what it is expanded to, what it waits for, and what is read of systemd."""
+"""The kind `unit`: what can be declared, what it is expanded to, and what it waits for."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -15,7 +15,6 @@ from agent.model import KeepFirst, ResourceId, Run, Stale, Text, TreePath
 from tests.fakes import FakeHost, FakeTree, Node
 from tests.kinds.hosts.unit import furnish
 
-T = TypeVar("T")
 SERVICE = "[Service]\nExecStart=/usr/bin/kiosk\n"
 UNIT_FILE = "/etc/systemd/system/kiosk.service"
 

@@ -30,6 +30,8 @@ PAUSES: Final = (
 )  # seconds before it is tried again: systemd begins anew (daemon-reexec), or the bus does
 LARGEST: Final = 1 << 25  # bytes of an answer: descriptions of units have no limit
 BATCH: Final = 100  # calls, or units, at once: dbus-daemon(1) may let 128 calls wait for answers
+# The bus is five times as quick to let us in, and open to all; systemd itself is there without it, for root.
+WAYS: Final = ((BUS, WAIT), (PRIVATE, SLOW))
 # With these dbus-daemon(1) says that it is systemd that does not answer, and not what systemd says.
 _AWAY: Final = frozenset(
     f"org.freedesktop.DBus.Error.{name}"
@@ -88,17 +90,19 @@ class Asking:
 
     def _ask(self, calls: Sequence[Asked]) -> Sequence[Message | DeniedError]:
         """Return the answers, whichever way they come; raises HostError once it has been tried for a while."""
+        until = time.monotonic() + WAIT
         for pause in PAUSES:
             try:
                 return self._by_some_way(calls)
             except HostError:
+                if time.monotonic() > until:  # it is there, and says nothing
+                    raise
                 time.sleep(pause)
         return self._by_some_way(calls)
 
     def _by_some_way(self, calls: Sequence[Asked]) -> Sequence[Message | DeniedError]:
         reasons = []
-        # The bus is three times as quick to let us in, and open to all; systemd itself is there without it, for root.
-        for path, wait in ((BUS, WAIT), (PRIVATE, SLOW)):
+        for path, wait in WAYS:
             try:
                 return self._by(path, wait, calls)
             except HostError as error:
@@ -107,7 +111,7 @@ class Asking:
                 self._beat()
         raise HostError(
             f"systemd cannot be asked about units: {'; '.join(reasons)}",
-            hint="trued doctor checks the bus; as a user other than root it is the only way: apt-get install dbus",
+            hint="trued doctor checks the bus; for a user other than root it is the only way: apt-get install dbus",
         )
 
     def _by(self, path: str, wait: float, calls: Sequence[Asked]) -> Sequence[Message | DeniedError]:
