@@ -115,6 +115,7 @@ class Systemd:
         ] = {}  # properties by object and name, with their types
         self.loaded: dict[str, tuple[str, str, str]] = {}  # ActiveState, SubState and job by the unit's name
         self.files: dict[str, str] = {}  # how unit files are enabled
+        self.mute = False  # it hears, and answers nothing
         self.asked: list[str] = []  # the members that were called
         self.with_answer: dict[
             str, tuple[str, str]
@@ -180,10 +181,13 @@ class Systemd:
             interface, _, member = name.rpartition(".")
             self._send(4, signature, *body, path=path, interface=interface, member=member, **fields)
 
-    def _send(self, sort: int, signature: str, *body: Any, **fields: Any) -> None:
+    def _send(
+        self, sort: int, signature: str, *body: Any, to: socket.socket | None = None, **fields: Any
+    ) -> None:
+        """Say something to everybody, or to who has asked."""
         with self._lock:
             self._serial += 1
-            for plug in self._plugs:
+            for plug in (to,) if to else tuple(self._plugs):
                 own = {"sender": SYSTEMD} if self._private else {}
                 said = message(sort, self._serial, signature, *body, **own, **fields)
                 if self._breath is not None:
@@ -217,17 +221,21 @@ class Systemd:
                     (member,) = re.findall(rb"\x03\x01s\0....([A-Za-z]+)\0", header, re.DOTALL)
                     if news := self.with_answer.pop(member.decode(), None):
                         self._breath = bytearray()
-                        self._answer(member, serial, header, body)
+                        self._answer(plug, member, serial, header, body)
                         self.becomes(*news)
                         said, self._breath = self._breath, None
                         plug.sendall(said)
                     else:
-                        self._answer(member, serial, header, body)
+                        self._answer(plug, member, serial, header, body)
 
-    def _answer(self, member: bytes, serial: int, header: bytes, body: bytes) -> None:
+    def _answer(self, plug: socket.socket, member: bytes, serial: int, header: bytes, body: bytes) -> None:
         sender = re.findall(rb"\x07\x01s\0....([0-9:.]+)\0", header, re.DOTALL)
         self.asked.append(member.decode())
-        fields: dict[str, Any] = {"reply": serial} | ({"destination": sender[0].decode()} if sender else {})
+        if self.mute:
+            return
+        fields: dict[str, Any] = {"reply": serial, "to": plug} | (
+            {"destination": sender[0].decode()} if sender else {}
+        )
         if member == b"Subscribe":
             self._subscribed = True
         if member in {b"Get", b"ListUnitsByPatterns", b"GetUnitFileState"}:
