@@ -47,6 +47,10 @@ class Pulse(Protocol):
     def overdue(self) -> bool:
         """Whether it is time for the next look at Git: nothing is waited for any longer."""
 
+    @property
+    def roused(self) -> bool:
+        """Whether something has happened on the host for which the next cycle comes at once."""
+
     def interruptible(self) -> AbstractContextManager[None]:
         """Wrap a wait on the network, which may be broken off at any point when trued is to stop."""
 
@@ -54,7 +58,7 @@ class Pulse(Protocol):
 class Quiet:
     """The pulse of a cycle that nobody watches."""
 
-    stopping = overdue = False
+    stopping = overdue = roused = False
 
     def beat(self) -> None:
         return

@@ -75,17 +75,23 @@ class Teller:
         self._heartbeat = heartbeat
         self._now = now
         self._waiting = True  # a run before this one may have left commits in the queue
+        self._put_off = False  # the last push that was due was left to the next report
         self._failed = ""  # why the last push failed
         self._wait = FIRST_WAIT
         self._tried: datetime | None = None
 
     def tell(
-        self, report: Report, interruptible: Callable[[], AbstractContextManager[None]] = nullcontext
+        self,
+        report: Report,
+        interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
+        *,
+        soon: bool = False,
     ) -> None:
         """
         Remember a report, and publish it if it is news or time for a sign of life. Raises nothing of its own.
 
-        `interruptible` surrounds the wait for the remote; what it raises goes through, and nothing is lost.
+        `interruptible` surrounds the wait for the remote; what it raises goes through, and nothing is lost. `soon`: there is
+        something to repair, and another report will come: the remote is put off until then. Once, for it may go on and on.
         """
         status = status_of(report)
         before = self._last.read()
@@ -96,7 +102,9 @@ class Teller:
         if what is not News.NOTHING:
             self._queue(status, document, heartbeat=what is News.HEARTBEAT)
         cured = before is not None and bool(before.error) and not status.error
-        if self._waiting and (cured or self._due()):
+        due = self._waiting and (cured or self._due())
+        self._put_off = due and soon and not self._put_off
+        if due and not self._put_off:
             with interruptible():
                 self._push()
 

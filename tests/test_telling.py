@@ -46,9 +46,9 @@ class World:
     def detach(self) -> None:
         self.remote.rename(self.remote.with_suffix(".away"))
 
-    def tell(self, what: Report, after: timedelta = timedelta(0)) -> None:
+    def tell(self, what: Report, after: timedelta = timedelta(0), *, soon: bool = False) -> None:
         self.time += after
-        self.teller.tell(replace(what, started=self.time, finished=self.time))
+        self.teller.tell(replace(what, started=self.time, finished=self.time), soon=soon)
 
     def subjects(self) -> list[str]:
         """Return what stands on the branch, oldest first."""
@@ -200,6 +200,19 @@ def test_an_idle_cycle_asks_the_remote_nothing(world: World) -> None:
         world.tell(FINE, MINUTE)
 
     assert 1 == publisher.pushes
+
+
+def test_a_push_makes_way_for_a_repair_and_not_for_ever(world: World) -> None:
+    """What is put off goes with the next report, in order, though there be more to repair, or nothing new in it."""
+    publisher = counted(world)
+    world.tell(FINE)
+    pushes = []
+    for what, soon in ((BROKEN, True), (FINE, True), (BROKEN, True), (BROKEN, False)):
+        world.tell(what, soon=soon)
+        pushes.append(publisher.pushes)
+
+    assert [1, 2, 2, 3] == pushes
+    assert ["converged", "failed", "converged", "failed"] == [words.split()[1] for words in world.subjects()]
 
 
 def test_a_dead_remote_is_logged_once(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -70,7 +70,7 @@ class Resident:
             ears.listen(wake)
 
         def tell(report: Report, pulse: Pulse) -> None:
-            teller.tell(report, pulse.interruptible)
+            teller.tell(report, pulse.interruptible, soon=pulse.roused)
             self._tidy(report)
 
         rebooter = Rebooter(parts.agent.host, parts.settings.state_dir, now=parts.agent.now, uptime=uptime)

@@ -88,6 +88,11 @@ class Heart:
         """Whether to come to an end after the step in hand."""
         return self._stopping
 
+    @property
+    def roused(self) -> bool:
+        """Whether something has happened that no look has seen yet."""
+        return self._roused
+
     def expect(self, due: float) -> None:
         """Have a cycle that begins now wait for nothing beyond `due` (monotonic seconds): it is time to look at Git."""
         self._due, self._hurried = due, False

@@ -101,3 +101,17 @@ def test_a_reload_after_one_that_was_refused_lets_go_of_both(loop: Loop, box: Bo
         look(loop)
 
     assert before == open_now()
+
+
+def test_what_has_happened_meanwhile_is_looked_at_before_the_report_is_pushed(loop: Loop, box: Box) -> None:
+    """A remote may take its time; the report waits on disk, and goes with the next one."""
+    report = loop.work.cycle(Quiet(), Occasion())
+    pushed = []
+    for happens in (True, False):
+        if happens:
+            loop.heart.rouse(frozenset({"/etc/motd"}))
+        loop.work.tell(report, loop.heart)
+        pushed.append(box.git("branch", "--list", "status/*", cwd=box.remote).split())
+        loop.heart.heard()
+
+    assert [[], ["status/edge-01"]] == pushed
