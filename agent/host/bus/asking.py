@@ -1,7 +1,8 @@
 """
 Asks systemd about its units: on the system bus, and where that does not work, systemd itself. Only looks.
 
-Each question has a connection of its own: the bus lets one in within half a millisecond, and nothing gets old. docs/decisions/0021.
+Each question has a connection of its own: the bus lets one in within half a millisecond, and nothing gets old. See
+docs/decisions/0019.
 """
 
 from __future__ import annotations
