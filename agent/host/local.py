@@ -33,7 +33,7 @@ from agent.host.files import Seen, Sight, content, look, names
 from agent.host.first import keep_first
 from agent.host.kubernetes import door as kubernetes
 from agent.host.mounts import mounts, of_host
-from agent.host.stamps import Recollection, stamp
+from agent.host.stamps import Recollection, Stamps, stamps
 from agent.host.write import make_directory, make_link, remove, tidy, write_file
 from agent.model import (
     ApplyObject,
@@ -165,6 +165,7 @@ class LocalProbe:
     _beat: Callable[[], None] = lambda: None
     _below_own: tuple[str, ...] = field(init=False)
     _seen: dict[str, Seen] = field(default_factory=dict)
+    _stamps: Stamps = field(default_factory=dict)
     _numbers: dict[tuple[Callable[[str], int | None], str], int | None] = field(default_factory=dict)
     _mounts: frozenset[PurePosixPath] | None = None
     _accounts: Accounts | None = None
@@ -255,11 +256,11 @@ class LocalProbe:
         return self._cluster
 
     def age(self, path: PurePosixPath) -> float | None:
-        found = stamp(self._root, path)
+        found = stamps(self._root, (str(path),))[str(path)]
         return None if found is None else time.time() - found.modified / 1e9
 
     def remembered(self, key: Hashable, paths: Collection[str], read: Callable[[], T]) -> T:
-        return self._recollection.answer(key, paths, read)
+        return self._recollection.answer(key, paths, read, self._stamps)
 
     def _unknown(self, path: str, deep: bool) -> bool:  # noqa: FBT001 - called for each path
         if path not in self._seen:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from agent.errors import HostError
-from agent.host.stamps import MOST, Recollection
+from agent.host.stamps import MOST, Recollection, Stamps
 
 
 @pytest.fixture(name="recollection")
@@ -117,3 +117,31 @@ def test_a_link_on_the_way_is_never_followed(root: Path, recollection: Recollect
 
     with pytest.raises(HostError, match="links are not followed"):
         recollection.answer("x", (str(PurePosixPath("/way/x")),), lambda: 0)
+
+
+def test_one_look_asks_for_each_stamp_once_and_the_next_one_anew(
+    root: Path, recollection: Recollection
+) -> None:
+    """Two answers from one file are of the same moment, though it is written in between."""
+    (root / "etc/x").write_text("one")
+    _, read = counting()
+    recollection.answer("a", ("/etc/x",), read)
+    recollection.answer("b", ("/etc/x",), read)
+    seen: Stamps = {}
+
+    assert 1 == recollection.answer("a", ("/etc/x",), read, seen)
+    (root / "etc/x").write_text("two, longer")
+    assert 2 == recollection.answer("b", ("/etc/x",), read, seen)
+    assert 3 == recollection.answer("a", ("/etc/x",), read, {})
+
+
+def test_what_is_read_anew_after_its_stamp_was_taken_and_a_change_is_not_remembered(
+    root: Path, recollection: Recollection
+) -> None:
+    (root / "etc/x").write_text("one")
+    _, read = counting()
+    seen: Stamps = {}
+    recollection.answer("a", ("/etc/x",), read, seen)
+    (root / "etc/x").write_text("two, longer")
+
+    assert [2, 3] == [recollection.answer("b", ("/etc/x",), read, eyes) for eyes in (seen, {})]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -61,8 +61,12 @@ def _has_lists(probe: Probe) -> bool:
     )
 
 
-def files(probe: Probe, places: tuple[str, ...] = SETTINGS) -> Iterator[str]:
-    """Yield these files and folders and, one level deep, what is in the folders: whatever changes what apt answers."""
+def files(probe: Probe, places: tuple[str, ...] = SETTINGS) -> Collection[str]:
+    """Return these files and folders and, one level deep, what is in the folders: whatever changes what apt answers."""
+    return probe.remembered(("apt:files", places), places, lambda: tuple(_files(probe, places)))
+
+
+def _files(probe: Probe, places: tuple[str, ...]) -> Iterator[str]:
     found = probe.entries(places)
     for path in places:
         yield path

@@ -11,11 +11,16 @@ from agent.kinds.package.apt import Apt
 from agent.kinds.package.manager import Manager
 
 MANAGERS: Final[Mapping[str, Manager]] = {manager.name: manager for manager in (Apt(),)}
+_PLACES: Final = tuple(manager.place for manager in MANAGERS.values())
 
 
 def of_host(probe: Probe) -> Manager:
     """Return the package manager of this host; raises HostError."""
-    seen = probe.entries(tuple(manager.place for manager in MANAGERS.values()))
+    return probe.remembered("package:manager", _PLACES, lambda: _of_host(probe))
+
+
+def _of_host(probe: Probe) -> Manager:
+    seen = probe.entries(_PLACES)
     for manager in MANAGERS.values():
         entry = seen[manager.place]
         if isinstance(entry, HostError):
