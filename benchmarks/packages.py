@@ -26,7 +26,7 @@ from measure import Sample, piece, process, spread
 from agent.host.local import Local
 from agent.kinds.package import KIND
 from agent.kinds.package.spec import LATEST, PRESENT, PackageSpec
-from agent.model import DesiredState, Resource, ResourceId
+from agent.model import DesiredState, Observed, Resource, ResourceId
 from agent.reconcile.ledger import Ledger
 from agent.reconcile.observe import Situation, observe
 from agent.reconcile.plan import make_plan
@@ -46,20 +46,25 @@ class Packages:
             resources={id_: Resource(id=id_, spec=spec, digest="", origin="") for id_ in ids},
         )
         self.host = self._host()
+        self.observed: Observed = {}
 
     def again(self) -> None:
-        """One more cycle of a daemon, with nothing changed since the last one."""
-        probe = self.host.probe()
-        observed = observe(self.desired, {}, KINDS, probe)
-        plan = make_plan(Situation(desired=self.desired, observed=observed, ledger=Ledger(), kinds=KINDS))
-        if plan.entries:
-            raise RuntimeError(f"something is to be done here: {plan.entries[0]}")
-        tuple(KIND.notices(probe))
+        """One more cycle of a daemon, with nothing changed since the last one: what is seen as before is not planned for."""
+        observed = observe(self.desired, {}, KINDS, self.host.probe())
+        if observed != self.observed:
+            self._check(observed)
+            self.observed = observed
+        tuple(KIND.notices(self.host.probe()))
 
     def anew(self) -> None:
         """The first cycle: nothing is remembered."""
-        self.host = self._host()
+        self.host, self.observed = self._host(), {}
         self.again()
+
+    def _check(self, observed: Observed) -> None:
+        plan = make_plan(Situation(desired=self.desired, observed=observed, ledger=Ledger(), kinds=KINDS))
+        if plan.entries:
+            raise RuntimeError(f"something is to be done here: {plan.entries[0]}")
 
     def _host(self) -> Local:
         return Local(Path("/"), self.scratch)

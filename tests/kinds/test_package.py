@@ -178,6 +178,17 @@ def test_who_is_at_fault_is_not_looked_for_in_each_cycle(tmp_path: Path) -> None
     assert simulated == len(host.calls)
 
 
+def test_what_is_wanted_otherwise_is_seen_though_nothing_was_written(tmp_path: Path) -> None:
+    host, memory = debian(installed={"vim": "1.0", "curl": "2.0"}), Recollection(tmp_path)
+    see = lambda wants: KIND.observe(Mindful(host.host.probe(), memory), wants)  # noqa: E731
+    first = see({"vim": PRESENT, "curl": PRESENT})
+
+    assert first == see({"vim": PRESENT, "curl": PRESENT})
+    assert see({"curl": ABSENT}).keys() == {"curl"}
+    assert any(KIND.steps("curl", ABSENT, see({"curl": ABSENT})["curl"], stale=Stale.NO))
+    assert first == see({"vim": PRESENT, "curl": PRESENT})
+
+
 class Mindful:
     """A probe with the memory of the real one."""
 

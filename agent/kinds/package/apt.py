@@ -56,6 +56,7 @@ class Apt:
         unhold="`apt-mark unhold {}`",
     )
     place: ClassVar[str] = dpkg.STATUS
+    written: ClassVar[tuple[str, ...]] = dpkg.WRITTEN
     settings: ClassVar[tuple[str, ...]] = ("/etc/apt/", "/etc/dpkg/", "/usr/share/keyrings/")
 
     def database(self, probe: Probe) -> Database:
@@ -105,17 +106,16 @@ class Apt:
         return aptsaid.simulation(answer.out)
 
     def evidence(self, probe: Probe) -> tuple[str, ...]:
-        return (dpkg.STATUS, dpkg.JOURNAL, dpkg.MARKS, aptindex.LISTS, *aptindex.files(probe))
+        return (*dpkg.WRITTEN, aptindex.LISTS, *aptindex.files(probe))
 
     def spare(self, probe: Probe) -> tuple[str, ...]:
-        if not any(one.auto for group in self.database(probe).packages.values() for one in group):
-            return ()
-
         def ask() -> tuple[str, ...]:
+            if not any(one.auto for group in self.database(probe).packages.values() for one in group):
+                return ()
             answer = probe.ask("apt-get", "-s", "autoremove", ok=ANY)
             return aptsaid.simulation(answer.out).removes if answer.code == 0 else ()
 
-        paths = (dpkg.STATUS, dpkg.JOURNAL, dpkg.MARKS, *aptindex.files(probe))
+        paths = (*dpkg.WRITTEN, *aptindex.files(probe))
         return probe.remembered("package:spare", paths, ask)
 
     def base(self, probe: Probe) -> frozenset[str]:

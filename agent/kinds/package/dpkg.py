@@ -20,6 +20,7 @@ from agent.model import quoted
 STATUS: Final = "/var/lib/dpkg/status"
 JOURNAL: Final = "/var/lib/dpkg/updates"
 MARKS: Final = "/var/lib/apt/extended_states"
+WRITTEN: Final = (STATUS, JOURNAL, MARKS)
 MOST: Final = 32 * 1024 * 1024  # bytes of extended_states that are looked at
 
 _FIELDS: Final = (
@@ -35,7 +36,7 @@ _TORN: Final = frozenset({"half-installed"})
 
 def database(probe: Probe) -> Database:
     """Return all packages; raises HostError. Remembered for as long as dpkg and apt have written nothing."""
-    return probe.remembered("package:dpkg", (STATUS, JOURNAL, MARKS), lambda: _read(probe))
+    return probe.remembered("package:dpkg", WRITTEN, lambda: _read(probe))
 
 
 def _read(probe: Probe) -> Database:

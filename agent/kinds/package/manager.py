@@ -134,6 +134,7 @@ class Manager(Protocol):
     name: ClassVar[str]
     hints: ClassVar[Hints]
     place: ClassVar[str]  # a path that is there where it is the host's manager
+    written: ClassVar[tuple[str, ...]]  # the paths of all that its database is read from
     settings: ClassVar[tuple[str, ...]]  # what is declared below these folders comes before packages
 
     def database(self, probe: Probe) -> Database: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Final, TypeAlias
 
 from agent.errors import HostError
@@ -28,14 +28,25 @@ RETRY: Final = 600.0  # seconds
 def observe(probe: Probe, wants: Wants) -> Mapping[str, State | HostError | None]:
     """Return the state of all `wants`; raises HostError."""
     manager = of_host(probe)
-    looking = _Looking(probe, manager, manager.database(probe), wants)
-    states = looking.stated()
-    if opened := {
-        name: state for name, state in states.items() if isinstance(state, State) and looking.is_open(name)
-    }:
-        states |= looking.offered(opened)
-        states |= looking.judged(states)
-    return states
+    read = probe.remembered("package:read", manager.written, lambda: _Read(manager.database(probe)))
+    looking = _Looking(probe, manager, read.database, wants)
+    if read.wants != wants:
+        read.wants, read.states = dict(wants), looking.stated()
+        read.opened = looking.opened(read.states)
+    if not read.opened:
+        return read.states
+    states = {**read.states, **looking.offered(read.opened)}
+    return states | looking.judged(states)
+
+
+@dataclass(slots=True)
+class _Read:
+    """A database, and what it says of what was wanted last: while it stays as it is, that is so at each look."""
+
+    database: Database
+    wants: Wants = field(default_factory=dict)
+    states: States = field(default_factory=dict)
+    opened: Mapping[str, State] = field(default_factory=dict)  # those of which it does not say enough
 
 
 @dataclass(slots=True)
@@ -73,7 +84,12 @@ class _Looking:
         one = self.database.find(name)
         return name not in self.wants and one is not None and one.reinstall
 
-    def is_open(self, name: str) -> bool:
+    def opened(self, states: States) -> Mapping[str, State]:
+        return {
+            name: state for name, state in states.items() if isinstance(state, State) and self._is_open(name)
+        }
+
+    def _is_open(self, name: str) -> bool:
         """Return whether the database alone does not tell that this is as declared."""
         want, one = self.wants[name], self.database.find(name)
         if want is None or want.absent:
