@@ -183,7 +183,8 @@ class LocalProbe:
         digests = digests if isinstance(digests, set | frozenset) else frozenset(digests)
         fresh = [path for path in paths if self._unknown(path, path in digests)] if self._seen else paths
         found = look(self._root, fresh, digests, self._sight)
-        found |= {path: _off_limits(path) for path in fresh if self._is_own(path)}
+        own, below = self._own, self._below_own
+        found |= {path: _off_limits(path) for path in fresh if path.startswith(below) or path in own}
         self._seen |= found
         return found if len(found) == len(paths) else {path: self._seen[path] for path in paths}
 
@@ -215,9 +216,6 @@ class LocalProbe:
             _check_whole(self._root, ("useradd",))
             self._accounts = accounts.read(self)
         return self._accounts
-
-    def _is_own(self, path: str) -> bool:
-        return path.startswith(self._below_own) or path in self._own
 
     def ask(self, *argv: str, stdin: bytes = b"", ok: Collection[int] = (0,)) -> Answer:
         _check_whole(self._root, argv)

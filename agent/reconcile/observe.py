@@ -44,8 +44,9 @@ def look_around(
     if found.owned:  # or it stays the same value as before
         ledger = replace(ledger, owned={**ledger.owned, **found.owned})
     readable = {name: kind for name, kind in kinds.items() if name not in found.failed}
-    observed = dict(observe(desired, ledger.owned, readable, probe))
-    observed |= {rid: found.failed[rid.kind] for rid in observed if rid.kind in found.failed}
+    observed = observe(desired, ledger.owned, readable, probe)
+    if found.failed:
+        observed = {rid: found.failed.get(rid.kind, state) for rid, state in observed.items()}
     return Situation(
         desired=desired,
         observed=observed,
@@ -151,13 +152,15 @@ def _observed(
     asked: defaultdict[str, dict[str, ResourceId]] = defaultdict(dict)
     wants: defaultdict[str, dict[str, object | None]] = defaultdict(dict)
     for rid, resource in desired.resources.items():
-        asked[rid.kind][rid.name], wants[rid.kind][rid.name] = rid, resource.spec
+        kind, name = rid
+        asked[kind][name] = rid
+        wants[kind][name] = resource.spec
     for rid in going:
         asked[rid.kind][rid.name], wants[rid.kind][rid.name] = rid, None
     observed: dict[ResourceId, object | HostError | None] = {}
     for kind, ids in asked.items():
-        for name, state in look(kinds, kind, probe, wants[kind]).items():
-            observed[ids.get(name) or ResourceId(kind, name)] = state
+        states = look(kinds, kind, probe, wants[kind])
+        observed |= {ids.get(name) or ResourceId(kind, name): state for name, state in states.items()}
     return observed
 
 

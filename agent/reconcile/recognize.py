@@ -48,6 +48,7 @@ def recognize(
 
 
 def _unknown(desired: DesiredState, ledger: Ledger, kinds: Mapping[str, AnyKind]) -> list[str]:
-    known = used(kinds, desired.resources)
-    able = {name for name, kind in known.items() if type(kind).recognize is not Kind.recognize}
-    return sorted(able - {rid.kind for rid in ledger.owned}) if able else []
+    able = {name: kind for name, kind in kinds.items() if type(kind).recognize is not Kind.recognize}
+    if not able:  # ten thousand files are not gone through for nothing
+        return []
+    return sorted(used(able, desired.resources).keys() - {rid.kind for rid in ledger.owned})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from agent.model import RELEASED, ResourceId, Result
+from agent.model import RELEASED, ResourceId, Result, Standing
 from agent.status.document import TROUBLE, Status
 from agent.status.text import gist
 
@@ -52,13 +52,20 @@ def same_but_time(status: Status, other: Status) -> bool:
 
 
 def _says_more(status: Status, told: Status) -> bool:
+    now, then = _notable(status), _notable(told)
     return (
         _summary(status) != _summary(told)
         or _remarks(status) != _remarks(told)
-        or _troubles(status) != _troubles(told)
-        or bool(_having(status, (Result.CHANGED.value,)))
-        or bool(_having(status, (RELEASED,)).items() - _having(told, (RELEASED,)).items())
+        or _troubles(now) != _troubles(then)
+        or any(line.result == Result.CHANGED for line in now.values())
+        or bool(_released(now).items() - _released(then).items())
     )
+
+
+def _notable(status: Status) -> Mapping[ResourceId, Standing]:
+    """Return the lines that say more than that something is as declared: of ten thousand, few."""
+    plain = (Result.UNCHANGED,)  # the same object in most lines
+    return {rid: line for rid, line in status.resources.items() if line.result not in plain}
 
 
 def _summary(status: Status) -> tuple[str | None, ...]:
@@ -69,11 +76,9 @@ def _remarks(status: Status) -> tuple[frozenset[str], ...]:
     return frozenset(status.notices), frozenset(status.reboot)
 
 
-def _troubles(status: Status) -> Mapping[ResourceId, tuple[str, frozenset[str]]]:
-    return {rid: (result, gist(reason)) for rid, (result, reason) in _having(status, TROUBLE).items()}
+def _troubles(lines: Mapping[ResourceId, Standing]) -> Mapping[ResourceId, tuple[str, frozenset[str]]]:
+    return {rid: (line.result, gist(line.reason)) for rid, line in lines.items() if line.result in TROUBLE}
 
 
-def _having(status: Status, results: tuple[str, ...]) -> Mapping[ResourceId, tuple[str, str]]:
-    return {
-        rid: (line.result, line.reason) for rid, line in status.resources.items() if line.result in results
-    }
+def _released(lines: Mapping[ResourceId, Standing]) -> Mapping[ResourceId, str]:
+    return {rid: line.reason for rid, line in lines.items() if line.result == RELEASED}

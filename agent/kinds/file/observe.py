@@ -46,14 +46,13 @@ def observe(
     deep = frozenset(name for name, want in asked.items() if want is not None and want.data is not None)
     seen = probe.entries(asked.keys(), digests=deep)
     looking = _Looking(probe, wants)
-    states: dict[str, Entry | HostError | None] = {}
+    states, regular = dict(seen), FileType.FILE
     purged: list[str] = []
     for name, want in asked.items():
         have = seen[name]
-        is_file = isinstance(have, Entry) and have.type is FileType.FILE
+        is_file = type(have) is Entry and have.type is regular
         if is_file and want is not None and want.owner is None and want.group is None:
-            states[name] = have  # most of what is ever asked
-            continue
+            continue  # most of what is ever asked
         states[name] = looking.at(name, want, have)
         if want is not None and want.purge and _is_folder(states[name]):
             purged.append(name)
