@@ -12,6 +12,7 @@ from agent.looks import (
     Occasion,
     held_removals,
     look_piecewise,
+    plan_for_difference,
     remember,
     to_look_at,
     with_strays,
@@ -87,6 +88,8 @@ def run_cycle(
     situation, plan = look(agent, before if ids is not None else None, desired, ledger, ids, pulse)
     if report := as_before(agent, before, situation, plan, error):
         return replace(report, started=started, finished=agent.now(), facts=agent.identity.facts)
+    if plan is None and before is not None:
+        situation, plan = plan_for_difference(before, situation)
     policy = replace(agent.policy, allow_removals=allow_removals)
     plan, waiting = decide(plan or make_plan(situation), situation, policy, agent.recall.patience.waiting)
     begin(plan, situation, agent.memory, waiting)

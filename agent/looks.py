@@ -138,6 +138,27 @@ def look_piecewise(
         situation = replace(situation, only=only)
 
 
+def plan_for_difference(before: Look, situation: Situation) -> tuple[Situation, Plan]:
+    """
+    Return what is to be done when everything was looked at: about what is seen otherwise than at the last look, and what hangs on it.
+
+    What is seen as it was, and was well, is as declared still: it is not decided again, nor told anew.
+    """
+    seen, known = situation.observed, before.situation.observed
+    only = before.unsure.union(
+        situation.recognized,
+        (rid for rid, state in seen.items() if rid not in known or known[rid] != state),
+        known.keys() - seen.keys(),
+    )
+    while True:
+        situation = replace(situation, only=only)
+        plan = make_plan(situation)
+        listening = before.ties.listening(frozenset(change.id for change in plan.changes))
+        if listening <= only:
+            return situation, plan
+        only |= listening
+
+
 def remember(
     before: Look | None,
     situation: Situation,
