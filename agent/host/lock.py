@@ -77,9 +77,11 @@ class Lock:
 
     def _sign(self, fd: int) -> None:
         """Leave our process id, for the message of the next one. Only the kernel's lock decides."""
+        mine = b"%d\n" % os.getpid()
         try:
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+            if os.pread(fd, len(mine) + 1, 0) != mine:  # a daemon signs each cycle, and that changes nothing
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, mine, 0)
         except OSError as error:
             raise _unusable(self._path, error) from error
 

@@ -72,7 +72,10 @@ def look_again(before: Situation, ledger: Ledger, probe: Probe, ids: Collection[
     every = _seen_again(before, probe, left)
     seen |= {rid: every[rid] for rid in left}
     only = frozenset(seen) | frozenset(ids)
-    return replace(before, observed={**before.observed, **seen}, only=only)
+    observed = (
+        {**before.observed, **seen} if seen else before.observed
+    )  # thousands, and most often none anew
+    return replace(before, observed=observed, only=only)
 
 
 def _seen_again(

@@ -37,7 +37,7 @@ def news(status: Status, told: Status | None, *, heartbeat: float, now: datetime
 def newsworthy(status: Status) -> Status:
     """Return what `news` will ask of a status once it has been told: a few lines where all is well."""
     kept = (*TROUBLE, RELEASED)
-    lines = {rid: line for rid, line in status.resources.items() if line.result in kept}
+    lines = {rid: line for rid, line in _notable(status).items() if line.result in kept}
     return replace(status, resources=lines)
 
 
