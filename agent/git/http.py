@@ -7,10 +7,10 @@ Stands on urllib3 alone. An answer is read to its end, so that the connection se
 from __future__ import annotations
 
 import socket
-import threading
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +23,7 @@ from agent.git import wire
 from agent.git.address import Access
 from agent.git.failures import PROXY_WANTS, PROXY_WAY_OUT, foreign, reported
 from agent.git.limits import Deadline, Limits
+from agent.git.overtime import Overtime
 from agent.git.pack import receive
 from agent.git.snapshot import Shelf
 
@@ -44,6 +45,7 @@ class HttpRemote:
         self._pool: urllib3.PoolManager | None = None
         self._kept = False  # whether the pool has a connection that has served before
         self._live: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._overtime = Overtime(limits.total, partial(_cut, self._live))
 
     @property
     def can_filter(self) -> bool:
@@ -79,6 +81,7 @@ class HttpRemote:
 
     def close(self) -> None:
         self._kept = False
+        self._overtime.close()
         if self._pool is not None:
             self._pool.clear()
             self._pool = None
@@ -222,16 +225,12 @@ class HttpRemote:
 
         A stall is timed for each read, so headers that come a byte at a time would never end.
         """
-        timer = threading.Timer(deadline.left(), _cut, (self._live,))
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        except foreign():
-            deadline.left()
-            raise
-        finally:
-            timer.cancel()
+        with self._overtime.watched():
+            try:
+                yield
+            except foreign():
+                deadline.left()
+                raise
 
     def _authorization(self) -> Mapping[str, str]:
         """Read the token anew for each request: it may be renewed under a running daemon."""
