@@ -134,13 +134,24 @@ def tree(top: Path, count: int, server: GitServer | None = None, **more: object)
 def daemon(fleet: Fleet, host: str = "resident") -> Iterator[int]:
     """Run `trued run` as long as the block lasts; lends its process id."""
     mine = {**os.environ, **COMPILED, **environment(fleet.config(host))}
+    log_of(fleet).parent.mkdir(exist_ok=True)
     with (
-        (fleet.top / "daemon.log").open("wb") as log,
+        log_of(fleet).open("wb") as log,
         ended(
             subprocess.Popen((sys.executable, "-m", "agent", "run"), env=mine, stdout=log, stderr=log)
         ) as pid,
     ):
         yield pid
+
+
+def log_of(fleet: Fleet) -> Path:
+    """Return where its daemon's log is: in a folder of its own, as in the one above all that is written would be heard of."""
+    return fleet.top / "log/daemon.log"
+
+
+def looks(fleet: Fleet) -> int:
+    """Return how many cycles its daemon has told of."""
+    return log_of(fleet).read_text().count(" nothing to do, in ")
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def run(settle: float, seconds: float, scratch: Path) -> Idle:
         kube.start()
         fleet = declared(scratch / "host", docker, kube)
         pid = stack.enter_context(idle.daemon(fleet))
-        until(lambda: "converged at" in (fleet.top / "daemon.log").read_text(), BOUND)
+        until(lambda: "converged at" in idle.log_of(fleet).read_text(), BOUND)
         time.sleep(settle)
         return idle.watch({"daemon": [pid]}, 0, seconds)["daemon"]
 

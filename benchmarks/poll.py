@@ -3,7 +3,7 @@
 What it costs to ask Git whether there is anything new, and to bring what there is.
 
 A poll is the real daemon's, at its shortest interval, over HTTPS from a server of the tests, beside `git ls-remote`: requests and
-bytes are counted by the server. Bringing is a cycle of a host of a seeded fleet of many hosts, beside `git clone` and `git fetch`.
+bytes are counted by the server; all CPU between two polls is the poll's, and once more with a look at everything each time. Bringing is a cycle of a host of a seeded fleet of many hosts, beside `git clone` and `git fetch`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import crowd
 import measure
 from fleet import Fleet
 from frame import staying
-from idle import daemon, exact, tree
+from idle import daemon, exact, looks, tree
 from measure import Sample
 
 from tests.servers.git import Bare, GitServer, Request
@@ -32,23 +32,28 @@ INTERVAL = 5.0  # seconds, the shortest there is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """What one poll takes: ms of CPU, requests, and bytes both ways without TLS."""
+    """What one takes: ms of CPU, requests, and bytes both ways without TLS."""
 
     cpu: float
     requests: float
     bytes: float
 
 
-def poll(server: GitServer, files: int, seconds: float, scratch: Path) -> Poll:
-    """Count what a daemon does while nothing happens, all of it: the look at the host as well."""
-    fleet = tree(scratch / f"poll-{files}", files, server, interval=f"{INTERVAL:g}s")
+def poll(server: GitServer, files: int, seconds: float, scratch: Path, *, whole: bool = False) -> Poll:
+    """
+    Count all that a daemon does while nothing happens, by the cycles that it tells of: their intervals vary by a tenth.
+
+    A poll looks at what no ear hears of, which is none of the files; `whole`: with it comes a look at everything each time.
+    """
+    name = f"poll-{files}-{'whole' if whole else 'alone'}"
+    often = f"{INTERVAL:g}s"
+    fleet = tree(scratch / name, files, server, interval=often, verify_interval=often if whole else "12h")
     with daemon(fleet) as pid:
         time.sleep(4 * INTERVAL)  # its first looks hash what has just changed
         with server.requests() as seen:
-            before = exact(pid)
+            before, spent = looks(fleet), exact(pid)
             time.sleep(seconds)
-            spent = exact(pid) - before
-    polls = seconds / INTERVAL
+            polls, spent = looks(fleet) - before, exact(pid) - spent
     return Poll(cpu=spent * 1000 / polls, requests=len(seen) / polls, bytes=_bytes(seen) / polls)
 
 
@@ -128,11 +133,15 @@ def main() -> int:
     ):
         scratch = Path(folder)
         print("| a poll | CPU ms | requests | bytes |\n| --- | --: | --: | --: |")
-        mine, (_, git) = (
-            poll(server, options.files, options.seconds, scratch),
-            ls_remote(server, options.runs),
+        alone, whole = (
+            poll(server, options.files, options.seconds, scratch, whole=one) for one in (False, True)
         )
-        for name, one in (("trued run", mine), ("git ls-remote", git)):
+        _, git = ls_remote(server, options.runs)
+        for name, one in (
+            ("trued run", alone),
+            ("trued run, with a look at everything", whole),
+            ("git ls-remote", git),
+        ):
             print(f"| {name} | {one.cpu:.2f} | {one.requests:.2f} | {one.bytes:.0f} |")
         print("\n| bring | CPU ms | wall ms | KiB down |\n| --- | --: | --: | --: |")
         for name, found in bring(server, options.hosts, options.runs, scratch).items():
