@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 
 from agent.host.bus.ear import UnitEar
 from agent.host.watch import Watcher
@@ -26,7 +26,7 @@ class Ears:
         self._files.listen(wake)
         self._units.listen(wake)
 
-    def attend(self, places: Sequence[str], *, anew: bool) -> frozenset[str] | None:
+    def attend(self, places: Collection[str], *, anew: bool) -> frozenset[str] | None:
         of_units = self._units.attend(places)
         of_files = self._files.attend(places, anew=anew)
         return None if of_files is None else of_files | of_units

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import field
 from typing import Final
 
@@ -16,13 +16,13 @@ OURS: Final = ".trued-"  # how the names of our own temporaries begin
 class Folder:
     """What matters in one folder."""
 
-    names: set[str] = field(default_factory=set)  # of things that are kept
+    path: str
+    places: Container[str] = field(
+        repr=False
+    )  # all that are kept: one table for all folders, not a name a file
+    holds: bool = False  # some of these are in it
     ways: set[str] = field(default_factory=set)  # of folders on the way to such things
     whole: bool = False  # every name matters
-
-    @property
-    def holds(self) -> bool:
-        return self.whole or bool(self.names)
 
     @property
     def mask(self) -> int:
@@ -30,33 +30,37 @@ class Folder:
         more = ATTRIB | MODIFY | CLOSE_WRITE if self.holds else 0
         return COMES_AND_GOES | DELETE_SELF | MOVE_SELF | more
 
+    def keeps(self, name: str) -> bool:
+        return f"{self.path}/{name}" in self.places
+
     def matters(self, name: str) -> bool:
-        return name in self.names or (self.whole and not name.startswith(OURS))
+        return (self.whole and not name.startswith(OURS)) or self.keeps(name)
 
 
-def folders(places: Iterable[str]) -> Mapping[str, Folder]:
+def folders(places: Collection[str]) -> Mapping[str, Folder]:
     """
     Return what matters in each folder, by its path ("" is the root): in those of the places, and in all above them.
 
     In those above, since a folder may be replaced, or not be there yet. `path/` is a place for all that is in a folder.
     """
-    found: dict[str, Folder] = {"": Folder()}
+    found: dict[str, Folder] = {"": Folder("", places)}
     for place in places:
-        folder, _, name = place.rpartition("/")
-        if folder not in found:
-            _add(found, folder)
-        if name:
-            found[folder].names.add(name)
-        elif folder:
-            found[folder].whole = True
+        path, _, name = place.rpartition("/")
+        folder = found.get(path) or _added(found, path, places)
+        if name or path:
+            folder.holds = True
+            folder.whole |= not name
     return found
 
 
-def _add(found: dict[str, Folder], folder: str) -> None:
-    found[folder] = Folder()
-    while folder:
-        folder, _, name = folder.rpartition("/")
-        known = found.setdefault(folder, Folder())
-        if name in known.ways:
-            return
-        known.ways.add(name)
+def _added(found: dict[str, Folder], path: str, places: Collection[str]) -> Folder:
+    """Add a folder, and those on the way to it."""
+    added = found[path] = Folder(path, places)
+    while path:
+        path, _, name = path.rpartition("/")
+        if path not in found:
+            found[path] = Folder(path, places)
+        if name in found[path].ways:
+            break
+        found[path].ways.add(name)
+    return added

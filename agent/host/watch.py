@@ -43,7 +43,7 @@ class Watcher:
         self._open = inotify
         self._changed: Callable[[frozenset[str]], None] | None = None
         self._ear: _Ear | None = None
-        self._places: Sequence[str] = ()
+        self._places: Collection[str] = ()
         self._wanted: Mapping[str, Folder] = {}
         self._missed: frozenset[str] | None = None
         self.notices: tuple[str, ...] = ()  # why not all is heard, for a person
@@ -61,7 +61,7 @@ class Watcher:
         """The folders of which nothing is heard at this moment ("" is the root); None: nothing is heard at all."""
         return self._missed if self._ear is not None and self._ear.is_alive else None
 
-    def attend(self, places: Sequence[str], *, anew: bool) -> frozenset[str] | None:
+    def attend(self, places: Collection[str], *, anew: bool) -> frozenset[str] | None:
         """
         Begin a look: hear of all that happens at these places from now on; return what of that before was not told yet.
 
@@ -113,7 +113,7 @@ class Watcher:
                 self._say(_why_deaf(error))
         return self._ear
 
-    def _renew(self, ear: _Ear, places: Sequence[str]) -> None:
+    def _renew(self, ear: _Ear, places: Collection[str]) -> None:
         """Set the watches again. One that is there already stays; a folder that is not comes with the one above it."""
         if places is not self._places:
             self._wanted = folders(places)
@@ -294,7 +294,7 @@ class _Ear:
                 yield f"{path}/{event.name}/"
             elif folder.matters(event.name):
                 # All strangers in a folder count as one, or there would be no end to what is noted.
-                yield f"{path}/{event.name if event.name in folder.names else ''}"
+                yield f"{path}/{event.name if folder.keeps(event.name) else ''}"
 
 
 def _begun(root: Path, inotify: Inotify, changed: Callable[[frozenset[str]], None]) -> _Ear:

@@ -24,7 +24,7 @@ class Watch(Protocol):
     def missed(self) -> frozenset[str] | None:
         """The folders of which nothing is heard at this moment ("" is the root); None: nothing is heard at all."""
 
-    def attend(self, places: Sequence[str], *, anew: bool) -> frozenset[str] | None:
+    def attend(self, places: Collection[str], *, anew: bool) -> frozenset[str] | None:
         """
         Begin a look: hear of what happens at these places from now on. The same value as before costs nothing.
 
@@ -65,7 +65,7 @@ class Attention:
     ears: tuple[Ear, ...] = ()
     _resources: Mapping[ResourceId, Resource] = field(default_factory=dict)
     _elsewhere: frozenset[str] = frozenset()  # the kinds of these of which not all is at their places
-    _places: tuple[str, ...] = ()
+    _places: Collection[str] = ()
     _ids: dict[str, ResourceId | tuple[ResourceId, ...]] = field(default_factory=dict)  # by place
     _began: float = 0.0  # when the look did (time.monotonic)
     _done: set[ResourceId] = field(default_factory=set)  # what was looked at again since
@@ -83,7 +83,7 @@ class Attention:
             self._resources, self._ids = desired.resources, _by_place(desired, kinds)
             mine = used(kinds, self._resources)
             self._elsewhere = frozenset(name for name, kind in mine.items() if not kind.in_places)
-            self._places, self._deaf = tuple(self._ids), (None, frozenset())
+            self._places, self._deaf = self._ids.keys(), (None, frozenset())
         return self.watch.attend(self._places, anew=whole)
 
     def concerned(self, heard: Iterable[str]) -> frozenset[ResourceId]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agent.cycle import run_cycle
@@ -52,7 +52,7 @@ class Watched:
     missed: frozenset[str] | None = frozenset()
     untold: frozenset[str] | None = frozenset()
 
-    def attend(self, places: Sequence[str], *, anew: bool) -> frozenset[str] | None:
+    def attend(self, places: Collection[str], *, anew: bool) -> frozenset[str] | None:
         untold, self.untold = self.untold, frozenset()
         return untold
 

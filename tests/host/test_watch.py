@@ -71,7 +71,9 @@ def test_a_folder_is_watched_and_those_above_it_for_the_way() -> None:
     found = folders(("/etc/motd", "/srv/app/a", "/srv/app/b", "/srv/clean/"))
 
     assert {"", "/etc", "/srv", "/srv/app", "/srv/clean"} == set(found)
-    assert ({"a", "b"}, set()) == (found["/srv/app"].names, found["/srv/app"].ways)
+    assert {"a", "b"} == {name for name in ("a", "b", "c", "app") if found["/srv/app"].keeps(name)}
+    assert (True, set()) == (found["/srv/app"].holds, found["/srv/app"].ways)
+    assert not found["/srv"].holds
     assert {"app", "clean"} == found["/srv"].ways
     assert found["/srv/clean"].whole
     assert not found["/srv"].mask & inotify.CLOSE_WRITE  # a busy folder on the way costs little

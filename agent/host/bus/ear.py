@@ -12,7 +12,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -49,7 +49,7 @@ class UnitEar:
         self._root = root
         self._wake: Callable[[frozenset[str]], None] | None = None
         self._ear: _Ear | None = None
-        self._places: Sequence[str] = ()
+        self._places: Collection[str] = ()
         self._names: frozenset[str] = frozenset()
         self.notices: tuple[str, ...] = ()  # why nothing is heard, for a person
 
@@ -68,7 +68,7 @@ class UnitEar:
         """From the next look on, have `wake` called by another thread when something happens to a unit that is kept."""
         self._wake = wake
 
-    def attend(self, places: Sequence[str]) -> frozenset[str]:
+    def attend(self, places: Collection[str]) -> frozenset[str]:
         """
         Begin a look: hear of the units among these places from now on. Opens nothing where there are none.
 
