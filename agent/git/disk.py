@@ -1,7 +1,7 @@
 """
 The objects of a repository on this machine: copied from where they stand. Changes nothing.
 
-What stands whole is copied in pieces; only the result of a delta is held in memory, and dulwich makes it.
+What stands whole is copied in pieces; only the result of a delta is held in memory. Where Git itself would look further, dulwich does.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from agent.errors import SourceError
+from agent.git.delta import DeltaError, apply_delta, result_size
 from agent.git.index import Packs
 from agent.git.limits import FAST, MIB, Limits
 from agent.git.objects import Kind, hasher
-from agent.git.pack import copy_whole
+from agent.git.pack import copy_whole, read_one
 from agent.git.snapshot import Shelf
 
 if TYPE_CHECKING:
     from dulwich.object_store import DiskObjectStore
+
+
+DEEPEST = 4095  # deltas on one another, which is as many as Git makes (git-pack-objects(1), --depth)
 
 
 class _DamagedError(SourceError):
@@ -76,19 +80,48 @@ class Disk:
 
     def _made_of_deltas(self, sha: str, into: Shelf) -> Kind:
         """Copy what stands as a delta, or where dulwich alone looks: with alternates, or an index of old."""
+        if made := self._made(sha):
+            return self._added(sha, *made, into)
         from dulwich.objects import ObjectID
 
         try:
             number, data = self._store().get_raw(ObjectID(sha.encode()))
         except KeyError:
             raise SourceError(f"the object {sha} is not there") from None
-        if into.add(Kind(number), data) != sha:
+        return self._added(sha, Kind(number), data, into)
+
+    def _made(self, sha: str) -> tuple[Kind, bytes] | None:
+        """Return what an object is in one of the packs that are open, where all of its bases are there as well."""
+        place, deltas, limit = self._packs.find(sha), list[bytes](), self._limits.object
+        while place is not None and len(deltas) <= DEEPEST:
+            base, data = read_one(*place, limit)
+            if isinstance(base, Kind):
+                return base, self._applied(sha, data, deltas)
+            deltas.append(data)
+            place = (place[0], base) if isinstance(base, int) else self._packs.find(base)
+        return None
+
+    def _applied(self, sha: str, data: bytes, deltas: list[bytes]) -> bytes:
+        """Return what becomes of a base, with the delta on it last."""
+        try:
+            for delta in reversed(deltas):
+                if (size := result_size(delta)) > self._limits.object:
+                    raise SourceError(
+                        f"the object {sha} is too large: {size} bytes, at most {self._limits.object}"
+                    )
+                data = apply_delta(data, delta)
+        except DeltaError as error:
+            raise _DamagedError(f"the object {sha} is damaged") from error
+        return data
+
+    def _added(self, sha: str, kind: Kind, data: bytes, into: Shelf) -> Kind:
+        if into.add(kind, data) != sha:
             raise _DamagedError(f"the object {sha} is damaged")
-        return Kind(number)
+        return kind
 
     def _store(self) -> DiskObjectStore:
         if not self._others:
-            from dulwich.object_store import DiskObjectStore  # many hosts never meet a delta
+            from dulwich.object_store import DiskObjectStore  # few repositories have alternates
 
             self._others.append(DiskObjectStore(str(self._folder)))
         return self._others[0]

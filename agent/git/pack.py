@@ -13,10 +13,12 @@ import struct
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import field
 from typing import BinaryIO
 
 from agent.errors import SourceError
+from agent.git.delta import DeltaError, apply_delta, result_size
 from agent.git.limits import Limits
 from agent.git.objects import KINDS, Kind, hasher, object_id
 from agent.git.snapshot import Shelf, read
@@ -148,7 +150,9 @@ def _entry(pass_: _Unpacking) -> None:
         base = _base(pass_.pack, start, kind)
         _bound(pass_, size, pass_.limits.object)
         place = pass_.pack.place
-        pass_.deltas[start] = _Delta(base, place, size, _result(_scan(pass_, size)))
+        head = _scan(pass_, size)
+        with _sound():
+            pass_.deltas[start] = _Delta(base, place, size, result_size(head))
         return
     _bound(pass_, size, pass_.limits.object)
     pass_.ids[start] = _whole(pass_, KINDS[kind], size)
@@ -250,18 +254,12 @@ def _stream(pack: Pieces, size: int) -> Iterator[tuple[bytes, bytes]]:
         raise PackError("the pack is damaged: an object is smaller than it says")
 
 
-def _result(head: bytes) -> int:
-    """Return how large a delta's result is: the second of the two numbers that it begins with."""
-    numbers, value, shift = [], 0, 0
-    for byte in head:
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if not byte & 0x80:
-            numbers.append(value)
-            value, shift = 0, 0
-        if len(numbers) == 2:
-            return numbers[1]
-    raise PackError("the pack is damaged: a delta does not say its size")
+@contextmanager
+def _sound() -> Iterator[None]:
+    try:
+        yield
+    except DeltaError as error:
+        raise PackError(f"the pack is damaged: {error}") from error
 
 
 def _resolve(pass_: _Unpacking) -> None:
@@ -329,23 +327,14 @@ class _Bases:
 
 
 def _apply(pass_: _Unpacking, bases: _Bases, base: str, delta: _Delta) -> str:
-    from dulwich.errors import ApplyDeltaError  # many packs hold no delta
-    from dulwich.pack import apply_delta
-
     kind, content = bases.get(base)
     pass_.total += delta.result
     if pass_.total > pass_.limits.inflated:
         raise PackError(f"the pack inflates to more than {pass_.limits.inflated} bytes")
     pass_.pack.place = delta.start
-    try:
-        result = b"".join(
-            apply_delta(content, b"".join(piece for _, piece in _stream(pass_.pack, delta.size)))
-        )
-    except (ApplyDeltaError, ValueError, AssertionError, IndexError) as error:
-        raise PackError(f"the pack is damaged: {error}") from error
-    if len(result) != delta.result:
-        raise PackError("the pack is damaged: a delta leads elsewhere than it says")
-    return pass_.shelf.add(kind, result)
+    orders = b"".join(piece for _, piece in _stream(pass_.pack, delta.size))
+    with _sound():
+        return pass_.shelf.add(kind, apply_delta(content, orders))
 
 
 def copy_whole(pack: Pieces, start: int, shelf: Shelf, limits: Limits) -> tuple[str, Kind] | None:
@@ -357,3 +346,21 @@ def copy_whole(pack: Pieces, start: int, shelf: Shelf, limits: Limits) -> tuple[
     pass_, kind = _Unpacking(pack, shelf, limits), KINDS[number]
     _bound(pass_, size, limits.object)
     return _whole(pass_, kind, size), kind
+
+
+def read_one(pack: Pieces, start: int, limit: int) -> tuple[Kind | int | str, bytes]:
+    """
+    Return what stands at a place in a pack on disk: of an object its kind and content, of a delta its base and its orders.
+
+    The base is a place in the same pack, or an id. Raises PackError, also for more than `limit` bytes.
+    """
+    pack.place = start
+    number, size = _header(pack)
+    if size > limit:
+        raise PackError(f"the pack holds an object of {size} bytes, more than {limit}")
+    if number in {OFS_DELTA, REF_DELTA}:
+        base = _base(pack, start, number)
+        return base, b"".join(content for _, content in _stream(pack, size))
+    if not 0 < number < len(KINDS):
+        raise PackError(f"the pack holds an object of the unknown type {number}")
+    return KINDS[number], b"".join(content for _, content in _stream(pack, size))

@@ -155,6 +155,26 @@ def test_a_damaged_object_does_not_hide_a_good_one_in_a_pack(
     assert read(place, sha, tmp_path) == len(text) + 1
 
 
+def test_deltas_on_deltas_are_read(place: Path, tmp_path: Path) -> None:
+    """Of a file with twenty versions, each is read, though most stand as deltas on one another."""
+    tip, sizes = None, dict[str, int]()
+    lines = [b"%x\n" % (7**number % 2**127) for number in range(1000)]
+    for number in range(20):
+        text = b"".join(lines[number * 20 : number * 20 + 300])  # most like the one before
+        items = commit(text, *([tip] if tip else []))
+        tip, sizes[items[2].id] = pushed(place, items, tip), len(text)
+    git(place, "repack", "-adq", "--window=50", "--depth=50")
+    (index,) = place.glob("objects/pack/*.idx")
+    depths = [
+        int(words[5])
+        for line in git(place, "verify-pack", "-v", str(index)).splitlines()
+        if len(words := line.split()) == 7
+    ]
+
+    assert max(depths) > 5
+    assert sizes == {sha: read(place, sha, tmp_path) for sha in sizes}
+
+
 @pytest.mark.parametrize("data", [b"", b"garbage", b"x\x9c"])
 def test_a_damaged_object_without_another_copy_is_told(place: Path, tmp_path: Path, data: bytes) -> None:
     sha = pushed(place, commit(b"one"))
