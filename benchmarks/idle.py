@@ -99,11 +99,17 @@ def _sum(pids: Sequence[int], before: Mapping[int, tuple[float, int]], minutes: 
     )
 
 
-def run(counts: Sequence[int], settle: float, seconds: float, scratch: Path) -> Mapping[str, Idle]:
-    """Return what each daemon costs; raises ProcessLookupError or FileNotFoundError if one has ended."""
+def run(
+    counts: Sequence[int], settle: float, seconds: float, scratch: Path, *, many: Sequence[int] = ()
+) -> Mapping[str, Idle]:
+    """
+    Return what each daemon costs; raises ProcessLookupError or FileNotFoundError if one has ended.
+
+    `many`: with so many files, with a repository on the same disk only.
+    """
     groups: dict[str, list[int]] = {}
     with ExitStack() as stack:
-        for count in counts:
+        for count in (*counts, *many):
             groups[f"{count}/disk"] = [stack.enter_context(daemon(tree(scratch / f"{count}-disk", count)))]
         if not missing_tools():
             server = stack.enter_context(GitServer(scratch / "server"))

@@ -17,7 +17,7 @@ from agent.daemon.rounds import Rounds
 from agent.host.bus.ear import UnitEar
 from agent.host.clock import clock_ear
 from agent.host.ears import Ears
-from agent.host.heap import give_back
+from agent.host.heap import give_back, keep_apart
 from agent.host.journal import setup_logging
 from agent.host.lock import cycle_lock, daemon_lock
 from agent.host.notify import Notifier
@@ -33,6 +33,7 @@ from agent.reconcile.attention import Attention
 def run(args: argparse.Namespace, screen: Screen) -> int:
     """Run cycles until asked to stop; raises TruedError when the start fails."""
     setup_logging(verbose=screen.verbose)
+    keep_apart()
     return daemon.run(Resident(args.config).assemble, notifier=Notifier(), rounds=Rounds(ear=clock_ear()))
 
 
