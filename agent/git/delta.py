@@ -1,7 +1,7 @@
 """
 Makes an object of another one and what is different in it. Pure.
 
-gitformat-pack(5), "Deltified representation". dulwich has the same, and with it comes a sixth of what else a daemon holds.
+gitformat-pack(5), "Deltified representation". dulwich has the same, and with it come 3 MiB that a daemon would keep for ever.
 """
 
 from __future__ import annotations
