@@ -78,9 +78,10 @@ class MountEar:
         if path in self._wanted:
             return f"{path}/"
         folder, _, name = path.rpartition("/")
-        if folder not in self._wanted or not self._wanted[folder].matters(name):
+        above = self._wanted.get(folder)
+        if above is None or not above.matters(name):
             return ""
-        return f"{folder}/{name if name in self._wanted[folder].names else ''}"
+        return f"{folder}/{name if above.keeps(name) else ''}"
 
 
 class Waiting:

@@ -19,7 +19,7 @@ class Folder:
     path: str
     places: Container[str] = field(
         repr=False
-    )  # all that are kept: one table for all folders, not a name a file
+    )  # all that are kept, in all folders: one table, and no name a file
     holds: bool = False  # some of these are in it
     ways: set[str] = field(default_factory=set)  # of folders on the way to such things
     whole: bool = False  # every name matters
