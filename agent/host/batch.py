@@ -19,6 +19,7 @@ from typing import Self
 from agent.errors import HostError
 from agent.host import Job, owners
 from agent.host.durable import Durable
+from agent.host.placers import Placers
 from agent.host.turns import ready
 from agent.host.walk import Walk, opened, standing, trouble
 from agent.host.write import (
@@ -63,6 +64,7 @@ class Batch:
     alone: Callable[[Step], None]
     tidy: Callable[[PurePosixPath], None]
     beat: Callable[[], None]
+    placers: Placers
     met: dict[int, HostError | None] = field(default_factory=dict)
     _waiting: dict[int, _Waiting] = field(default_factory=dict)
     _made: dict[int, MakeDirectory] = field(default_factory=dict)
@@ -168,7 +170,7 @@ class Batch:
         numbers = owners.wanted(step.owner, step.group)
         fd = self._folder(step.path, above, "be made")
         try:
-            new = folder(fd, step.path.name, step, numbers)
+            new = folder(fd, step.path.name, step, numbers, self.placers)
         except OSError as error:
             raise trouble(step.path, "be made", error) from error
         if step.path in self._folders:  # it was there, and is the same

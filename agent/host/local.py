@@ -33,6 +33,7 @@ from agent.host.files import Seen, Sight, content, look, names
 from agent.host.first import keep_first
 from agent.host.kubernetes import door as kubernetes
 from agent.host.mounts import mounts, of_host
+from agent.host.placers import Placers
 from agent.host.stamps import Recollection, Stamps, stamps
 from agent.host.write import make_directory, make_link, remove, tidy, write_file
 from agent.model import (
@@ -87,10 +88,12 @@ class Local:
         self._cluster = cluster or kubernetes.Door()
         self._sight = Sight() if sight is None else sight
         self._recollection = Recollection(root)
+        self._placers = Placers(root)
         self._tidied: set[PurePosixPath] = set()
 
     def probe(self, beat: Callable[[], None] = lambda: None) -> LocalProbe:
         self._sight.begin()
+        self._placers.begin()
         own = frozenset(map(str, self._there(self._own)))
         spared = frozenset(self._there(self._spared))
         doors = self._engine, self._cluster
@@ -111,9 +114,10 @@ class Local:
                 make_link(self._root, step)
             case MakeDirectory():
                 self._tidy_once(step.path.parent)
-                make_directory(self._root, step)
+                make_directory(self._root, step, self._placers)
             case SetAttributes():
-                set_attributes(self._root, step)
+                if instead := set_attributes(self._root, step, self._placers):
+                    self.perform(instead, beat)
             case Remove():
                 remove(self._root, step)
             case KeepFirst():
@@ -130,7 +134,9 @@ class Local:
     def perform_all(
         self, jobs: Sequence[Job], beat: Callable[[], None] = lambda: None
     ) -> Mapping[int, HostError | None]:
-        with Batch(self._root, lambda step: self.perform(step, beat), self._tidy_once, beat) as batch:
+        with Batch(
+            self._root, lambda step: self.perform(step, beat), self._tidy_once, beat, self._placers
+        ) as batch:
             return batch.perform(jobs)
 
     def _run(self, step: Run, beat: Callable[[], None]) -> None:

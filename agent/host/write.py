@@ -16,13 +16,15 @@ from typing import TypeAlias
 
 from agent.errors import HostError, SourceError
 from agent.host import owners, shown
-from agent.host.attributes import Kept, dress, kept, own, own_link
+from agent.host.attributes import Kept, dress, kept, own, own_link, set_on_folder
 from agent.host.files import UnsteadyError, open_regular
+from agent.host.placers import Placers
 from agent.host.walk import Walk, folder_there, is_plain, parent_of, standing, trouble
 from agent.model import MakeDirectory, MakeLink, Remove, WriteFile
 
 TEMPORARY = re.compile(r"\.trued-[0-9a-f]{16}")
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 TROUBLE = (OSError, UnsteadyError, SourceError)  # what writing a file may meet with
 
@@ -63,12 +65,12 @@ def make_link(root: Path, step: MakeLink) -> None:
             raise trouble(step.path, "be linked", error) from error
 
 
-def make_directory(root: Path, step: MakeDirectory) -> None:
+def make_directory(root: Path, step: MakeDirectory, placers: Placers) -> None:
     """Make one folder, complete when it appears; one that is there gets its owner and mode. Raises HostError."""
     numbers = owners.wanted(step.owner, step.group)
     with parent_of(root, step.path, "be made") as (fd, name):
         try:
-            made = folder(fd, name, step, numbers, settle=os.fsync)
+            made = folder(fd, name, step, numbers, placers, settle=os.fsync)
             os.close(made)
             os.fsync(fd)
         except OSError as error:
@@ -80,6 +82,7 @@ def folder(
     name: str,
     step: MakeDirectory,
     numbers: Numbers,
+    placers: Placers,
     *,
     settle: Callable[[int], None] = lambda _: None,
 ) -> int:
@@ -92,12 +95,14 @@ def folder(
     if found is not None and not stat.S_ISDIR(found.st_mode):
         raise HostError(f"{shown(step.path)}: cannot be made: something that is no folder is there")
     if found is not None:
-        return _dressed_folder(fd, name, step.mode, numbers, settle)
+        there = os.open(name, OPEN_FOLDER, dir_fd=fd)
+        return _ready(there, lambda: set_on_folder(there, fd, step, *numbers, placers), settle)
     with _temporary(fd) as temporary:
         os.mkdir(temporary, 0o700, dir_fd=fd)
         made = os.stat(temporary, dir_fd=fd, follow_symlinks=False).st_mode
         mode = 0o755 | made & stat.S_ISGID if step.mode is None else step.mode  # inode(7): inherited
-        new = _dressed_folder(fd, temporary, mode, numbers, settle)
+        new = os.open(temporary, OPEN_FOLDER, dir_fd=fd)
+        _ready(new, lambda: _dress_folder(new, mode, numbers), settle)
         try:
             os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
         except OSError:
@@ -177,7 +182,7 @@ def fill(fd: int, temporary: str, step: WriteFile, numbers: Numbers, like: Kept 
 def link(fd: int, temporary: str, step: MakeLink, numbers: Numbers) -> None:
     """Make a temporary link that is complete; raises OSError."""
     os.symlink(step.target, temporary, dir_fd=fd)
-    own_link(fd, temporary, os.stat(temporary, dir_fd=fd, follow_symlinks=False), *numbers)
+    own_link(fd, temporary, *numbers)
 
 
 def _inherited(like: Kept, uid: int | None, gid: int | None) -> int:
@@ -202,19 +207,22 @@ def put_in_place(fd: int, temporary: str, name: str) -> None:
         os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
 
 
-def _dressed_folder(
-    fd: int, name: str, mode: int | None, numbers: Numbers, settle: Callable[[int], None]
-) -> int:
-    new = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+def _dress_folder(new: int, mode: int, numbers: Numbers) -> None:
+    """Give a new folder owner and mode; raises OSError, also if another one took its temporary name."""
+    if os.listdir(new):
+        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
+    own(new, *numbers)
+    os.fchmod(new, mode)
+
+
+def _ready(fd: int, dress: Callable[[], None], settle: Callable[[int], None]) -> int:
     try:
-        own(new, *numbers)
-        if mode is not None:
-            os.fchmod(new, mode)
-        settle(new)
+        dress()
+        settle(fd)
     except BaseException:
-        os.close(new)
+        os.close(fd)
         raise
-    return new
+    return fd
 
 
 def _remove_folder(fd: int, name: str) -> None:
@@ -227,7 +235,7 @@ def _remove_folder(fd: int, name: str) -> None:
 
 
 def _sweep_below(fd: int, name: str) -> None:
-    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+    folder = os.open(name, OPEN_FOLDER, dir_fd=fd)
     try:
         sweep(folder)
     finally:

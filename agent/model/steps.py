@@ -57,6 +57,7 @@ class SetAttributes:
     mode: int | None = None
     owner: str | None = None
     group: str | None = None
+    content: Content | None = field(default=None, repr=False)  # of a file, where it is better written anew
     why: str
 
 

@@ -130,7 +130,7 @@ def _told(step: Any) -> Mapping[str, Any]:
     told: dict[str, Any] = {"do": type(step).__name__}
     for field in (one for one in dataclasses.fields(step) if one.compare):
         value = getattr(step, field.name)
-        if field.name == "content":
+        if field.name == "content" and value is not None:
             told["content"] = b"".join(value.chunks()).decode()
         elif value not in (None, (), "", {}, field.default):
             told[field.name] = _plain(value)

@@ -143,6 +143,7 @@ def _attributes(path: PurePosixPath, want: FileSpec, have: Entry) -> Step:
         mode=want.mode,
         owner=want.owner,
         group=want.group,
+        content=want.data,
         why=", ".join(_differences(want, have)),
     )
 
