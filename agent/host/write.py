@@ -26,6 +26,8 @@ TEMPORARY = re.compile(r"\.trued-[0-9a-f]{16}")
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
+# Folders in folders whose names a power cut took back (agent.host.batch). Anybody can make more, and each costs a descriptor.
+DEEP = 32
 TROUBLE = (OSError, UnsteadyError, SourceError)  # what writing a file may meet with
 
 Numbers: TypeAlias = tuple[int | None, int | None]  # of owner and group; None: as it comes
@@ -140,11 +142,11 @@ def tidy(root: Path, folder: PurePosixPath) -> None:
             raise trouble(folder, "be tidied", error) from error
 
 
-def sweep(fd: int) -> None:
+def sweep(fd: int, depth: int = 0) -> None:
     """Take away what a killed run left in a folder: our own names only, and no folder with something in it."""
     for name in os.listdir(fd):
         if TEMPORARY.fullmatch(name):
-            discard(fd, name)
+            discard(fd, name, depth)
 
 
 def inherited(fd: int, name: str, path: PurePosixPath) -> Kept | None:
@@ -234,10 +236,10 @@ def _remove_folder(fd: int, name: str) -> None:
             raise
 
 
-def _sweep_below(fd: int, name: str) -> None:
+def _sweep_below(fd: int, name: str, depth: int = 0) -> None:
     folder = os.open(name, OPEN_FOLDER, dir_fd=fd)
     try:
-        sweep(folder)
+        sweep(folder, depth)
     finally:
         os.close(folder)
 
@@ -256,14 +258,15 @@ def fresh_name() -> str:
     return f".trued-{os.urandom(8).hex()}"
 
 
-def discard(fd: int, name: str) -> None:
-    """Take a temporary away, if it is there; raises OSError."""
+def discard(fd: int, name: str, depth: int = 0) -> None:
+    """Take a temporary away, if it is there, and what is `depth` folders deep already; raises OSError."""
     found = standing(fd, name)
     if found is None or not is_plain(found):
         return
     try:
         if stat.S_ISDIR(found.st_mode):
-            _sweep_below(fd, name)
+            if depth < DEEP:
+                _sweep_below(fd, name, depth + 1)
             os.rmdir(name, dir_fd=fd)
         else:
             os.unlink(name, dir_fd=fd)

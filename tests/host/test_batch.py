@@ -216,6 +216,21 @@ def test_a_folder_that_was_only_renamed_when_it_died_is_swept_with_what_is_in_it
     assert ["x"] == names(root / "etc")
 
 
+def test_temporaries_that_somebody_has_nested_are_left_where_they_get_too_deep(
+    local: Local, root: Path
+) -> None:
+    """There may be thousands, in any folder of a user."""
+    at = os.open(root / "etc", os.O_RDONLY)
+    for _ in range(400):
+        os.mkdir(".trued-0123456789abcdef", dir_fd=at)
+        below = os.open(".trued-0123456789abcdef", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    assert {0: None} == local.perform_all([job(write("/etc/x"))])
+    assert [".trued-0123456789abcdef", "x"] == names(root / "etc")
+
+
 # Killed, and let down by the disk.
 
 CHILD = """
