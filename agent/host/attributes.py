@@ -37,6 +37,11 @@ def kept(fd: int) -> Kept:
     return Kept(mode=stat.S_IMODE(found.st_mode), uid=found.st_uid, gid=found.st_gid, xattrs=_xattrs(fd))
 
 
+def stranger(there: Kept) -> Kept:
+    """Return what is taken from a file that may be anybody's: a mode that lets nobody else write, or run it as its owner."""
+    return Kept(mode=there.mode & 0o755, uid=os.geteuid(), gid=os.getegid(), xattrs={})
+
+
 def dress(fd: int, *, mode: int, uid: int | None, gid: int | None, like: Kept | None) -> None:
     """
     Give an open file its owner, extended attributes and mode; raises OSError.

@@ -142,7 +142,7 @@ class Batch:
         numbers = owners.wanted(step.owner, step.group)
         fd, temporary = self._folder(step.path, above, "be written"), fresh_name()
         try:
-            like = inherited(fd, step.path.name, step.path)
+            like = inherited(fd, step, numbers[0], self.placers)
             out = fill(fd, temporary, step, numbers, like)
         except TROUBLE as error:
             _drop(fd, temporary)

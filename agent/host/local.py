@@ -108,7 +108,7 @@ class Local:
         match step:
             case WriteFile():
                 self._tidy_once(step.path.parent)
-                write_file(self._root, step, lambda temporary: _validate(step, temporary))
+                write_file(self._root, step, lambda temporary: _validate(step, temporary), self._placers)
             case MakeLink():
                 self._tidy_once(step.path.parent)
                 make_link(self._root, step)

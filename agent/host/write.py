@@ -16,11 +16,11 @@ from typing import TypeAlias
 
 from agent.errors import HostError, SourceError
 from agent.host import owners, shown
-from agent.host.attributes import Kept, dress, kept, own, own_link, set_on_folder
+from agent.host.attributes import Kept, dress, kept, own, own_link, set_on_folder, stranger
 from agent.host.files import UnsteadyError, open_regular
-from agent.host.placers import Placers
+from agent.host.placers import Placers, is_ours
 from agent.host.walk import Walk, folder_there, is_plain, parent_of, standing, trouble
-from agent.model import MakeDirectory, MakeLink, Remove, WriteFile
+from agent.model import MakeDirectory, MakeLink, Mode, Remove, WriteFile
 
 TEMPORARY = re.compile(r"\.trued-[0-9a-f]{16}")
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -33,12 +33,12 @@ TROUBLE = (OSError, UnsteadyError, SourceError)  # what writing a file may meet 
 Numbers: TypeAlias = tuple[int | None, int | None]  # of owner and group; None: as it comes
 
 
-def write_file(root: Path, step: WriteFile, check: Callable[[Path], None]) -> None:
+def write_file(root: Path, step: WriteFile, check: Callable[[Path], None], placers: Placers) -> None:
     """Put a regular file in place; `check` raises HostError if the temporary file will not do."""
     numbers = owners.wanted(step.owner, step.group)
     with parent_of(root, step.path, "be written") as (fd, name):
         try:
-            like = inherited(fd, name, step.path)
+            like = inherited(fd, step, numbers[0], placers)
             with _temporary(fd) as temporary:
                 out = fill(fd, temporary, step, numbers, like)
                 try:
@@ -149,14 +149,26 @@ def sweep(fd: int, depth: int = 0) -> None:
             discard(fd, name, depth)
 
 
-def inherited(fd: int, name: str, path: PurePosixPath) -> Kept | None:
-    """Return what the new file inherits from a regular file that stands there; raises `TROUBLE` and HostError."""
-    found = standing(fd, name)
-    refuse_other(found, path)
+def inherited(fd: int, step: WriteFile, uid: int | None, placers: Placers) -> Kept | None:
+    """
+    Return what the new file inherits from a regular file that stands there; raises `TROUBLE` and HostError.
+
+    Of a file of somebody else than root and the declared owner `uid` little is taken, or who put it there could read what is written.
+    """
+    found = standing(fd, step.path.name)
+    refuse_other(found, step.path)
     if found is None or not stat.S_ISREG(found.st_mode):
         return None
-    with open_regular(fd, name) as file:
-        return kept(file.fd)
+    with open_regular(fd, step.path.name) as file:
+        there = kept(file.fd)
+    if is_ours(there.uid) or there.uid == uid or (uid is None and _is_left(step, there, placers.into(fd))):
+        return there
+    return stranger(there)
+
+
+def _is_left(step: WriteFile, there: Kept, could: frozenset[int]) -> bool:
+    """Return whether a file stays its owner's: root put it there, or the owner of the folder, and it is no secret."""
+    return not could or (could == {there.uid} and (step.mode is None or Mode(step.mode).is_public))
 
 
 def fill(fd: int, temporary: str, step: WriteFile, numbers: Numbers, like: Kept | None) -> int:

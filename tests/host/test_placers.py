@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from agent.errors import HostError
+from agent.host.attributes import ACL
 from agent.host.local import Local
 from agent.model import MakeDirectory, MakeLink, SetAttributes, Text
 from tests.host.test_batch import job
-from tests.host.test_writing import mode_of, names
+from tests.host.test_writing import mode_of, names, write
 
 pytestmark = pytest.mark.root
 
@@ -199,3 +201,51 @@ def test_what_takes_the_name_of_a_temporary_is_not_handed_over(
     with pytest.raises(HostError, match=r"^/app/new: cannot be (made|linked): file exists$"):
         local.perform(step)
     assert not [name for name in names(app) if (app / name).lstat().st_uid == APP]
+
+
+def acl(*entries: tuple[int, int, int]) -> bytes:
+    """Return `system.posix_acl_access` as the kernel has it: uapi/linux/posix_acl_xattr.h."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+NOBODY = 0xFFFFFFFF
+FOR_WEB = acl(
+    (1, 6, NOBODY), (2, 4, WEB), (4, 4, NOBODY), (0x10, 7, NOBODY), (0x20, 0, NOBODY)
+)  # user::rw user:WEB:r group::r mask::rwx other::-
+
+
+def test_a_secret_is_not_whoevers_who_put_a_file_there_first(local: Local, app: Path) -> None:
+    put(app / "secret", b"mine", APP)
+    local.perform(write("/app/secret", mode=0o600))
+    assert (0, 0o600) == has(app / "secret")
+    assert 0 == (app / "secret").stat().st_gid
+
+
+@pytest.mark.parametrize("mode", [None, 0o644])
+def test_what_is_no_secret_stays_the_folders_owners(local: Local, app: Path, mode: int | None) -> None:
+    put(app / "conf", b"mine", APP)
+    local.perform(write("/app/conf", mode=mode))
+    assert (APP, 0o644) == has(app / "conf")
+
+
+def test_a_strangers_file_in_a_folder_for_everybody_gives_no_owner(local: Local, root: Path) -> None:
+    made(root / "shared", mode=0o777)
+    put(root / "shared/conf", b"mine", APP, 0o4777)
+    local.perform_all([job(write("/shared/conf"))])
+    assert (0, 0o755) == has(root / "shared/conf")
+
+
+@pytest.mark.parametrize("folder", ["app", "etc"])
+def test_a_strangers_acl_lets_nobody_read_what_is_declared_to_be_roots(
+    local: Local, root: Path, app: Path, folder: str
+) -> None:
+    os.setxattr(put(root / folder / "secret", b"x", APP), ACL, FOR_WEB)
+    local.perform(write(f"/{folder}/secret", mode=0o640, owner="0", group="0"))
+    assert (0, 0o640) == has(root / folder / "secret")
+    assert ACL not in os.listxattr(root / folder / "secret")
+
+
+def test_a_declared_owners_acl_is_kept(local: Local, app: Path) -> None:
+    os.setxattr(put(app / "conf", b"x", APP), ACL, FOR_WEB)
+    local.perform(write("/app/conf", owner=str(APP)))
+    assert FOR_WEB == os.getxattr(app / "conf", ACL)
