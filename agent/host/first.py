@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from agent.errors import HostError
@@ -19,14 +19,21 @@ from agent.files import make_private, sync_directory
 from agent.host import shown
 from agent.host.files import LARGEST, PIECE, READ, Reading, UnsteadyError, open_regular
 from agent.host.walk import folder_there, parent_of, standing, trouble
+from agent.host.write import OPEN_FOLDER, fresh_name, sweep
 from agent.model import KeepFirst
 
 TREES = 10
 RESERVE = 16 << 20  # bytes that a copy leaves free, for the ledger
 
 
-def keep_first(root: Path, state_dir: Path, step: KeepFirst) -> None:
-    """Copy the file or link at a path, unless it, or (not `anew`) any from there, was kept before; raises HostError."""
+def keep_first(
+    root: Path, state_dir: Path, step: KeepFirst, beat: Callable[[], None] = lambda: None
+) -> None:
+    """
+    Copy the file or link at a path, unless it, or (not `anew`) any from there, was kept before; raises HostError.
+
+    `beat` is called again and again meanwhile: there is no limit to how large it may be.
+    """
     if not folder_there(root, step.path.parent):
         return
     with parent_of(root, step.path, "be kept") as (fd, name):
@@ -38,7 +45,7 @@ def keep_first(root: Path, state_dir: Path, step: KeepFirst) -> None:
             if not (any(_same(fd, name, found, place) for place in kept) if step.anew else kept):
                 place = _place(state_dir, step.path)
                 _note(state_dir, step.path, found)
-                _copy(fd, name, found, place)
+                _copy(fd, name, found, place, beat)
         except (OSError, UnsteadyError) as error:
             raise _unkept(step.path, state_dir, error) from error
 
@@ -126,20 +133,30 @@ def _note(state_dir: Path, path: PurePosixPath, found: os.stat_result) -> None:
         os.close(fd)
 
 
-def _copy(fd: int, name: str, found: os.stat_result, place: Path) -> None:
-    temporary = place.with_name(f".trued-{os.urandom(8).hex()}")
+def _copy(fd: int, name: str, found: os.stat_result, place: Path, beat: Callable[[], None]) -> None:
+    _tidy(place.parent)
+    temporary = place.with_name(fresh_name())
     try:
         if stat.S_ISLNK(found.st_mode):
             temporary.symlink_to(os.readlink(name, dir_fd=fd))
         else:
-            _copy_content(fd, name, temporary)
+            _copy_content(fd, name, temporary, beat)
         temporary.rename(place)
         sync_directory(place.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _copy_content(fd: int, name: str, to: Path) -> None:
+def _tidy(folder: Path) -> None:
+    """Take away what a killed copy left, which may be as large as what it copied."""
+    fd = os.open(folder, OPEN_FOLDER)
+    try:
+        sweep(fd)
+    finally:
+        os.close(fd)
+
+
+def _copy_content(fd: int, name: str, to: Path, beat: Callable[[], None]) -> None:
     out = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open_regular(fd, name) as file:
@@ -147,7 +164,7 @@ def _copy_content(fd: int, name: str, to: Path) -> None:
             if file.stat.st_blocks * 512 + RESERVE > room.f_bavail * room.f_frsize:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             for start, end in _written(file):
-                _copy_part(file.fd, out, start, end)
+                _copy_part(file.fd, out, start, end, beat)
             os.ftruncate(out, file.stat.st_size)
         os.fsync(out)
     finally:
@@ -168,9 +185,10 @@ def _written(file: Reading) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _copy_part(fd: int, out: int, start: int, end: int) -> None:
+def _copy_part(fd: int, out: int, start: int, end: int, beat: Callable[[], None]) -> None:
     while start < end and (piece := os.pread(fd, min(PIECE, end - start), start)):
         start += os.pwrite(out, piece, start)
+        beat()
 
 
 def _unkept(path: PurePosixPath, state_dir: Path, error: OSError | UnsteadyError) -> HostError:

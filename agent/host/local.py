@@ -121,7 +121,7 @@ class Local:
             case Remove():
                 remove(self._root, step)
             case KeepFirst():
-                keep_first(self._root, self._state_dir, step)
+                keep_first(self._root, self._state_dir, step, beat)
             case Run():
                 self._run(step, beat)
             case ApplyObject() | ReplaceObject() | DeleteObject() | AwaitCluster():

@@ -115,6 +115,22 @@ def test_holes_stay_holes(local: Local, root: Path, tmp_path: Path) -> None:
         assert (1 << 40, True) == (os.fstat(kept.fileno()).st_size, os.fstat(kept.fileno()).st_blocks < 1000)
 
 
+def test_what_a_killed_copy_left_goes_with_the_next(local: Local, root: Path, tmp_path: Path) -> None:
+    """It may be as large as what there is to keep, and the next would find no room."""
+    (tmp_path / "state/first/etc").mkdir(parents=True)
+    (tmp_path / "state/first/etc/.trued-0123456789abcdef").write_bytes(b"half")
+    (root / "etc/motd").write_bytes(b"first")
+    keep(local, "/etc/motd")
+    assert ["motd"] == os.listdir(tmp_path / "state/first/etc")
+
+
+def test_a_long_copy_shows_life(local: Local, root: Path) -> None:
+    (root / "etc/large").write_bytes(bytes(3 << 20))
+    beats: list[int] = []
+    local.perform(KeepFirst(path=P("/etc/large"), why=""), lambda: beats.append(1))
+    assert len(beats) >= 3
+
+
 @pytest.mark.root
 def test_no_room_to_keep_it_is_an_error_so_that_it_is_not_touched(root: Path, tmp_path: Path) -> None:
     state = tmp_path / "small"
