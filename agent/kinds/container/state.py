@@ -20,9 +20,10 @@ SHARED: Final[Mapping[str, str]] = {"network_mode": "NetworkMode", "ipc": "IpcMo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """How a container is in one network; what nobody asked for is left out."""
+    """How a container is in one network; addresses that nobody asked for are left out."""
 
     aliases: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()  # names that the engine may give it as aliases, though nobody asked
     ipv4: str = ""
     ipv6: str = ""
     lost: bool = False  # the network has been made anew, and the container does not know
@@ -114,7 +115,8 @@ def _link(name: str, inspected: Json, endpoint: Mapping[str, Any], network: Json
     own = {str(inspected["Id"])[:12], str(inspected["Config"].get("Hostname", ""))}
     known = str(endpoint.get("NetworkID") or name)  # Podman gives the name there
     return Link(
-        aliases=frozenset(endpoint.get("Aliases") or ()) - own,
+        aliases=frozenset(endpoint.get("Aliases") or ()),
+        own=frozenset(own),
         ipv4=str(asked.get("IPv4Address") or ""),
         ipv6=str(asked.get("IPv6Address") or ""),
         lost=network is not None and known not in {name, network.get("Id")},
