@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import HostError
-from agent.host.engine.client import Client, EngineError, LateError, one_line, part
+from agent.host.commands import TimeUpError
+from agent.host.engine import helper
+from agent.host.engine.client import Client, EngineError, Headers, LateError, one_line, part
 from agent.model import PullImage
 from agent.values import dataclass
 
@@ -44,6 +46,7 @@ class Registries:
         120.0  # without a byte more, before a pull is given up; the engine itself tries for ever
     )
     longest: float = 3600.0  # that one pull may take in all
+    recall: float = 10.0  # until a credential helper of docker login has said who one is
     clock: Callable[[], float] = time.monotonic
     saying: Callable[[str], object] = str  # is told how far a pull has come, by whichever thread pulls
     _told: dict[str, tuple[float, str | HostError]] = field(default_factory=dict)
@@ -56,7 +59,7 @@ class Registries:
         at, answer = self._told.get(reference, (0.0, ""))
         good_for = AGAIN if isinstance(answer, HostError) else age
         if reference not in self._told or self.clock() - at >= good_for:
-            self._refuse_silent(reference, AGAIN)
+            self._refuse_silent(_host(reference), AGAIN)
             try:
                 answer = self._ask(client, reference)
             except HostError as error:
@@ -67,26 +70,26 @@ class Registries:
         return answer
 
     def _ask(self, client: Client, reference: str) -> str:
-        headers, began = self._headers(reference), self.clock()
+        headers, began = self._headers(reference, AGAIN), self.clock()
         try:
             said = client.get(f"/distribution/{part(reference)}/json", headers=headers, wait=self.patience)
         except LateError as error:
             words = f"{_host(reference)} does not answer within {self.patience:.0f} s"
-            self._remember(reference, words)
+            self._remember(_host(reference), words)
             raise HostError(words) from error
         except EngineError as error:
             if error.unknown:  # Podman has no way to ask a registry without a pull
                 return ""
             words = f"its registry says: {error}"
             if self.clock() - began > SLOW:
-                self._remember(reference, words)
-            raise HostError(words, hint=self._asked_as(reference, words)) from error
+                self._remember(_host(reference), words)
+            raise HostError(words, hint=self._asked_as(reference, words, headers)) from error
         return str(said["Descriptor"]["digest"])
 
     def pull(self, client: Client, step: PullImage) -> None:
         """Pull an image; raises HostError with what the registry says, or when nothing moves any more."""
-        headers = self._headers(step.name)
-        self._refuse_silent(step.name, FRESH)
+        self._refuse_silent(_host(step.name), FRESH)
+        headers = self._headers(step.name, FRESH)
         name, tag = split(step.name)
         query = {"fromImage": name, "tag": tag, "platform": step.platform or None}
         watch = _Watch(clock=self.clock, silence=self.silence, longest=self.longest)
@@ -100,35 +103,35 @@ class Registries:
                     self.saying(f"pulling {step.name}{watch.so_far}")
         except LateError as error:
             words = f"nothing has come for {self.silence:.0f} s"
-            self._remember(step.name, f"{_host(step.name)}: {words}")
+            self._remember(_host(step.name), f"{_host(step.name)}: {words}")
             raise HostError(f"cannot be pulled: {words}") from error
         except (EngineError, _RefusedError) as error:
             words = f"cannot be pulled: {error}"
-            raise HostError(words, hint=self._asked_as(step.name, words)) from error
+            raise HostError(words, hint=self._asked_as(step.name, words, headers)) from error
         self._told.pop(step.name, None)  # what was known has been acted on
         self._silent.pop(_host(step.name), None)
 
-    def _refuse_silent(self, reference: str, age: float) -> None:
-        """Raise HostError where the registry has let trued wait for nothing a moment ago, for this image or another."""
-        at, words = self._silent.get(_host(reference), (0.0, ""))
+    def _refuse_silent(self, who: str, age: float) -> None:
+        """Raise HostError where a registry or a helper has let trued wait for nothing a moment ago, for this image or another."""
+        at, words = self._silent.get(who, (0.0, ""))
         if words and self.clock() - at < age:
             raise HostError(f"{words} (a moment ago)")
 
-    def _remember(self, reference: str, words: str) -> None:
-        self._silent[_host(reference)] = (self.clock(), words)
+    def _remember(self, who: str, words: str) -> None:
+        self._silent[who] = (self.clock(), words)
 
-    def _asked_as(self, reference: str, words: str) -> str:
+    def _asked_as(self, reference: str, words: str, headers: Headers) -> str:
         """Return as whom a registry was asked that knows nobody of that name, or lets him in nowhere; or nothing."""
         if not any(word in words.lower() for word in REFUSED):
             return ""
         registry = _host(reference)
         if login := self.logins.get(registry):
             return f"it was asked as {login.username}, with what is in {login.password_file}"
-        if self._from_docker(registry):
+        if headers:
             return f"it was asked as {self.docker_config} says"
         return f"it was asked without a password: say who this host is there in agent.yaml: registries.{registry}"
 
-    def _headers(self, reference: str) -> Mapping[str, str] | None:
+    def _headers(self, reference: str, age: float) -> Headers:
         from agent.host.engine.sdk import auth  # noqa: PLC0415 - only where there are containers
 
         registry = _host(reference)
@@ -136,10 +139,10 @@ class Registries:
             known: Any = {"username": login.username, "password": _password(login.password_file)}
             known["serveraddress"] = registry
         else:
-            known = self._from_docker(registry)
+            known = self._from_docker(registry, age)
         return {"X-Registry-Auth": auth.encode_header(known).decode()} if known else None
 
-    def _from_docker(self, registry: str) -> Any:
+    def _from_docker(self, registry: str, age: float) -> Any:
         """Return what `docker login` knows; raises HostError, without a word of what stands in its file."""
         from agent.host.engine.sdk import DockerException, auth  # noqa: PLC0415 - as above
 
@@ -153,13 +156,31 @@ class Registries:
         except ValueError as error:
             raise HostError(f"{path}: expected JSON, as docker login writes it") from error
         try:
-            return auth.load_config(config_dict=content).resolve_authconfig(registry) if content else None
+            if not content:
+                return None
+            config = auth.load_config(config_dict=content)
+            if name := config.get_credential_store(registry):
+                server = auth.INDEX_URL if registry == auth.INDEX_NAME else registry
+                if known := self._from_helper(name, server, age):
+                    return known
+            # Not `config` itself: the SDK would wait for the helper without an end.
+            return auth.AuthConfig({"auths": config.auths}).resolve_authconfig(registry)
         except DockerException as error:
             raise HostError(f"{path}: what it says of {registry} cannot be used: {error}") from error
         except (ValueError, TypeError, AttributeError, KeyError):
             raise HostError(
                 f"{path}: what it says of {registry} makes no sense: docker login {registry}"
             ) from None
+
+    def _from_helper(self, name: str, server: str, age: float) -> Mapping[str, str] | None:
+        """Return what a credential helper knows; one that does not answer is not asked for another image at once, either."""
+        who = f"{helper.PREFIX}{name}"
+        self._refuse_silent(who, age)
+        try:
+            return helper.login(name, server, timeout=self.recall)
+        except TimeUpError as error:
+            self._remember(who, str(error))
+            raise
 
 
 class _RefusedError(HostError):
