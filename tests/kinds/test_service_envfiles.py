@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -61,6 +62,24 @@ def test_what_makes_no_sense_is_told_with_its_line_and_no_value(text: str, place
     with pytest.raises(HostError) as caught:
         parsed(text, "/e")
     assert f"/e: {place}" == str(caught.value)
+
+
+def test_a_large_file_takes_as_long_as_it_is() -> None:
+    """Twice the lines, twice the time: each file of a container is read in every cycle."""
+
+    def seconds(lines: int) -> float:
+        text = "".join(f"A{n}=1234567890\n" for n in range(lines))
+        began = time.process_time()
+        assert lines == len(parsed(text, "/e"))
+        return time.process_time() - began
+
+    once = min(seconds(2_000) for _ in range(3))
+    assert min(seconds(20_000) for _ in range(3)) < 30 * once
+
+
+def test_a_line_is_counted_after_values_of_several_lines() -> None:
+    with pytest.raises(HostError, match="^/e: line 6: expected NAME=value$"):
+        parsed("A='1\n2'\nB\n# C\nD=\"\n\" =\n", "/e")
 
 
 def test_a_raw_file_is_taken_line_by_line_as_it_stands() -> None:

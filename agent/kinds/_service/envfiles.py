@@ -17,6 +17,12 @@ from agent.kinds._service.modes import EnvFile
 from agent.kinds._service.values import mapped
 
 _SPACE: Final = " \t\v\f\r\x85\xa0"
+_BLANK: Final = re.compile(r"\s+|#[^\n]*")
+_KEY: Final = re.compile(rf"(?:export[{_SPACE}]+)?([\w.\-\[\]]+)[{_SPACE}]*([=:]|\n|$)[{_SPACE}]*")
+_VALUES: Final[Mapping[str, re.Pattern[str]]] = {
+    quote: re.compile(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}", re.DOTALL) for quote in ("'", '"')
+}
+_UNQUOTED: Final = re.compile(r"[^\n]*")
 _ESCAPE: Final = re.compile(r"\\(?:([abfnrtv\"$\\])|0([0-7]{1,3}))")
 _ESCAPED: Final[Mapping[str, str]] = {
     "a": "\a",
@@ -79,33 +85,31 @@ def _raw(text: str, path: str) -> Iterator[tuple[str, str]]:
 
 def _dotenv(text: str, path: str) -> Iterator[tuple[str, str]]:
     """Yield as the dotenv package of compose-go reads a file."""
-    at = 0
+    line, counted, at = 1, 0, 0
     while at < len(text):
-        rest = text[at:]
-        if skipped := re.match(r"\s+|#[^\n]*", rest):
-            at += skipped.end()
+        if skipped := _BLANK.match(text, at):
+            at = skipped.end()
             continue
-        place = f"{path}: line {text.count(chr(10), 0, at) + 1}"
-        found = re.match(rf"(?:export[{_SPACE}]+)?([\w.\-\[\]]+)[{_SPACE}]*([=:]|\n|$)[{_SPACE}]*", rest)
+        line, counted = line + text.count("\n", counted, at), at
+        place = f"{path}: line {line}"
+        found = _KEY.match(text, at)
         if found is None:
             raise HostError(f"{place}: expected NAME=value")
-        at += found.end()
+        at = found.end()
         if found[2] in {"", "\n"}:
             continue  # a name alone is taken from a shell, and there is none
-        value, length = _value(text[at:], place)
-        at += length
+        value, at = _value(text, at, place)
         yield found[1], value
 
 
-def _value(rest: str, place: str) -> tuple[str, int]:
-    """Return the value that stands at the beginning, and how many characters it takes."""
-    if rest[:1] not in {"'", '"'}:
-        line = rest.partition("\n")[0]
-        return line.partition(" #")[0].rstrip(), len(line)
-    quote = rest[0]
-    found = re.match(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}", rest, re.DOTALL)
+def _value(text: str, at: int, place: str) -> tuple[str, int]:
+    """Return the value that stands here, and where it ends."""
+    quote = text[at : at + 1]
+    found = _VALUES.get(quote, _UNQUOTED).match(text, at)
     if found is None:
         raise HostError(f"{place}: expected a closing {quote}")
+    if quote not in _VALUES:
+        return found[0].partition(" #")[0].rstrip(), found.end()
     inner = found[1].replace(f"\\{quote}", quote) if quote == "'" else _ESCAPE.sub(_plain, found[1])
     return inner, found.end()
 
