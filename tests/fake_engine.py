@@ -62,6 +62,9 @@ class FakeEngine:
     registry: dict[str, Body] = field(default_factory=dict)
     ends: dict[str, int] = field(default_factory=dict)
     sick: set[str] = field(default_factory=set)
+    lacking: dict[str, str] = field(
+        default_factory=dict
+    )  # limits that it is known to leave out, with its words
     logs: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, float]] = field(default_factory=list)  # references at registries, with the age
 
@@ -238,7 +241,7 @@ class FakeEngine:
             if net not in self.nets:
                 raise HostError(f"{step.name}: there is no network {net}")
             self._connect(found, net, settings)
-        found["HostConfig"] |= step.update
+        found["HostConfig"] |= {key: value for key, value in step.update.items() if key not in self.lacking}
 
     def _drive(self, found: Body, step: DriveContainer) -> None:
         state = found["State"]

@@ -146,6 +146,10 @@ class Engine(Protocol):
     def api(self) -> str:
         """The version of the API that is spoken with it, as in 1.41."""
 
+    @property
+    def lacking(self) -> Mapping[str, str]:
+        """The limits, by key of `docker inspect`, that a step has asked it for and it left out, with its words."""
+
     def containers(self, names: Collection[str]) -> Mapping[str, Json]:
         """Return those of these containers that there are, by name (without its slash)."""
 

@@ -30,7 +30,7 @@ from agent.reconcile.coming import Coming
 from agent.reconcile.hands import Hands
 from agent.reconcile.joined import in_one, jobs, of_files
 from agent.reconcile.ledger import Owned
-from agent.reconcile.observe import Situation
+from agent.reconcile.observe import Situation, patient
 from agent.reconcile.outcomes import outcome_of, untouched
 from agent.reconcile.plan import decide_again, stays_after_all
 from agent.reconcile.policy import going, objection
@@ -238,12 +238,13 @@ class Carrier:
         Yield what became of something whose step failed: it may be as declared, for it was for another's sake.
 
         As apt-get(8) does. Only where a kind decides late, since what it sees is all there is to it: a file may look
-        right, and not last.
+        right, and not last. If it is not well, that is what the step has met with.
         """
         if self._kind(change).late and change.pending is Stale.NO:
             have = self._look((change,))[change.id.name]
             if not self.sight.left_to_do(change.id, have):
-                yield from self._done(change, have)
+                ill = "" if patient(self._kind(change)) else self.sight.illness(change.id, have)
+                yield from self._done(change, have, outcome_of(change, Result.FAILED, ill) if ill else None)
                 return
         yield outcome_of(change, Result.FAILED, reason)
 

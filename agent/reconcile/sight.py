@@ -49,7 +49,7 @@ class Sight:
             return Seen(left=left)
         if self.goes(rid):
             return Seen(left=left, patience=self._until_gone(rid, have))
-        ill = "" if left else self._kind(rid).health(rid.name, self._want(rid), have)
+        ill = "" if left else self.illness(rid, have)
         return Seen(left=left, ill=ill, patience=self.patience(rid, have) if ill else 0.0)
 
     def left_to_do(self, rid: ResourceId, have: object | HostError | None) -> str:
@@ -65,6 +65,12 @@ class Sight:
             return error.reason
         why = ", ".join(dict.fromkeys(step.why for step in left if step.why))
         return f"done, and it is still not so: {why}" if left else ""
+
+    def illness(self, rid: ResourceId, have: object | HostError | None) -> str:
+        """Return what is wrong with something that is as it is to be, or nothing."""
+        if have is None or isinstance(have, HostError) or self.goes(rid):
+            return ""
+        return self._kind(rid).health(rid.name, self._want(rid), have)
 
     def goes(self, rid: ResourceId) -> bool:
         """Return whether it is not to be there."""

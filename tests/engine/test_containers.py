@@ -97,19 +97,6 @@ def test_containers_without_a_network_find_each_other_by_name(host: Fleet, engin
     assert_quiet(host)
 
 
-@pytest.mark.parametrize("hostname", ["web", "www", "elsewhere"])
-def test_a_host_name_may_be_that_of_the_container_or_an_alias(
-    host: Fleet, engine: Engine, box: str, hostname: str
-) -> None:
-    """A container that has it as both stays in its networks."""
-    web = {"image": box, "hostname": hostname, "networks": {"front": {"aliases": ["www"]}}}
-    host.declare({"networks": {"front": {}}, "containers": {"web": web}})
-    host.apply()
-
-    assert hostname == inspect(engine)["Config"]["Hostname"]
-    assert_quiet(host)
-
-
 def test_a_changed_key_is_the_reason_and_the_only_one(host: Fleet, engine: Engine, box: str) -> None:
     host.declare(
         {"containers": {"web": {"image": box, "environment": {"LOG": "info"}}, "db": {"image": box}}}

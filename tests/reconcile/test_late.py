@@ -8,7 +8,7 @@ from agent.errors import HostError
 from agent.model import Cause, Change, Ownership, ResourceId, Run, Stale, Step, Verb
 from agent.reconcile.joined import in_one
 from agent.reconcile.policy import Policy
-from tests.reconcile.world import Cycle, PowerCut, World, desired, resource, service, thing
+from tests.reconcile.world import Cycle, PowerCut, Service, World, desired, resource, service, thing
 
 WEB, DB = ResourceId("service", "web"), ResourceId("service", "db")
 
@@ -172,6 +172,30 @@ def test_one_that_is_as_declared_after_a_failure_has_not_failed(cycle: Cycle, wo
 
     assert ("changed", "is stopped") == (str(kept["web"].result), kept["web"].reason)
     assert "failed" == str(kept["conf"].result)
+
+
+def test_one_that_is_as_declared_after_a_failure_and_not_well_has_failed(
+    cycle: Cycle, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the step met with is known to its kind now, and said in its words; and it is not tried again for that."""
+    world.services = {"web": "stopped"}
+    perform = world.perform
+
+    def hampered(step: Step, beat=lambda: None) -> None:
+        perform(step)
+        if step.why:
+            raise HostError("left out what there is not")
+
+    world.perform = hampered  # type: ignore[method-assign]
+    monkeypatch.setattr(Service, "health", lambda *_: "has no more than can be had")
+    first = cycle.run(desired(service("web")))["web"]
+    world.performed.clear()
+    then = cycle.run(desired(service("web")))["web"]
+
+    assert {("failed", "has no more than can be had")} == {
+        (str(one.result), one.reason) for one in (first, then)
+    }
+    assert [] == world.performed
 
 
 def test_one_that_needs_another_waits_for_it(cycle: Cycle, world: World) -> None:

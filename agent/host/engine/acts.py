@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 from agent.errors import HostError
 from agent.host.engine import swap, wait
-from agent.host.engine.client import Client, attempt, part
+from agent.host.engine.client import Client, attempt, one_line, part
 from agent.host.engine.registry import Registries
 from agent.model import (
     Act,
@@ -33,6 +33,15 @@ Members: TypeAlias = Mapping[str, Json]  # EndpointSettings by container
 # Of a network, what POST /networks/create takes as GET /networks/{id} says it.
 ASKED: Final = ("Driver", "EnableIPv6", "IPAM", "Internal", "Attachable", "Options", "Labels")
 KEPT: Final = ("Aliases", "IPAMConfig", "Links", "DriverOpts")  # of an endpoint, what somebody has asked for
+
+
+class LackError(HostError):
+    """The engine has left out limits. `lacking`: its words, by key of `HostConfig`."""
+
+    def __init__(self, lacking: Mapping[str, str]) -> None:
+        said = ", ".join(dict.fromkeys(lacking.values()))
+        super().__init__(f"the engine has left out {', '.join(sorted(lacking))}: {said}")
+        self.lacking = lacking
 
 
 def act(client: Client, step: EngineStep, registries: Registries) -> None:
@@ -87,7 +96,18 @@ def tune(client: Client, step: TuneContainer) -> None:
     for network, endpoint in step.connect.items():
         swap.connect(client, network, step.name, endpoint)
     if step.update:
-        client.post(f"/containers/{part(step.name)}/update", step.update)
+        said = client.post(f"/containers/{part(step.name)}/update", step.update)
+        _check_limits(client, step, [one_line(str(one)) for one in (said or {}).get("Warnings") or ()])
+
+
+def _check_limits(client: Client, step: TuneContainer, warnings: Sequence[str]) -> None:
+    """Raise LackError for limits that are not there after all: where the kernel has none such, the engine only warns."""
+    found = wait.inspected(client, step.name) if warnings else None
+    if found is None:
+        return
+    missing = [key for key, value in step.update.items() if value and not found["HostConfig"].get(key)]
+    if missing:
+        raise LackError(dict.fromkeys(missing, ", ".join(warnings)))
 
 
 def put_network(client: Client, step: PutNetwork) -> None:

@@ -49,12 +49,15 @@ class Door:
 
     def perform(self, step: EngineStep, beat: Callable[[], None]) -> None:
         """Do one step; raises HostError."""
-        from agent.host.engine.acts import act  # noqa: PLC0415
+        from agent.host.engine.acts import LackError, act  # noqa: PLC0415
 
         client, remembered = self._connected()
         remembered.forget()  # whatever it does, and to whom: what is asked next is asked anew
         try:
             _attended(lambda: act(client, step, self.registries), beat)
+        except LackError as error:
+            remembered.lacking = {**remembered.lacking, **error.lacking}
+            raise
         finally:
             remembered.forget()
 
@@ -98,6 +101,7 @@ class Door:
         try:
             if self._client is None:
                 self._client = Client(the_socket(self.socket))
+                self._remembered.lacking = {}
         finally:  # if it cannot be reached, too: then its ear is the one to tell when it can
             if self._wake is not None and self._listener is None:
                 socket = self._client.socket if self._client is not None else self.socket

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import HostError
-from agent.host.engine.client import Client, the_socket
+from agent.host.engine.client import Client, LateError, the_socket
 from agent.host.engine.look import Remembered
 from agent.model import Json
 
@@ -75,8 +75,11 @@ class Listener:
         while not self._stopped.is_set():
             try:
                 self._listen()
-            except HostError:  # whoever looks next meets the same trouble, and says it
+                self._remembered.lacking = {}  # the engine has ended
+            except LateError:
                 pass
+            except HostError:  # whoever looks next meets the same trouble, and says it
+                self._remembered.lacking = {}
             except Exception:
                 log.exception("hearing of the engine ended in an unexpected error, and begins anew")
             finally:

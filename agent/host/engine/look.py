@@ -26,6 +26,8 @@ class Remembered:
 
     watched: bool = False  # somebody listens to events, and has since before the first of these was read
     forgotten: int = 0  # times that something was
+    # Limits that the engine has left out, with its words: it knows its kernel from when it started.
+    lacking: Mapping[str, str] = field(default_factory=dict)
     _known: dict[str, Json] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -73,6 +75,10 @@ class EngineView:
     @property
     def api(self) -> str:
         return self._client.api
+
+    @property
+    def lacking(self) -> Mapping[str, str]:
+        return self._remembered.lacking
 
     def containers(self, names: Collection[str]) -> Mapping[str, Json]:
         found: dict[str, Json] = {}

@@ -117,7 +117,7 @@ class Container(Kind[ContainerSpec, Have]):
         return first(name) if have is None else steps(name, want, have, stale)
 
     def health(self, name: str, want: ContainerSpec, have: Have) -> str:
-        return illness(have) if isinstance(have, ContainerState) else ""
+        return illness(want, have) if isinstance(have, ContainerState) else ""
 
     def leaves(self, name: str, have: Have) -> str:
         if isinstance(have, ContainerState) and have.there and have.label is None:

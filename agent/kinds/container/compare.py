@@ -66,12 +66,18 @@ def _shown(value: str) -> str:
 
 
 def tuning(want: Json, have: ContainerState) -> dict[str, Any]:
-    """Return what an update has to say."""
-    update = {key: value for key, value in want.items() if value != have.tuned.get(key)}
+    """Return what an update has to say; not what the engine would leave out once more."""
+    vain = lacking(want, have)
+    update = {key: value for key, value in want.items() if value != have.tuned.get(key) and key not in vain}
     # A kernel that does not count swap: the engine says so by -1, and takes no other number.
     if update.keys() == {"MemorySwap"} and have.tuned.get("MemorySwap") == -1:
         return {}
     return update
+
+
+def lacking(want: Json, have: ContainerState) -> Mapping[str, str]:
+    """Return the limits that are declared, and that cannot be had on this host; with the reason."""
+    return {key: words for key, words in have.lacking.items() if want.get(key) and not have.tuned.get(key)}
 
 
 def why_tuned(update: Json, have: ContainerState) -> Iterator[str]:

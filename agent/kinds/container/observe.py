@@ -86,6 +86,7 @@ def _with_surroundings(
     return replace(
         state,
         api=engine.api,
+        lacking=engine.lacking,
         flaps=flaps,
         current=str(image["Id"]) if image else "",
         newer=_newer(engine, want, image) if image else "",

@@ -53,6 +53,9 @@ class ContainerState:
     restarts: int = 0  # by the engine itself, since somebody started it
     started: str = ""  # when, as RFC 3339 has it
     flaps: bool = False  # it ended a moment ago, and not for the first time
+    lacking: Mapping[str, str] = field(
+        default_factory=dict
+    )  # limits that cannot be had here, with the reason
     api: str = "1.41"  # the version that is spoken with the engine
     called: str = ""  # by which other name it goes now, if somebody has renamed it
     leftovers: bool = False  # a recreation was cut short

@@ -15,9 +15,10 @@ from agent.kinds._engine.declared import digests
 from agent.kinds._engine.names import DECLARED, NAME
 from agent.kinds._service.asks import api_needed, depends, image_of, is_older, patience
 from agent.kinds._service.payload import Effective, effective
+from agent.kinds._service.resources import tunable
 from agent.kinds._service.spec import ContainerSpec
 from agent.kinds._words import why_gone
-from agent.kinds.container.compare import links, tuning, why_anew, why_tuned
+from agent.kinds.container.compare import TUNED, lacking, links, tuning, why_anew, why_tuned
 from agent.kinds.container.state import ENDED, ContainerState
 from agent.model import (
     Act,
@@ -180,10 +181,13 @@ def _awaited(want: ContainerSpec) -> Iterator[Step]:
             yield AwaitContainer(name=other, until=dependency.condition, patience=WAITED_FOR)
 
 
-def illness(have: ContainerState) -> str:
+def illness(want: ContainerSpec, have: ContainerState) -> str:
     """Return what is wrong with a container that is as declared, or nothing."""
     if have.flaps:
         return "ends again and again, and is started again" + (f": {have.said}" if have.said else "")
     if have.health == "unhealthy":
         return "is unhealthy" + (f": {have.said}" if have.said else "")
+    if have.lacking and (lacks := lacking(tunable(want), have)):
+        said = few([f"{TUNED[key]}: {words}" for key, words in lacks.items()])
+        return f"runs without a limit that this host cannot give it: {said}"
     return ""

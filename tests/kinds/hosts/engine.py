@@ -12,6 +12,7 @@ Hosts with a container engine: `engine` in a case says what it has, `engine: fal
       ends: {job: 0}     containers that come to an end when started, with their exit code
       sick: [db]         containers that never get healthy
       logs: {db: out of memory}
+      lacking: {BlkioWeight: "no such thing"}    limits that it is known to leave out, with its words
 
 `declared` is what trued declared when it made the thing, key by key: it becomes the label. A container's image is here
 even if `images` does not say so. A container runs, unless State says otherwise.
@@ -47,6 +48,7 @@ def made(given: Mapping[str, Any]) -> FakeEngine:
         ends=dict(given.get("ends", {})),
         sick=set(given.get("sick", ())),
         logs=dict(given.get("logs", {})),
+        lacking=dict(given.get("lacking", {})),
     )
     for reference, said in given.get("images", {}).items():
         add_image(engine, reference, said or {})
