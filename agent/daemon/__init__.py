@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 LONGEST = 1800.0  # seconds between two polls of a repository that cannot be reached
 ENOUGH = 5  # cycles in a row that end in a bug, before systemd is asked for a fresh process
 SOONEST = 0.05  # seconds between two looks at what happens on the host; the first one comes at once
+FEW = 8  # of which so many may follow each other that soon; then it takes twice as long each time,
 LATEST = 0.5  # and at most this, while it goes on and on
 QUIET = 2.0  # seconds in which nothing happened, after which the next look comes at once again
 PATIENCE = 60.0  # seconds to wait for another process's cycle
@@ -106,15 +107,22 @@ class Alarm:
 
     spacing: float = SOONEST  # seconds between two looks
     last: float = -math.inf  # monotonic seconds
+    rings: int = 0  # without quiet between them
 
-    def after(self, now: float) -> float:
-        """Return from when on a sleep may be ended. A moment in any case: what happens comes in bursts."""
-        if self._is_calm(now):
-            return now + SOONEST
+    def after(self, now: float, heard: float = math.inf) -> float:
+        """
+        Return from when on a sleep may be ended. A moment in any case: what happens comes in bursts.
+
+        `heard`: since when something waits, if something has happened during the look that is over.
+        """
+        if self.rings <= FEW or self._is_calm(now):
+            return max(min(now, heard), self.last) + SOONEST
         return max(now + SOONEST, self.last + self.spacing)
 
     def rang(self, now: float) -> None:
-        self.spacing = SOONEST if self._is_calm(now) else min(LATEST, self.spacing * 2)
+        calm = self._is_calm(now)
+        self.rings = 1 if calm else self.rings + 1
+        self.spacing = min(LATEST, self.spacing * 2) if self.rings > FEW else SOONEST
         self.last = now
 
     def _is_calm(self, now: float) -> bool:
@@ -175,7 +183,7 @@ class Loop:
             )
             # An end that a look has come by is over, whatever became of that look: no end is slept until twice.
             again = self.work.again(began)
-            sound = self.alarm.after(time.monotonic())
+            sound = self.alarm.after(time.monotonic(), self.heart.roused_at)
             if self.heart.sleep(min(due, again), soundly=sound, rounds=self.rounds):
                 self.alarm.rang(time.monotonic())
             asked = self.heart.asked()

@@ -48,7 +48,7 @@ class Heart:
         self._extended = -math.inf
         self._stopping = False
         self._asked = False
-        self._roused = False
+        self.roused_at = math.inf  # since when something waits for a look (monotonic seconds)
         self._heard: set[str] = set()
         self._lost = False  # something happened, and it is not known what
         self._noting = threading.Lock()  # for these three
@@ -91,7 +91,7 @@ class Heart:
     @property
     def roused(self) -> bool:
         """Whether something has happened that no look has seen yet."""
-        return self._roused
+        return self.roused_at < math.inf
 
     def expect(self, due: float) -> None:
         """Have a cycle that begins now wait for nothing beyond `due` (monotonic seconds): it is time to look at Git."""
@@ -118,7 +118,7 @@ class Heart:
         with self._noting:
             self._heard |= places
             self._lost |= not places
-            self._roused = True
+            self.roused_at = min(self.roused_at, time.monotonic())
         with suppress(OSError):  # full: it has been rung already; closed: nobody sleeps any more
             self._bell.send(b"\0")
 
@@ -126,7 +126,7 @@ class Heart:
         """Return where something has happened since this was last asked: the look that follows sees it. None: anywhere."""
         with self._noting:
             found = None if self._lost else frozenset(self._heard)
-            self._heard, self._lost, self._roused = set(), False, False
+            self._heard, self._lost, self.roused_at = set(), False, math.inf
         return found
 
     @contextmanager
@@ -159,13 +159,13 @@ class Heart:
         ears = (self._ear,) if clock is None else (self._ear, clock)
         while not (self._stopping or self._asked):
             now = time.monotonic()
-            if self._roused and now >= soundly:
+            if self.roused_at <= now and now >= soundly:
                 return True
             if now >= until:
                 break
             self._show_life(now, early=False)
             wake = min(until, self._beaten + self._period) if self._period else until
-            wake = min(wake, soundly) if self._roused else wake
+            wake = min(wake, soundly) if self.roused_at <= now else wake
             ready = select.select(ears, [], [], max(0.0, wake - now))[0]
             if self._ear in ready:
                 self._ear.recv(4096)

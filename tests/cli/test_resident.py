@@ -59,7 +59,7 @@ def open_now() -> tuple[int, list[str]]:
 def hears(loop: Loop, box: Box) -> bool:
     """Return whether the loop is told of what happens, once."""
     (box.root / "etc/motd").write_text("hacked")
-    until(lambda: loop.heart._roused)
+    until(lambda: loop.heart.roused)
     return frozenset({"/etc/motd"}) == loop.heart.heard()
 
 

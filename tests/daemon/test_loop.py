@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.daemon import LATEST, LONGEST, QUIET, SOONEST, Alarm, delay
+from agent.daemon import FEW, LATEST, LONGEST, QUIET, SOONEST, Alarm, delay
 from agent.host.lock import cycle_lock
 from tests.daemon.process import Child, address, told
 
@@ -43,16 +43,25 @@ def test_a_long_interval_is_not_cut_by_the_limit() -> None:
 
 
 def test_a_burst_is_gathered_and_never_for_long() -> None:
-    """Looks at what happens all the time come 50 ms apart at first, and half a second apart before long."""
+    """Looks at what happens all the time come 50 ms apart for a few times, and half a second apart before long."""
     alarm, now, waits = Alarm(), 1000.0, []
     for _ in range(14):
         waits.append(alarm.after(now) - now)
         now = alarm.after(now)
         alarm.rang(now)
 
-    assert [SOONEST] == pytest.approx(waits[:1])
-    assert sorted(waits) == waits
+    assert [SOONEST] * FEW == pytest.approx(waits[:FEW])
+    assert waits == pytest.approx(sorted(waits))
     assert LATEST == pytest.approx(waits[-1])
+
+
+def test_what_was_heard_during_a_look_has_waited_that_long_already() -> None:
+    """But never comes sooner than a moment after the look before it began."""
+    alarm = Alarm()
+    alarm.rang(1000.0)
+
+    assert 1000.15 == pytest.approx(alarm.after(1000.3, heard=1000.1))
+    assert 1000.05 == pytest.approx(alarm.after(1000.3, heard=1000.0))
 
 
 def test_the_first_event_after_quiet_is_heard_at_once() -> None:
