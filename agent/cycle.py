@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from agent.bugs import REPORT, contained, told
 from agent.errors import DocumentError, HostError, RefusedError, SourceError, TruedError
 from agent.looks import (
     AT_ALL,
@@ -197,6 +198,10 @@ def load(agent: Agent, commit: VerifiedCommit) -> DesiredState:
     except (RefusedError, DocumentError) as error:
         recall.unloadable = (commit.sha, error)
         raise
+    except SourceError:
+        raise
+    except Exception as error:  # this host stays on the commit it holds, and tries again: it may lack memory
+        raise DocumentError(f"{commit.sha[:7]}: cannot be loaded: {told(error)}", hint=REPORT) from error
     return recall.loaded
 
 
@@ -250,7 +255,8 @@ def remarks(agent: Agent, desired: DesiredState) -> tuple[tuple[str, ...], tuple
     notices = [*agent.attention.notices]
     for name in sorted(declared & agent.kinds.keys()):
         try:
-            notices += agent.kinds[name].notices(probe)
+            with contained:
+                notices += agent.kinds[name].notices(probe)
         except HostError as error:
             notices.append(error.reason)
     return tuple(notices), agent.reboot()

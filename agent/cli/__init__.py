@@ -89,10 +89,12 @@ def _listen(args: argparse.Namespace, screen: Screen) -> None:
     """Show what is logged on stderr; the daemon has its own way."""
     if args.module == "run":
         return
+    from agent.host.journal import Plain  # noqa: PLC0415 - not before there is something to run
+
     handler = logging.StreamHandler()
     # What shows life stands in the line where this is to go, and is drawn anew below.
     erase = "\r\x1b[K" if screen.lively else ""
-    handler.setFormatter(logging.Formatter(f"{erase}trued: %(message)s"))
+    handler.setFormatter(Plain(f"{erase}trued: %(message)s"))
     level = logging.DEBUG if args.verbose else logging.WARNING
     logging.basicConfig(level=level, handlers=[handler], force=True)
 

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
+from agent.bugs import contained
 from agent.errors import HostError
 from agent.host import Job, owners
 from agent.host.durable import Durable
@@ -100,6 +101,7 @@ class Batch:
         self._settle(jobs)
         return self.met
 
+    @contained
     def _do(self, at: int, job: Job, jobs: Sequence[Job]) -> None:
         """Do a job, or bring it so far that only a rename is left. Raises HostError."""
         *before, last = job.steps
@@ -271,7 +273,8 @@ class Batch:
 
     def _once_more(self, at: int, step: Step) -> None:
         try:
-            self.alone(step)
+            with contained:
+                self.alone(step)
             self.met[at] = None
         except HostError as error:
             self.met[at] = error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from agent.bugs import contained
 from agent.errors import HostError
 from agent.host import Job
 from agent.model import Step
@@ -17,8 +18,9 @@ def in_turn(perform: Callable[[Step], None], jobs: Sequence[Job]) -> Mapping[int
             continue
         met[at] = None
         try:
-            for step in job.steps:
-                perform(step)
+            with contained:
+                for step in job.steps:
+                    perform(step)
         except HostError as error:
             met[at] = error
     return met

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Final
 
+from agent.bugs import contained
 from agent.errors import HostError
 from agent.kinds import AnyKind
 from agent.model import (
@@ -72,6 +73,18 @@ class Carrier:
 
     def together(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         """Yield the outcomes of changes that are made in one go; what does not succeed so is tried by itself."""
+        told: set[ResourceId] = set()
+        try:
+            with contained:
+                for outcome in self._together(changes):
+                    told.add(outcome.id)
+                    yield outcome
+        except HostError as error:
+            told.update(self.coming.ids)
+            left = [change for change in changes if change.id not in told]
+            yield from (outcome_of(change, Result.FAILED, error.reason) for change in left)
+
+    def _together(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         if self._kind(changes[0]).late:
             yield from self._late(changes)
         elif len(changes) > 1 and of_files(changes[0]):
@@ -123,7 +136,8 @@ class Carrier:
                 trouble.append(self.in_vain[attempt])
                 continue
             try:
-                self.hands.host.perform(step, self.hands.beat)
+                with contained:
+                    self.hands.host.perform(step, self.hands.beat)
             except HostError as error:
                 trouble.append(error.reason)
                 self.in_vain[attempt] = error.reason
@@ -188,6 +202,7 @@ class Carrier:
                 return
         yield from self._looked_again(changes)
 
+    @contained
     def _perform(self, step: Step, changes: Sequence[Change]) -> None:
         """
         Do a step; raises HostError.

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from agent.bugs import contained
 from agent.errors import HostError
 from agent.host import Probe
 from agent.kinds import AnyKind, Kind, used
@@ -178,8 +179,9 @@ def look(
     if kind not in kinds:
         return dict.fromkeys(wants, HostError(f"this trued does not know the kind {kind!r}"))
     try:
-        if some is not None:
-            return kinds[kind].observe_some(probe, some, wants)
-        return kinds[kind].observe(probe, wants)
+        with contained:
+            if some is not None:
+                return kinds[kind].observe_some(probe, some, wants)
+            return kinds[kind].observe(probe, wants)
     except HostError as error:
         return dict.fromkeys(wants if some is None else some, error)

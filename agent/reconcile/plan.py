@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from agent.bugs import contained
 from agent.errors import HostError
 from agent.kinds import AnyKind, Kind, NotYetError
 from agent.model import (
@@ -44,7 +45,10 @@ def make_plan(situation: Situation, resting: Collection[ResourceId] = frozenset(
     released: dict[ResourceId, str] = {}
     needing: dict[ResourceId, list[ResourceId]] = {}  # those that go, and may take their time
     for rid in planner.undeclared():
-        if reason := planner.stays(rid):
+        reason = planner.stays(rid)
+        if isinstance(reason, Blocked):
+            entries[rid] = reason
+        elif reason:
             released[rid] = reason
         elif entry := planner.removal(rid, frozenset(needing.get(rid, ()))):
             entries[rid] = entry
@@ -142,20 +146,21 @@ class _Planner:
         if isinstance(have, HostError):
             return Blocked(id=rid, reason=have.reason, stale=reason.stale)
         try:
-            steps = self._steps(resource, have, reason.stale, ahead=ahead and kind.late)
+            with contained:
+                steps = self._steps(resource, have, reason.stale, ahead=ahead and kind.late)
+                if not steps or (reason.cause is Cause.DRIFT and resource.drift is Drift.IGNORE):
+                    return None
+                return Change(
+                    id=rid,
+                    verb=_verb(kind, resource, have),
+                    cause=reason.cause,
+                    steps=(*self._first(rid, have), *steps),
+                    needs=resource.after,
+                    stale=reason.stale,
+                    moved=reason.moved,
+                )
         except HostError as error:
             return Blocked(id=rid, reason=error.reason, stale=reason.stale)
-        if not steps or (reason.cause is Cause.DRIFT and resource.drift is Drift.IGNORE):
-            return None
-        return Change(
-            id=rid,
-            verb=_verb(kind, resource, have),
-            cause=reason.cause,
-            steps=(*self._first(rid, have), *steps),
-            needs=resource.after,
-            stale=reason.stale,
-            moved=reason.moved,
-        )
 
     def ailing(self, settled: Iterable[ResourceId]) -> Iterator[tuple[ResourceId, str]]:
         """Yield what is as declared and yet not well, and why."""
@@ -164,8 +169,15 @@ class _Planner:
             have = self.observed[rid] if rid.kind in knowing else None
             if have is None or isinstance(have, HostError):
                 continue
-            if reason := self.kinds[rid.kind].health(rid.name, self.desired.resources[rid].spec, have):
+            if reason := self._health(rid, have):
                 yield rid, reason
+
+    def _health(self, rid: ResourceId, have: object) -> str:
+        try:
+            with contained:
+                return self.kinds[rid.kind].health(rid.name, self.desired.resources[rid].spec, have)
+        except HostError as error:
+            return error.reason
 
     def _steps(
         self, resource: Resource, have: object | None, stale: Stale, *, ahead: bool
@@ -188,8 +200,15 @@ class _Planner:
         going = {rid: self.needed(rid) for rid in there if rid not in self.desired.resources}
         yield from reversed(tuple(in_order(going, self.kinds)))
 
-    def stays(self, rid: ResourceId) -> str:
-        """Return why something of ours that is no longer declared is left in place, or nothing."""
+    def stays(self, rid: ResourceId) -> str | Blocked:
+        """Return why something of ours that is no longer declared is left in place, or nothing; or that this cannot be told."""
+        try:
+            with contained:
+                return self._stays(rid)
+        except HostError as error:
+            return Blocked(id=rid, reason=error.reason)
+
+    def _stays(self, rid: ResourceId) -> str:
         owned, have = self.ledger.owned.get(rid), self.observed[rid]
         if owned is None or rid.kind not in self.kinds or not there(self.kinds[rid.kind], have):
             return ""
@@ -219,13 +238,14 @@ class _Planner:
             return Blocked(id=rid, reason=have.reason)
         stale = self.ledger.unfinished.get(rid, Stale.NO)
         try:
-            steps = tuple(self.kinds[rid.kind].steps(rid.name, None, have, stale=stale))
+            with contained:
+                steps = tuple(self.kinds[rid.kind].steps(rid.name, None, have, stale=stale))
+                every = (*self._first(rid, have), *steps)
         except HostError as error:
             return Blocked(id=rid, reason=error.reason)
         if not steps:
             return None
         cause = Cause.COMMIT if rid in self.ledger.owned else Cause.DRIFT
-        every = (*self._first(rid, have), *steps)
         return Change(id=rid, verb=Verb.REMOVE, cause=cause, steps=every, stale=stale)
 
     def needed(self, rid: ResourceId) -> tuple[ResourceId, ...]:

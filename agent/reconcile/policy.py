@@ -7,6 +7,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Final
 
+from agent.bugs import contained
 from agent.errors import HostError
 from agent.model import Change, DesiredState, Held, Plan, Planned, Verb
 from agent.reconcile.observe import Situation
@@ -55,7 +56,11 @@ def objection(
         return ""
     resource = situation.desired.resources.get(change.id)
     kind = situation.kinds[change.id.kind]
-    reason = kind.objection(change.id.name, resource.spec if resource else None, have, others)
+    try:
+        with contained:
+            reason = kind.objection(change.id.name, resource.spec if resource else None, have, others)
+    except HostError as error:
+        return error.reason
     return f"{reason}; {LET_THROUGH}" if reason else ""
 
 

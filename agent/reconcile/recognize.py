@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Final
 
+from agent.bugs import contained
 from agent.errors import HostError
 from agent.host import Probe
 from agent.kinds import AnyKind, Kind, used
@@ -39,7 +40,8 @@ def recognize(
     failed: dict[str, HostError] = {}
     for name in _unknown(desired, ledger, kinds):
         try:
-            found = tuple(kinds[name].recognize(probe))
+            with contained:
+                found = tuple(kinds[name].recognize(probe))
         except HostError as error:
             failed[name] = error
         else:

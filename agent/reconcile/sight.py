@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from agent.bugs import contained
 from agent.errors import HostError
 from agent.host import Host
 from agent.kinds import AnyKind
@@ -44,6 +45,13 @@ class Sight:
 
     def judge(self, rid: ResourceId, have: object | HostError | None) -> Seen:
         """Return how something stands after it was carried out."""
+        try:
+            with contained:
+                return self._judged(rid, have)
+        except HostError as error:
+            return Seen(left=error.reason)
+
+    def _judged(self, rid: ResourceId, have: object | HostError | None) -> Seen:
         left = self.left_to_do(rid, have)
         if isinstance(have, HostError) or not patient(self._kind(rid)) or have is None:
             return Seen(left=left)

@@ -11,6 +11,7 @@ import pytest
 
 from agent.host import batch
 from agent.host.local import Local
+from agent.model import WriteFile
 from tests.host.test_batch import folder, job
 from tests.host.test_writing import names, write
 
@@ -33,6 +34,26 @@ def test_a_file_that_is_no_longer_there_when_it_is_to_get_its_name_is_written_ag
     assert gone
     assert dict.fromkeys(range(4)) == met
     assert [str(n) for n in range(4)] == names(root / "etc")
+
+
+def test_a_bug_at_one_file_costs_no_other(local: Local, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in company nor alone, and nothing is left beside its place."""
+    fill = batch.fill
+
+    def buggy(fd: int, temporary: str, step: WriteFile, *more: object) -> int:
+        out = fill(fd, temporary, step, *more)
+        if step.path.name == "1":
+            raise KeyError("hunter2")
+        return out
+
+    monkeypatch.setattr(batch, "fill", buggy)
+    needing = job(write("/etc/3"), needs=(1,))
+    met = local.perform_all([*(job(write(f"/etc/{n}")) for n in range(3)), needing])
+
+    assert ["0", "2"] == names(root / "etc")
+    assert (None, None) == (met[0], met[2])
+    assert "an unexpected error in trued: KeyError at agent/host/batch.py:" in str(met[1])
+    assert 3 not in met
 
 
 def test_a_close_that_fails_costs_nothing_else(
