@@ -34,6 +34,11 @@ MAX_TEXT: Final = 1 << 20  # characters of one string, replaced
 MAX_TOTAL: Final = 1 << 25  # characters of all of them
 MAX_NODES: Final = 250_000  # values that replacing may add in all
 MAX_CHAIN: Final = 50  # variables that use variables
+MAX_LEVELS: Final = 50  # of nesting in one variable, those that it uses written out: as in a document
+MAX_OPEN: Final = 75  # levels of all that wait for one that they use
+NESTED: Final = (
+    f"expected variables of at most {MAX_LEVELS} levels of nesting, those that they use written out"
+)
 
 _MARK: Final = pattern(r"\$\$|\$\{([^{}]*)(\}?)")
 _NAME: Final = pattern(r"([A-Za-z_][\w-]*(?:\.[\w-]+)*)(?::-(.*))?", re.ASCII | re.DOTALL)
@@ -51,7 +56,9 @@ class Variables:
         own = {"host": identity.host, "labels": dict(identity.labels), "facts": dict(identity.facts)}
         self._raw = merge(variables, from_plain(own, Place("this host")))
         self._done: dict[str, Node] = {}
+        self._refused: dict[str, str] = {}  # and why: each that uses one would work it out again
         self._open: list[str] = []
+        self._levels = 0
         self._added = self._written = 0
         for name, node in variables.entries.items():
             self._done[name] = self.replace(node, f".{name}", findings)
@@ -109,7 +116,10 @@ class Variables:
 
     def _whole(self, mark: re.Match[str], place: Place) -> Node:
         node = self._named(mark, place)
-        self._added += _size(node)
+        size, levels = _extent(node)
+        self._added += size
+        if levels > MAX_LEVELS:
+            raise _UnusableError(NESTED)
         if self._added > MAX_NODES:
             raise _UnusableError(f"expected variables that add at most {MAX_NODES} values in all")
         return node._replace(place=place)
@@ -166,20 +176,28 @@ class Variables:
     def _worked_out(self, name: str, node: Node) -> Node:
         if name in self._done or name.split(".", 1)[0] in RESERVED:
             return self._done.get(name, node)
+        if name in self._refused:
+            raise _UnusableError(self._refused[name])
         if name in self._open:
             ring = " uses ".join((*self._open[self._open.index(name) :], name))
             raise _UnusableError(f"expected variables that end, found a circle: {ring}")
         if len(self._open) >= MAX_CHAIN:
             raise _UnusableError(f"expected at most {MAX_CHAIN} variables that use one another")
+        _, levels = _extent(node)
+        if self._levels + levels > MAX_OPEN:
+            raise _UnusableError(NESTED)
         self._open.append(name)
+        self._levels += levels
         try:
             trial = Findings()
             self._done[name] = self.replace(node, "", trial)
         finally:
             self._open.pop()
+            self._levels -= levels
         if trial.problems:
             del self._done[name]
-            raise _UnusableError(_innermost(name, trial.problems[0].message))
+            self._refused[name] = _innermost(name, trial.problems[0].message)
+            raise _UnusableError(self._refused[name])
         return self._done[name]
 
     def _names(self) -> Iterator[str]:
@@ -207,7 +225,15 @@ def _dotted(node: Node, prefix: str) -> Iterator[str]:
             yield from _dotted(child, f"{prefix}{key}.")
 
 
-def _size(node: Node) -> int:
-    if isinstance(node, Map):
-        return 1 + sum(map(_size, node.entries.values()))
-    return 1 + sum(map(_size, node.items)) if isinstance(node, Seq) else 1
+def _extent(node: Node) -> tuple[int, int]:
+    """Return how many values there are in a node, itself one of them, and how many levels they nest."""
+    size = deepest = 0
+    waiting = [(node, 0)]
+    while waiting:
+        one, levels = waiting.pop()
+        size += 1
+        if not isinstance(one, Scalar):
+            deepest = max(deepest, levels + 1)
+            below = one.entries.values() if isinstance(one, Map) else one.items
+            waiting += ((child, levels + 1) for child in below)
+    return size, deepest

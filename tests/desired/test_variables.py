@@ -199,3 +199,42 @@ def test_any_variables_are_worked_out_or_refused(values: dict[str, str]) -> None
 
     assert values.keys() <= names.plain().keys()
     assert isinstance(names.replace(Scalar(Place("f"), "${a:-}", "${a:-}"), "", Findings()), Scalar)
+
+
+def nested(count: int, levels: int) -> list[str]:
+    """Return variables of so many levels each, each of which uses the one before."""
+    opened, closed = "[" * levels, "]" * levels
+    used = (f'v{at}: {opened}"${{v{at - 1}}}"{closed}' for at in range(1, count))
+    return [f"v0: {opened}x{closed}", *used]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_variables_that_nest_in_one_another_have_an_end(backwards: bool) -> None:
+    """Each is within bounds, and so is the chain of them; all together are deeper than can be gone through."""
+    lines = nested(49, 45)
+    node = parse("\n".join(lines[::-1] if backwards else lines).encode(), "vars.yaml")
+    assert isinstance(node, Map)
+    findings = Findings()
+    Variables(node, EDGE, findings).plain()
+
+    assert "at most 50 levels of nesting, those that they use written out" in findings.told()[0]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_variables_may_nest_as_deep_as_a_document(backwards: bool) -> None:
+    lines = nested(50, 1)
+    made = variables("\n".join(lines[::-1] if backwards else lines))
+
+    assert f"{'[' * 50}'x'{']' * 50}" == str(made.plain()["v49"])
+
+
+@pytest.mark.timeout(60)
+def test_what_cannot_be_worked_out_is_tried_once() -> None:
+    """However many use it: 45 variables that each use the one before twice would else take for ever."""
+    lines = ['v0: "${unknown}"', *(f'v{at}: ["${{v{at - 1}}}", "${{v{at - 1}}}"]' for at in range(1, 45))]
+    node = parse("\n".join(lines[::-1]).encode(), "vars.yaml")
+    assert isinstance(node, Map)
+    findings = Findings()
+    Variables(node, EDGE, findings)
+
+    assert "vars.yaml:45:5: v0: unknown variable 'unknown'" in findings.told()
