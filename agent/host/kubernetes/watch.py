@@ -21,6 +21,7 @@ from dataclasses import field
 from typing import Final
 from urllib.parse import urlencode
 
+from agent.bugs import told
 from agent.errors import HostError
 from agent.host import ApiKind
 from agent.host.kubernetes.client import Client
@@ -75,13 +76,18 @@ class Listener:
         self._knock_at = math.inf  # when to ask next whether the server is ready (monotonic seconds),
         self._knock_pause = SOON  # and how long to wait before it is asked
         self._stopped = threading.Event()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Have a thread that can be started: at first, and after one has ended in a bug."""
+        self._watches.clear()
         self._ear, self._bell = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def heed(self, kind: ApiKind) -> None:
         """Listen to the objects of one more kind."""
-        if kind in self._heeded:
+        if kind in self._heeded and self._thread.is_alive():
             return
         self._heeded = {*self._heeded, kind}
         self._go_on()
@@ -97,6 +103,8 @@ class Listener:
         self._knock_at, self._knock_pause = math.inf, SOON
 
     def _go_on(self) -> None:
+        if self._thread.ident is not None and not self._thread.is_alive():
+            self._prepare()
         if self._thread.ident is None:
             self._thread.start()
         self._ring()
@@ -137,6 +145,8 @@ class Listener:
                         self._ear.recv(PIECE)
                     else:
                         self._read(key.data)
+        except Exception as error:  # noqa: BLE001 - whoever heeds next begins anew, and until then nothing is heard
+            told(error)
         finally:
             for watch in self._watches.values():
                 self._drop(watch)
@@ -184,6 +194,9 @@ class Listener:
                 other = watch.wire = self._opened(watch.kind, other)
             except HostError:  # whoever looks next meets the same trouble, and says it
                 self._fail(watch)
+            except Exception as error:  # noqa: BLE001 - of one kind only
+                told(error)
+                self._fail(watch)
             else:
                 watch.events, watch.begun, watch.since = Events(self._expected), False, time.monotonic()
                 watch.rest.clear()
@@ -211,8 +224,10 @@ class Listener:
                         self._moved = True
         except ssl.SSLWantReadError:
             return
-        except (OSError, SilentError, ValueError, LookupError, TypeError) as error:
+        except (OSError, SilentError, ValueError, LookupError, TypeError, AttributeError) as error:
             log.debug("the watch of %s broke off: %s", watch.kind.plural, type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - of one kind only
+            told(error)
         self._fail(watch)
 
     def _fail(self, watch: _Watch) -> None:
