@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import HostError
+from agent.host.local import Local
 from agent.kinds import Found
 from agent.kinds.sysctl import KIND, Setting, SysctlSpec
 from agent.kinds.sysctl.files import assignments
 from agent.kinds.sysctl.words import checked_name, file, live, same
-from agent.model import ResourceId, Stale
+from agent.model import ResourceId, Stale, Step, WriteFile
 from tests.fakes import FakeHost, Node
 from tests.kinds.hosts.sysctl import furnish
 from tests.properties import patient
@@ -276,3 +277,66 @@ def test_a_real_kernel_agrees() -> None:
     ] == said.stdout.splitlines()[:-2], said.stderr
     assert "net.ipv4.route.flush is a command to the kernel" in said.stdout
     assert "this kernel has no parameter net.ipv4.nonsense now" in said.stdout
+
+
+def test_a_link_that_is_not_followed_is_in_the_way_of_no_parameter(tmp_path: Path) -> None:
+    """Somebody has put one there that leads through another one: what it says is read before what trued writes."""
+    root = tmp_path / "host"
+    for folder in ("etc/sysctl.d", "opt/app-1", "proc/sys/vm"):
+        (root / folder).mkdir(parents=True)
+    (root / "proc/sys/vm/swappiness").write_text("10\n")
+    (root / "opt/app").symlink_to("app-1")
+    (root / "opt/app-1/s.conf").write_text("vm.swappiness = 1\n")
+    (root / "etc/sysctl.d/50-app.conf").symlink_to("/opt/app/s.conf")
+    want, local = SysctlSpec(value="10"), Local(root, tmp_path / "state")
+
+    def steps() -> list[Step]:
+        have = KIND.observe(local.probe(), {"vm.swappiness": want})["vm.swappiness"]
+        assert isinstance(have, Setting)
+        return list(KIND.steps("vm.swappiness", want, have, stale=Stale.NO))
+
+    (step,) = steps()
+    assert isinstance(step, WriteFile)
+    assert "/etc/sysctl.d/50-app.conf cannot be read, and may set it at boot" == step.why
+    local.perform(step)
+    assert [] == steps()
+
+
+def test_what_may_be_overruled_by_a_file_that_cannot_be_read_is_not_adopted() -> None:
+    host = FakeHost(
+        {
+            "/etc/sysctl.d/50-a.conf": Node.file(b"vm.swappiness=1\n"),
+            "/etc/sysctl.d/60-b.conf": Node.file(b"vm.laptop_mode=1\n"),
+        }
+    )
+    furnish(host, {"kernel": {"vm/swappiness": 1, "vm/laptop_mode": 1}})
+    host.unreadable[PurePosixPath("/etc/sysctl.d/55-c.conf")] = "cannot be read"
+    host.nodes[PurePosixPath("/etc/sysctl.d/55-c.conf")] = Node.file(b"")
+
+    assert [
+        Found(
+            name="vm.swappiness",
+            entry=None,
+            skipped="/etc/sysctl.d/55-c.conf cannot be read, and may set it at boot",
+        ),
+        Found(name="vm.laptop_mode", entry="1"),
+    ] == list(KIND.survey(host.probe()))
+
+
+def test_where_the_last_word_cannot_be_read_the_value_is_set_now_all_the_same() -> None:
+    there = FakeHost(
+        {"/etc/sysctl.d/zz.conf": Node.file(b"")}, unreadable={"/etc/sysctl.d/zz.conf": "is odd"}
+    )
+    furnish(there, {"kernel": {"vm/swappiness": 60}})
+    want = SysctlSpec(value="10")
+
+    def steps() -> list[Step]:
+        have = KIND.observe(there.probe(), {"vm.swappiness": want})["vm.swappiness"]
+        assert isinstance(have, Setting)
+        return list(KIND.steps("vm.swappiness", want, have, stale=Stale.NO))
+
+    for step in steps():
+        there.perform(step)
+    assert b"10\n" == there.nodes[PurePosixPath("/proc/sys/vm/swappiness")].data
+    with pytest.raises(HostError, match="after the next boot cannot be told: /etc/sysctl.d/zz.conf: is odd"):
+        steps()

@@ -11,7 +11,7 @@ from agent.errors import HostError
 from agent.host import FileType, Probe, entry_at, shown
 from agent.kinds import Found, Kind, files_among
 from agent.kinds._words import HEADER, UNDECLARED
-from agent.kinds.sysctl.files import Assignment, assignments, at_boot
+from agent.kinds.sysctl.files import Assignment, Boot, assignments, at_boot
 from agent.kinds.sysctl.words import FOLDER, LONGEST, OURS, checked_name, checked_value, file, live, same
 from agent.model import MakeDirectory, Remove, ResourceId, Run, Stale, Step, Text, WriteFile
 from agent.values import dataclass
@@ -88,14 +88,13 @@ class Sysctl(Kind[SysctlSpec, Setting]):
 
     def survey(self, probe: Probe) -> Iterable[Found]:
         """Yield what an administrator's files set; not what packages do below /usr, nor trued's own."""
-        for name, found in at_boot(probe).items():
+        boot = at_boot(probe)
+        for name, found in boot.found.items():
             if found.file == CONF or (found.file.parent == FOLDER and not found.file.name.startswith(OURS)):
-                yield _surveyed(probe, name, found)
+                yield _surveyed(probe, name, boot)
 
 
-def _observed(
-    probe: Probe, name: str, want: SysctlSpec | None, boot: Mapping[str, Assignment]
-) -> Setting | HostError | None:
+def _observed(probe: Probe, name: str, want: SysctlSpec | None, boot: Boot) -> Setting | HostError | None:
     try:
         ours = _ours(probe, name)
         if want is None:
@@ -104,7 +103,7 @@ def _observed(
         folder = entry_at(probe, FOLDER) is not None
     except HostError as error:
         return error
-    return Setting(live=value, writable=writable, ours=ours, boot=boot.get(name), folder=folder)
+    return Setting(live=value, writable=writable, ours=ours, boot=boot.of(name), folder=folder)
 
 
 def _ours(probe: Probe, name: str) -> str | None:
@@ -141,18 +140,20 @@ def _towards(name: str, value: str, have: Setting) -> Iterator[Step]:
         yield Run(argv=("sysctl", "-q", "-w"), operands=(f"{name}={value}",), timeout=30.0, why=why)
     if not _lasts(value, have) and not _overruled(name, have):
         content = f"{HEADER}{name} = {value}\n"
-        why = (
-            "nothing sets it at boot"
-            if have.boot is None
-            else f"{have.boot.file} sets {shown(have.boot.value)} at boot"
-        )
+        why = "nothing sets it at boot" if have.boot is None else _told(have.boot)
         if not have.folder:
             yield MakeDirectory(path=FOLDER, why="")
         yield WriteFile(path=file(name), content=Text.of(content.encode()), why=why)
 
 
 def _lasts(value: str, have: Setting) -> bool:
-    return have.boot is not None and same(have.boot.value, value)
+    return have.boot is not None and not have.boot.unread and same(have.boot.value, value)
+
+
+def _told(boot: Assignment) -> str:
+    if boot.unread:
+        return f"{boot.file} cannot be read, and may set it at boot"
+    return f"{boot.file} sets {shown(boot.value)} at boot"
 
 
 def _overruled(name: str, have: Setting) -> bool:
@@ -161,12 +162,18 @@ def _overruled(name: str, have: Setting) -> bool:
 
 def _check_boot(name: str, value: str, have: Setting) -> None:
     """Raise HostError if the value, right now, will not last."""
-    if have.boot is not None and not _lasts(value, have):
+    if have.boot is None or _lasts(value, have):
+        return
+    if have.boot.unread:
         raise HostError(
-            f"{name} is {value}, and will not be after the next boot: {have.boot.file} sets {shown(have.boot.value)},"
-            f" and is read after {file(name).name}",
-            hint="take that line out, or rename that file",
+            f"{name} is {value}, and what it will be after the next boot cannot be told: {have.boot.unread}",
+            hint=f"mend that, or rename it so that it is read before {file(name).name}",
         )
+    raise HostError(
+        f"{name} is {value}, and will not be after the next boot: {have.boot.file} sets {shown(have.boot.value)},"
+        f" and is read after {file(name).name}",
+        hint="take that line out, or rename that file",
+    )
 
 
 def _removal(name: str, have: Setting | None) -> tuple[Step, ...]:
@@ -175,7 +182,10 @@ def _removal(name: str, have: Setting | None) -> tuple[Step, ...]:
     return (Remove(path=file(name), why=f"{UNDECLARED}; the kernel keeps the value until the next boot"),)
 
 
-def _surveyed(probe: Probe, name: str, found: Assignment) -> Found:
+def _surveyed(probe: Probe, name: str, boot: Boot) -> Found:
+    found = boot.of(name) or boot.found[name]
+    if found.unread:
+        return Found(name=name, entry=None, skipped=_told(found))
     try:
         value, _ = _live(probe, name)
     except HostError as error:

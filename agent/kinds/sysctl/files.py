@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Final
 
 from agent.errors import HostError
 from agent.host import Entry, FileType, Probe
-from agent.kinds.sysctl.words import FOLDER, checked_name
+from agent.kinds.sysctl.words import FOLDER, OURS, checked_name
 from agent.values import dataclass
 
 # In order of precedence; of two files with one name the first is read. /lib/sysctl.d is a link where /lib is one, and
@@ -30,13 +31,34 @@ class Assignment:
     value: str
     read: str  # the name by which the order goes
     file: PurePosixPath  # where it stands: a link's target
+    unread: str = ""  # why that cannot be read: then it may set the parameter, to whatever
 
 
-def at_boot(probe: Probe) -> Mapping[str, Assignment]:
-    """Return what is set at boot, by canonical name; without patterns, which a plain line overrides. Raises HostError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boot:
+    """What is set at boot, by canonical name, as far as it can be read; and by the name of each file that cannot, why."""
+
+    found: Mapping[str, Assignment]
+    unread: Mapping[str, HostError] = field(default_factory=dict)
+
+    def of(self, name: str) -> Assignment | None:
+        """Return what has the last word on a parameter, or may have: a file that cannot be read. Ours are of one parameter each."""
+        found = self.found.get(name)
+        last = max((read for read in self.unread if not read.startswith(OURS)), default="")
+        if not last or (found and found.read > last):
+            return found
+        return Assignment(value="", read=last, file=FOLDER / last, unread=self.unread[last].reason)
+
+
+def at_boot(probe: Probe) -> Boot:
+    """Return what is set at boot, without patterns, which a plain line overrides. Raises HostError about the folders."""
     files = dict(sorted(_files(probe).items()))
     paths = [str(path) for path in (*FOLDERS, *files.values())]
-    return probe.remembered(("sysctl.d", tuple(paths)), paths, lambda: _read(probe, files))
+    try:
+        found = probe.remembered(("sysctl.d", tuple(paths)), paths, lambda: _read(probe, files))
+    except HostError:
+        return _as_far_as_read(probe, files)
+    return Boot(found=found)
 
 
 def _files(probe: Probe) -> Mapping[str, PurePosixPath]:
@@ -57,9 +79,7 @@ def _files(probe: Probe) -> Mapping[str, PurePosixPath]:
 
 def _target(path: PurePosixPath, entry: Entry | HostError | None) -> PurePosixPath:
     """Return where a link leads, one step and by its words; Debian's 99-sysctl.conf leads to /etc/sysctl.conf."""
-    if isinstance(entry, HostError):
-        raise entry
-    if entry is None or entry.type is not FileType.LINK:
+    if not isinstance(entry, Entry) or entry.type is not FileType.LINK:
         return path
     whole = path.parent
     for part in PurePosixPath(entry.target).parts:
@@ -73,6 +93,18 @@ def _read(probe: Probe, files: Mapping[str, PurePosixPath]) -> Mapping[str, Assi
         text = (probe.content(path, limit=LARGEST) or b"").decode(errors="replace")
         found |= {name: Assignment(value=value, read=read, file=path) for name, value in assignments(text)}
     return found
+
+
+def _as_far_as_read(probe: Probe, files: Mapping[str, PurePosixPath]) -> Boot:
+    """One file of somebody else's is no reason to say nothing of all others."""
+    found: dict[str, Assignment] = {}
+    unread: dict[str, HostError] = {}
+    for read, path in files.items():
+        try:
+            found |= _read(probe, {read: path})
+        except HostError as error:
+            unread[read] = error
+    return Boot(found=found, unread=unread)
 
 
 def assignments(text: str) -> Iterator[tuple[str, str]]:
