@@ -24,13 +24,14 @@ from agent.host.kubernetes.objects import (
     place,
     renamed,
 )
-from agent.host.kubernetes.trouble import HOOK, NOT_THERE
+from agent.host.kubernetes.trouble import HOOK, NOT_THERE, TooLargeError
 from agent.model import MANAGER, OWNER, Json
 from agent.values import dataclass
 
 T = TypeVar("T")
 
 PAGE: Final = 500  # objects
+FEWER: Final = 4  # times fewer, where a page is too large: a CustomResourceDefinition may have a megabyte
 MOST: Final = 200_000  # of them; no cluster of one host has as many
 GONE: Final = 410  # a list took so long that the rest of it is of another time
 SLOW: Final = 2.0  # seconds that a webhook may cost once
@@ -42,6 +43,9 @@ TAKEN: Final = "already allocated"  # an address or a port that an object like t
 class Memory:
     """What was worked out from objects, for as long as they stay as they were."""
 
+    pages: dict[str, int] = field(
+        default_factory=dict
+    )  # objects of a page, by what is listed, where they are large
     _known: dict[Hashable, tuple[Hashable, Any]] = field(default_factory=dict)
     _asked: set[Hashable] = field(default_factory=set)
 
@@ -154,11 +158,17 @@ class ClusterView:
 
     def _pages(self, kind: ApiKind, namespace: str, selector: str, *, whole: bool) -> list[Json]:
         found: list[Json] = []
-        rest = ""
+        rest, path = "", collection(kind, namespace)
         while True:
-            query: Query = {"labelSelector": selector, "limit": PAGE, "continue": rest}
-            accept = JSON if whole else METADATA
-            page = self._ask(kind, "GET", collection(kind, namespace), query, accept=accept)
+            limit = self._memory.pages.get(path, PAGE) if whole else PAGE
+            query: Query = {"labelSelector": selector, "limit": limit, "continue": rest}
+            try:
+                page = self._ask(kind, "GET", path, query, accept=JSON if whole else METADATA)
+            except TooLargeError:
+                if not whole or limit == 1:
+                    raise
+                self._memory.pages[path] = max(1, limit // FEWER)
+                continue
             items = page.get("items") or []
             if not isinstance(items, list):
                 raise no_object(kind)
@@ -232,7 +242,7 @@ class ClusterView:
             raise HostError(str(self._silent), hint=self._silent.hint) from self._silent
         try:
             return ask()
-        except ClusterError:
+        except (ClusterError, TooLargeError):
             raise
         except HostError as error:
             self._silent = error

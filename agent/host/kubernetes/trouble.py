@@ -25,6 +25,10 @@ class SilentError(HostError):
     """No answer came that could be used: the server is away, hangs, broke off, or is not who it should be."""
 
 
+class TooLargeError(HostError):
+    """An answer larger than any should be. The server is well, and others may be smaller."""
+
+
 class UntrustedError(SilentError):
     """No connection, since one side does not accept the other's certificate."""
 

@@ -20,12 +20,12 @@ from typing import Final
 from agent.errors import HostError
 from agent.host import shown
 from agent.host.kubernetes.kubeconfig import Access
-from agent.host.kubernetes.trouble import SilentError, StaleError, UntrustedError
+from agent.host.kubernetes.trouble import SilentError, StaleError, TooLargeError, UntrustedError
 from agent.values import dataclass
 
 CONNECTING: Final = 5.0  # seconds, with all of TLS
 WHOLE: Final = 90.0  # seconds in which an answer that has begun has to be there
-MOST: Final = 64 << 20  # bytes of an answer
+MOST: Final = 16 << 20  # bytes of an answer: as objects it takes several times as many
 PIECE: Final = 1 << 16
 CLOSED: Final = (
     http.client.RemoteDisconnected,
@@ -78,7 +78,7 @@ class Wire(http.client.HTTPSConnection):
     def send_and_read(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], wait: float
     ) -> Answer:
-        """Return the answer, or raise SilentError. StaleError: a kept connection was closed before anything was answered."""
+        """Return the answer, or raise SilentError, or TooLargeError. StaleError: a kept connection was closed before anything was answered."""
         kept = self.sock is not None
         answered = False
         try:
@@ -130,7 +130,7 @@ class Wire(http.client.HTTPSConnection):
             size += len(piece)
             if size > MOST:
                 self.close()
-                raise SilentError(f"{self._place()} answers with more than {MOST >> 20} MiB")
+                raise TooLargeError(f"{self._place()} answers with more than {MOST >> 20} MiB")
             if time.monotonic() > end:
                 raise TimeoutError
         if response.length:  # reading in pieces says nothing of what is missing

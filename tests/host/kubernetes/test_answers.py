@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from agent.errors import HostError
 from agent.host import ClusterError
-from agent.host.kubernetes import client
+from agent.host.kubernetes import client, wire
 from agent.host.kubernetes.door import Door
 from agent.model import ApplyObject
 from tests.host.kubernetes.scripted import CORE, FOUND, MAPS, Asked, Say, Scripted
@@ -63,6 +64,50 @@ def test_a_long_list_comes_in_pages(server: Scripted, door: Door) -> None:
     paths = [asked.path for asked in server.asked]
     assert "/api/v1/configmaps?labelSelector=trued.dev%2Fowner%3Dedge-01&limit=500" == paths[0] == paths[2]
     assert all(path.endswith("&continue=two") for path in (paths[1], paths[3]))
+
+
+class Large:
+    """A server that has objects of a size, and counts pages in its tokens."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self.count, self.size = count, size
+        self.limits: list[int] = []
+
+    def __call__(self, asked: Asked) -> Say:
+        query = parse_qs(urlsplit(asked.path).query)
+        if "limit" not in query:
+            return Say(200, FOUND)
+        first, limit = int(query.get("continue", ["0"])[0]), int(query["limit"][0])
+        self.limits.append(limit)
+        last = min(self.count, first + limit)
+        items = [
+            {"metadata": {"name": f"x{at}"}, "data": {"a": "b" * self.size}} for at in range(first, last)
+        ]
+        return Say(200, {"items": items, "metadata": {"continue": str(last) if last < self.count else ""}})
+
+
+def test_large_objects_come_in_smaller_pages(
+    server: Scripted, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it turns out; the next look knows it."""
+    monkeypatch.setattr(wire, "MOST", 1 << 20)
+    server.say = large = Large(60, 100_000)
+    for _ in range(2):
+        assert 60 == len({one["metadata"]["name"] for one in door.look().owned(MAPS, whole=True)})
+
+    assert [500, 125, 31, *[7] * 18] == large.limits
+
+
+def test_one_object_that_is_too_large_is_the_trouble_of_its_kind_only(
+    server: Scripted, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "MOST", 1 << 16)
+    server.say = Large(3, 100_000)
+    cluster = door.look()
+    with pytest.raises(HostError, match="answers with more than 0 MiB"):
+        cluster.owned(MAPS, whole=True)
+
+    assert FOUND["metadata"] == cluster.find(MAPS, "shop", "x")["metadata"]  # type: ignore[index]
 
 
 def test_a_server_without_lists_of_metadata_alone_is_understood(server: Scripted, door: Door) -> None:
