@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +184,31 @@ def test_what_was_there_before_and_is_held_is_not_let_go(host: Host) -> None:
     assert {"held"} == {report.resources[file(name)].result for report in reports for name in names}
     assert {file(name) for name in names} <= host.memory.load().owned.keys()
     assert 13 == len(list(host.root.glob("etc/d/*")))
+
+
+def test_too_many_strays_are_one_trouble_that_ends_with_them(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is declared in the folder is repaired meanwhile."""
+    monkeypatch.setattr(import_module("agent.kinds.file.observe"), "MOST", 20)
+    host.commit("c1", {"/etc/x": PURGED, "/etc/x/a": ONE})
+    host.settle()
+    strays = [host.root / f"etc/x/{number}" for number in range(30)]
+    for path in strays:
+        path.touch()
+    (host.root / "etc/x/a").write_text("2")
+    told = host.hear("/etc/x/a").resources
+
+    assert {"file:/etc/x/": "blocked"} == {
+        str(rid): one.result for rid, one in told.items() if rid.name not in {"/etc/x", "/etc/x/a"}
+    }
+    assert "1" == (host.root / "etc/x/a").read_text()
+    host.settle()
+    assert all(path.exists() for path in strays)
+    host.heard.clear()
+    for path in strays[5:]:
+        path.unlink()
+    until(lambda: "converged" == host.hear("/etc/x/").result)
+
+    assert {file("/etc/x"), file("/etc/x/a")} == set(host.look(QUIET).resources)
+    assert not any(path.exists() for path in strays)

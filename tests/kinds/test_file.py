@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
+from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,7 +16,7 @@ from agent.host import Entry, FileType
 from agent.kinds.file import KIND
 from agent.kinds.file.spec import FileSpec
 from agent.model import KeepFirst, Mode, Remove, ResourceId, Stale, Text, TreePath
-from tests.fakes import FakeHost, FakeTree, Node
+from tests.fakes import FakeHost, FakeProbe, FakeTree, Node
 
 P = PurePosixPath
 FOLDER = FileSpec(directory=True)
@@ -275,6 +277,33 @@ def test_what_is_not_declared_in_a_purged_folder_is_found_and_removed() -> None:
     assert wants.keys() == KIND.observe(host.probe(), wants).keys()
     assert P("/srv/www/own/kept") in host.nodes
     assert P("/srv/www/mnt/x") in host.nodes
+
+
+def test_of_more_strays_than_can_be_handled_one_thing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is as declared, so that what is in it goes on; not all of them are even looked at."""
+    monkeypatch.setattr(import_module("agent.kinds.file.observe"), "MOST", 20)
+    monkeypatch.setattr(import_module("agent.kinds.file.observe"), "SLICE", 10)
+    host = FakeHost({f"/srv/www/{at}": Node.file() for at in range(20)})
+    wants = {"/srv/www": FileSpec(directory=True, purge=True), "/srv/www/0": text()}
+    assert 19 == len(KIND.observe(host.probe(), wants).keys() - wants.keys())
+
+    host.nodes |= {PurePosixPath(f"/srv/www/more-{at}"): Node.file() for at in range(200)}
+    asked, probe = [], host.probe()
+    entries = type(probe).entries
+
+    def counted(self: FakeProbe, paths: Collection[str], **more: Collection[str]):
+        asked.extend(paths)
+        return entries(self, paths, **more)
+
+    monkeypatch.setattr(FakeProbe, "entries", counted)
+    seen = KIND.observe(probe, wants)
+
+    assert seen.keys() - wants.keys() == {"/srv/www/"}
+    assert isinstance(seen["/srv/www"], Entry)
+    assert "/srv/www: has more than 20 things in it that are not declared: none of them is removed" == str(
+        seen["/srv/www/"]
+    )
+    assert len(asked) < 50
 
 
 def test_a_purged_folder_that_cannot_be_listed_is_in_trouble_itself() -> None:

@@ -14,6 +14,8 @@ from agent.values import dataclass
 
 Wants: TypeAlias = Mapping[str, FileSpec | None]
 NAMED = 3  # how many of the things in the way a message names
+MOST = 5_000  # strays in one folder: each is looked at in every cycle, planned, and reported
+SLICE = 1_000  # things in a folder that are looked at together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +80,20 @@ class _Looking:
         return self._owned(want, seen)
 
     def strays(self, name: str) -> Mapping[str, Entry | HostError]:
-        """Return what is below a purged folder and not declared; what cannot be read is said of the folder."""
+        """
+        Return what is below a purged folder and not declared; what cannot be read is said of the folder.
+
+        Of too many one thing is said, under a name that none can have: the folder itself is as declared, and what is in it goes on.
+        """
+        found: dict[str, Entry] = {}
         try:
-            return dict(self._undeclared(PurePosixPath(name)))
+            for stray, entry in self._undeclared(PurePosixPath(name)):
+                found[stray] = entry
+                if len(found) > MOST:
+                    return {f"{name}/": _too_many(name)}
         except HostError as error:
             return {name: error}
+        return found
 
     def _nothing(self, name: str, want: FileSpec | None, seen: HostError | None) -> HostError | None:
         above = name.rpartition("/")[0]
@@ -168,15 +179,24 @@ class _Looking:
 
     def _children(self, folder: PurePosixPath) -> Iterator[tuple[PurePosixPath, Entry]]:
         """Yield what is directly in a folder, but for mounts and temporaries of our own; raises HostError."""
-        every = [folder / name for name in self.probe.names(folder) if not name.startswith(OURS)]
-        paths = [path for path in every if path not in self.probe.mounts()]
-        seen = self.probe.entries([str(path) for path in paths])
-        for path in paths:
-            entry = seen[str(path)]
-            if isinstance(entry, HostError):
-                raise entry
-            if entry is not None:
-                yield path, entry
+        names = [name for name in self.probe.names(folder) if not name.startswith(OURS)]
+        for at in range(0, len(names), SLICE):  # whoever has seen enough stops before all are looked at
+            every = [folder / name for name in names[at : at + SLICE]]
+            paths = [path for path in every if path not in self.probe.mounts()]
+            seen = self.probe.entries([str(path) for path in paths])
+            for path in paths:
+                entry = seen[str(path)]
+                if isinstance(entry, HostError):
+                    raise entry
+                if entry is not None:
+                    yield path, entry
+
+
+def _too_many(name: str) -> HostError:
+    return HostError(
+        f"{name}: has more than {MOST} things in it that are not declared: none of them is removed",
+        hint="remove them by hand, or take purge out",
+    )
 
 
 def _found(
