@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -116,6 +117,14 @@ class Trued:
             self._resident = Resident(self.fleet.config("resident"))
             self._resident.cycle()  # the first one fills what a running daemon holds
         return self._resident.cycle()
+
+    def settle(self) -> None:
+        """Have both hosts put the tree in place themselves, unless they have: what they then repair is their own, with nothing in it to be kept."""
+        if self._resident is None:
+            for put in (partial(self.verb, "apply"), self.cycle):
+                loads.empty(self.load)
+                put()
+            loads.date(self.load)
 
     def fresh(self) -> None:
         """Forget the host: its next apply is its first."""

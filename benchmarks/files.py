@@ -115,6 +115,7 @@ def bench(count: int, states: Sequence[str], runs: int, scratch: Path, slow: int
         for state in states:
             rows = [row for row in every if state in row.states and not (row.slow and count >= MANY)]
             if state != "first":  # those that remember get to know the tree
+                trued.settle()
                 loads.same(load)
                 trued.verb("apply")
                 time.sleep(SETTLED)

@@ -21,6 +21,7 @@ from idle import Idle
 from machine_drifts import SLEEPS, managed
 from results import NotHereError
 
+from agent.host.bus.ear import UNSURE
 from tests.host.machine.host import Host
 from tests.host.machine.network import listen
 from tests.host.machine.service import serve
@@ -31,7 +32,10 @@ from tests.waiting import until
 FILES, PACKAGES, USERS, UNITS = 1_000, 50, 5, 30
 LIVE = "/srv/live"
 SECRET, AUTHORITY = "/etc/trued/token", "/etc/trued/ca.pem"
-BOUND = 300.0  # seconds until all of it is made
+BOUND = 300.0  # seconds until all of it is made,
+CALM = (
+    UNSURE + 20.0
+)  # and until units that were started are not looked at any more unless something is heard of them
 
 
 def run(settle: float, seconds: float, scratch: Path) -> Idle:
@@ -46,7 +50,7 @@ def run(settle: float, seconds: float, scratch: Path) -> Idle:
         _declare(host, scratch)
         serve(host)
         until(lambda: "converged at" in host.machine.run("journalctl", "--unit=trued").stdout, BOUND)
-        time.sleep(settle)
+        time.sleep(CALM + settle)
         return idle.watch({"service": [pid(host)]}, 0, seconds)["service"]
 
 
