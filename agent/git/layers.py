@@ -18,7 +18,12 @@ from agent.git.objects import Kind, Mode, parse_commit, parse_tag, parse_tree
 from agent.git.snapshot import DamagedError, Holding, Record, Shelf, Snapshot, read, save
 
 LAYERS = 30
+TRIES = 5  # to open a store whose layers another process replaces at that moment
 SPARE = 4 * MIB  # bytes that layers may always have, beside as many as their cut has
+
+
+class MovedError(SourceError):
+    """Another process has changed the store meanwhile: it is whole, and not at the commit that it was brought up to."""
 
 
 class Layers:
@@ -27,19 +32,23 @@ class Layers:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._layers: list[Snapshot] = []
-        try:
-            self._open()
-        except BaseException:
-            self.close()
-            raise
+        for last in (False,) * (TRIES - 1) + (True,):
+            try:
+                self._open()
+            except FileNotFoundError as error:  # another trued has cut the store meanwhile
+                self.close()
+                if last:
+                    raise MovedError(f"{folder}: another trued changes it all the time") from error
+            except BaseException:
+                self.close()
+                raise
+            else:
+                return
 
     def _open(self) -> None:
         paths = sorted(self.folder.glob("[0-9]*.objects"))
         for path in reversed(paths):
-            try:
-                self._layers.insert(0, Snapshot(path))
-            except FileNotFoundError as error:  # another trued has cut the store meanwhile
-                raise DamagedError(f"{path}: gone while it was read") from error
+            self._layers.insert(0, Snapshot(path))
             if self._layers[0].note.get("cut"):
                 return
         if paths:
@@ -118,10 +127,16 @@ class Layers:
         self.close()
 
 
-def copy(folder: Path, shas: Collection[str], shelf: Shelf, *, behind: str, limit: int) -> None:
-    """Copy objects, and all commits behind one, from the store to a shelf; raises DamagedError for a lack."""
+def copy(folder: Path, shas: Collection[str], shelf: Shelf, *, tip: str, commits: bool, limit: int) -> None:
+    """
+    Copy objects of the commit that the store was brought up to, and all commits behind it if so wanted, to a shelf.
+
+    Raises DamagedError for a lack, MovedError if another process has brought it to another commit since.
+    """
     with Layers(folder) as layers:
-        for sha in (*shas, *(_commits(layers, behind, limit) if behind else ())):
+        if layers.tip != tip:
+            raise MovedError(f"{folder}: another trued has brought it to another commit")
+        for sha in (*shas, *(_commits(layers, tip, limit) if commits else ())):
             if (found := layers.where(sha)) is None:
                 raise DamagedError(f"{folder}: lacks the object {sha}")
             shelf.adopt(sha, *found)

@@ -30,9 +30,11 @@ from agent.git.stock import move_away
 GRACE = 30.0  # seconds, beside the total time, in which the child may cut the store
 
 
-def bring(access: Access, limits: Limits, folder: Path, want: str) -> None:
-    """Have a child process bring the store up to a commit; raises SourceError."""
-    request = {"access": asdict(access), "limits": asdict(limits), "folder": str(folder), "want": want}
+def bring(access: Access, limits: Limits, folder: Path, want: str, held: str = "") -> None:
+    """Have a child process bring the store up to a commit, and what tells if that descends from `held`; raises SourceError."""
+    request = {
+        "access": asdict(access), "limits": asdict(limits), "folder": str(folder), "want": want, "held": held,
+    }  # fmt: skip
     environment = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parents[2]), "LC_ALL": "C.UTF-8"}
     with subprocess.Popen(
         (sys.executable, "-m", "agent.git.shallow"),
@@ -81,7 +83,8 @@ def main() -> None:
         ca_file=_path(said["ca_file"]),
     )
     try:
-        serve(access, Limits(**request["limits"]), Path(request["folder"]), request["want"])
+        limits, folder = Limits(**request["limits"]), Path(request["folder"])
+        serve(access, limits, folder, request["want"], request["held"])
         answer = {"error": "", "hint": ""}
     except SourceError as error:
         answer = {"error": str(error), "hint": error.hint}
@@ -94,16 +97,16 @@ def _path(text: str | None) -> Path | None:
     return Path(text) if text else None
 
 
-def serve(access: Access, limits: Limits, folder: Path, want: str) -> None:
-    """Bring the store up to a commit; raises SourceError, OSError."""
+def serve(access: Access, limits: Limits, folder: Path, want: str, held: str = "") -> None:
+    """Bring the store up to a commit, and what tells if that descends from `held`; raises SourceError, OSError."""
     with _alone(folder):
         remote = open_remote(access, limits)
         try:
-            _update(remote, limits, folder, want)
+            _update(remote, limits, folder, want, held)
         except DamagedError as error:
             move_away(folder, error)
             make_private(folder)
-            _update(remote, limits, folder, want)
+            _update(remote, limits, folder, want, held)
         finally:
             remote.close()
 
@@ -124,15 +127,16 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _update(remote: Remote, limits: Limits, folder: Path, want: str) -> None:
-    with Layers(folder) as layers:
-        if layers.tip == want:
-            return
-        with Shelf(folder) as shelf:
+def _update(remote: Remote, limits: Limits, folder: Path, want: str, held: str) -> None:
+    with Layers(folder) as layers, Shelf(folder) as shelf:
+        if layers.tip != want:
             if layers.tip and _add(remote, limits, layers, shelf, want):
                 layers.add(shelf, tip=want)
             else:
                 _anew(remote, layers, shelf, want)
+    with Layers(folder) as layers:
+        if held and not _tells(layers, limits, want, held):
+            _prove(remote, layers, want, held)
     with Layers(folder) as layers:
         if layers.grown():
             layers.cut(limits.delta)
@@ -146,14 +150,40 @@ def _add(remote: Remote, limits: Limits, layers: Layers, shelf: Shelf, want: str
 
 def _anew(remote: Remote, layers: Layers, shelf: Shelf, want: str) -> None:
     """Fetch one commit with all that is below it. Commits that came before are kept: they prove descent."""
-    commits = {
-        sha: record for sha, record in shelf.records.items() if record.kind in {Kind.COMMIT, Kind.TAG}
-    }
     with Shelf(layers.folder) as new:
-        for sha, record in commits.items():
-            new.adopt(sha, record, shelf)
+        _adopt_commits(new, shelf)
         remote.objects((want,), new, depth=1)
         layers.replace(new, tip=want)
+
+
+def _prove(remote: Remote, layers: Layers, want: str, held: str) -> None:
+    """Fetch the commits since `held`, for a store that began after it: one that was lost, or knew of no held commit."""
+    with Shelf(layers.folder) as shelf, Shelf(layers.folder) as new:
+        remote.objects((want,), shelf, haves=(held,))
+        _adopt_commits(new, shelf)
+        layers.add(new, tip=want)
+
+
+def _adopt_commits(new: Shelf, shelf: Shelf) -> None:
+    for sha, record in shelf.records.items():
+        if record.kind in {Kind.COMMIT, Kind.TAG}:
+            new.adopt(sha, record, shelf)
+
+
+def _tells(layers: Layers, limits: Limits, want: str, held: str) -> bool:
+    """Return whether the store knows if a commit descends from `held`: that is among those before it, or none is missing."""
+    waiting, seen, whole = [want], {want}, True
+    for sha in waiting:  # which grows
+        if sha == held:
+            return True
+        if (found := layers.where(sha)) is None:
+            whole = False
+            continue
+        record, layer = found
+        before = _before(record.kind, read(layer, sha, record, limits.delta))
+        waiting += [one for one in dict.fromkeys(before) if one not in seen]
+        seen.update(before)
+    return whole
 
 
 def _stands_on(shelf: Shelf, limits: Limits, want: str, tip: str) -> bool:

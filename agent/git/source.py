@@ -201,7 +201,7 @@ class Source:
     def _fetch_commits(self, target: str, held: str | None, stock: Stock) -> None:
         """Bring a commit and, to prove its descent, those between it and the one that is held."""
         if not self._remote.can_filter:
-            self._from_store(target, (target,), stock.shelf, commits=True)
+            self._from_store(target, (target,), stock.shelf, commits=True, held=held)
         elif held is None or held == target:
             self._remote.objects((target,), stock.shelf, depth=1)
         else:
@@ -282,20 +282,27 @@ class Source:
         return bring
 
     def _from_store(
-        self, target: str, shas: Collection[str], shelf: Shelf, *, commits: bool = False
+        self,
+        target: str,
+        shas: Collection[str],
+        shelf: Shelf,
+        *,
+        commits: bool = False,
+        held: str | None = None,
     ) -> None:
         """Copy objects from the shallow store, which is brought up to the commit first."""
         from agent.git import layers, shallow  # most servers can filter
 
         folder = self._folder / "store"
-        for attempt in (1, 2):
-            shallow.bring(self._access, self._limits, folder, target)
+        for last in (False, False, True):
+            shallow.bring(self._access, self._limits, folder, target, held or "")
             try:
-                layers.copy(folder, shas, shelf, behind=target if commits else "", limit=self._limits.delta)
-            except DamagedError as error:
-                if attempt == 2:
+                layers.copy(folder, shas, shelf, tip=target, commits=commits, limit=self._limits.delta)
+            except (layers.MovedError, DamagedError) as error:
+                if last:
                     raise
-                move_away(folder, error)
+                if isinstance(error, DamagedError):
+                    move_away(folder, error)
             else:
                 return
 
