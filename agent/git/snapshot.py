@@ -276,11 +276,16 @@ def save(path: Path, objects: Iterable[tuple[str, Record, Holding]], note: Mappi
     with suppress(FileNotFoundError):
         temporary.unlink()
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb", buffering=MIB) as file:
-        _write(file, objects, note)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=MIB) as file:
+            _write(file, objects, note)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:  # it may have filled the disk, and the ledger is on it
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
     sync_directory(path.parent)
 
 
