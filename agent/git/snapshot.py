@@ -10,6 +10,7 @@ where the index starts, how many entries it has, how long the note is, and the S
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ import struct
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, Self
 
@@ -32,10 +33,35 @@ TAIL = struct.Struct(">QQQ32s")
 NOTE_LIMIT = 64 << 10
 RECENT = 2 * MIB  # of contents that are held from when they were brought until they are put in their place
 PIECE = 256 << 10
+LOST = {errno.EIO, errno.EUCLEAN, errno.EBADMSG}  # what a bad sector, or a checksum of ext4 or xfs, reads as
 
 
 class DamagedError(SourceError):
     """What stands on this host's disk is not what was put there."""
+
+
+@contextmanager
+def on_this_disk(place: Path) -> Iterator[None]:
+    """Say what this host's own disk, or the host itself, refuses: it is no bug, and the held commit may do without."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise SourceError(
+            f"{error.filename or place}: cannot be read or written on this host: {error.strerror or error}",
+            hint="free some space, and some inodes, below state_dir" if full else "",
+        ) from error
+
+
+@contextmanager
+def _undamaged(place: str) -> Iterator[None]:
+    """Have what a disk cannot give back any more count as damaged, so that it is moved away: it stays so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in LOST:
+            raise
+        raise DamagedError(f"{place}: {error.strerror}") from error
 
 
 class Record(NamedTuple):
@@ -129,7 +155,8 @@ class _File:
             raise SourceError("this commit is not kept any more")
         place, left = record.start, record.stored
         while left:
-            data = os.pread(self._descriptor, min(left, PIECE), place)
+            with _undamaged("a kept object"):
+                data = os.pread(self._descriptor, min(left, PIECE), place)
             if not data:
                 raise DamagedError("a kept object is cut off")
             yield data
@@ -170,7 +197,8 @@ class Shelf(_File):
         return self.records.get(sha)
 
     def stored(self, record: Record) -> Iterator[bytes]:
-        self._flush()
+        with on_this_disk(self.folder):
+            self._flush()
         return super().stored(record)
 
     def begin(self) -> None:
@@ -225,10 +253,12 @@ class Snapshot(_File):
     """A file of kept objects, opened. Raises DamagedError for one that is not whole."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        with _undamaged(str(path)):
+            super().__init__(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         self.path = path
         try:
-            self._index, self.note = self._opened()
+            with _undamaged(str(path)):
+                self._index, self.note = self._opened()
         except BaseException:
             self.close()
             raise

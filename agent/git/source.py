@@ -17,7 +17,7 @@ from agent.git.address import Access, Ref
 from agent.git.limits import DEFAULT_LIMITS, Limits
 from agent.git.objects import Kind, parse_tag
 from agent.git.remote import open_remote
-from agent.git.snapshot import DamagedError, Shelf, Snapshot
+from agent.git.snapshot import DamagedError, Shelf, Snapshot, on_this_disk
 from agent.git.stock import Bring, Stock, move_away
 from agent.git.tree import GitTree
 from agent.git.verify import ancestor, check_descent, check_signature, digest_of, verified
@@ -69,9 +69,10 @@ class Source:
         for known in self._known.values():
             known.stock.forget()
         try:
-            target = self._ref.commit or self._polled()
-            base = None if allow_rewrite or self._ref.commit else held
-            return self._followed(target, base)
+            with on_this_disk(self._folder):
+                target = self._ref.commit or self._polled()
+                base = None if allow_rewrite or self._ref.commit else held
+                return self._followed(target, base)
         except SourceError:
             self._remote.close()
             raise
@@ -83,7 +84,8 @@ class Source:
         It is not held against signers again: it was when it was kept. What is damaged is fetched anew.
         """
         if (known := self._known.get(sha)) is None:
-            known = self._reopened(sha) or self._fetched_again(sha)
+            with on_this_disk(self._folder):
+                known = self._reopened(sha) or self._fetched_again(sha)
             self._known[sha] = known
         return known.commit
 

@@ -17,7 +17,17 @@ from pathlib import Path
 from agent.errors import SourceError
 from agent.git.limits import Limits
 from agent.git.objects import Kind
-from agent.git.snapshot import DamagedError, Holding, Record, Shelf, Snapshot, chunks, read, save
+from agent.git.snapshot import (
+    DamagedError,
+    Holding,
+    Record,
+    Shelf,
+    Snapshot,
+    chunks,
+    on_this_disk,
+    read,
+    save,
+)
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +61,8 @@ class Stock:
     def ensure(self, shas: Collection[str]) -> None:
         """Make objects ready, those that are missing in one request; raises SourceError."""
         if missing := [sha for sha in dict.fromkeys(shas) if self._find(sha) is None]:
-            self._bring(missing, self.shelf)
+            with on_this_disk(self._folder):
+                self._bring(missing, self.shelf)
 
     def content(self, sha: str, kind: Kind) -> bytes:
         """Return a commit, tag, tree or small blob whole; raises SourceError."""
@@ -106,12 +117,20 @@ class Stock:
         """Write all that was touched, and what the file held before, and read from there from now on."""
         before = [item for item in self._snapshots if item.path == path]
         wanted = self.touched.union(*before)
-        self.ensure(wanted)
-        items = ((sha, record, holding) for sha in sorted(wanted) for holding, record in [self._found(sha)])
-        save(path, items, note)
+        try:
+            self._save(path, wanted, note)
+        except DamagedError as error:  # of which one, copying does not say
+            for item in tuple(self._snapshots):
+                self._drop(item, error)
+            self._save(path, wanted, note)
         recent = self._recent | (self._shelf.recent if self._shelf else {})
         self.close()
         self._snapshots, self._recent = [Snapshot(path)], recent
+
+    def _save(self, path: Path, wanted: Collection[str], note: dict[str, str]) -> None:
+        self.ensure(wanted)
+        items = ((sha, record, holding) for sha in sorted(wanted) for holding, record in [self._found(sha)])
+        save(path, items, note)
 
     def forget(self) -> None:
         """Let go of contents that nobody has asked for by now; they are on the disk."""
@@ -150,7 +169,8 @@ class Stock:
             raise error
         self._snapshots = [item for item in self._snapshots if item is not holding]
         holding.close()
-        move_away(holding.path, error)
+        with on_this_disk(self._folder):
+            move_away(holding.path, error)
 
 
 def move_away(path: Path, error: BaseException) -> None:
