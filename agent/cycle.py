@@ -84,7 +84,7 @@ def run_cycle(
     if desired is None:
         agent.recall.look = None
         return make_report(agent.identity, ledger, error=error, started=started, finished=agent.now())
-    error = keep(agent, desired, ledger) or error
+    error = keep(agent, desired, ledger, again=occasion.poll) or error
     before, ids = recalled(agent, occasion, desired, ledger)
     situation, plan = look(agent, before if ids is not None else None, desired, ledger, ids, pulse)
     if report := as_before(agent, before, situation, plan, error):
@@ -217,18 +217,19 @@ def stay(agent: Agent, held: str, pulse: Pulse, error: TruedError) -> tuple[Desi
         return None, type(error)(message, hint=error.hint)
 
 
-def keep(agent: Agent, desired: DesiredState, ledger: Ledger) -> TruedError | None:
-    """Have the commits that matter readable without Git; return what stood in the way."""
-    newest_of_all = agent.recall.unloadable[0] if agent.recall.unloadable else None
-    wanted = frozenset(sha for sha in (desired.commit, ledger.good, newest_of_all) if sha)
-    if wanted != agent.recall.kept:
+def keep(agent: Agent, desired: DesiredState, ledger: Ledger, *, again: bool) -> TruedError | None:
+    """Have the commits that matter readable without Git; return what stands in the way of this one. `again`: try what failed."""
+    recall = agent.recall
+    newest_of_all = recall.unloadable[0] if recall.unloadable else None
+    wanted = tuple(dict.fromkeys(sha for sha in (desired.commit, ledger.good, newest_of_all) if sha))
+    if wanted != recall.kept or (again and recall.unkept):
+        recall.kept, recall.unkept = wanted, None
         try:
             agent.source.keep(wanted)
-        # Refused: one had to be fetched anew, and is not trusted now.
+        # Refused: it had to be fetched anew, and is not trusted now.
         except (SourceError, RefusedError) as error:
-            return error
-        agent.recall.kept = wanted
-    return None
+            recall.unkept = error
+    return recall.unkept
 
 
 def as_before(

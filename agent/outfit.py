@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import field
 from datetime import datetime
@@ -31,8 +31,12 @@ class Source(Protocol):
     def at(self, sha: str) -> VerifiedCommit:
         """Return a commit that was kept, without the network; raises SourceError."""
 
-    def keep(self, commits: Collection[str]) -> None:
-        """Make these commits readable without the network, and forget all others; raises SourceError."""
+    def keep(self, commits: Sequence[str]) -> None:
+        """
+        Make these commits readable without the network, and forget all others.
+
+        Raises SourceError, or RefusedError, if the first cannot be; of the others it is only logged.
+        """
 
 
 class Pulse(Protocol):
@@ -77,7 +81,8 @@ class Recall:
         None  # from which that was; None: it was another machine then, by its facts
     )
     unloadable: tuple[str, TruedError] | None = None  # the newest commit, and why it is not followed
-    kept: frozenset[str] = frozenset()
+    kept: tuple[str, ...] = ()
+    unkept: TruedError | None = None  # why the first of them is not
     chosen: tuple[DesiredState | None, TruedError | None] | None = None  # by the last look at Git
     held: str | None = None  # what the ledger holds since then, if nobody else writes to it
     look: Look | None = None  # the last one, unless it broke off

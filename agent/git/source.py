@@ -7,7 +7,7 @@ Writes only below `<state>/git`. Everything there can be fetched again, so what 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -89,15 +89,22 @@ class Source:
             self._known[sha] = known
         return known.commit
 
-    def keep(self, commits: Collection[str]) -> None:
-        """Make these commits readable without the network, and forget all others; raises SourceError."""
+    def keep(self, commits: Sequence[str]) -> None:
+        """
+        Make these commits readable without the network, and forget all others.
+
+        Raises SourceError, or RefusedError, if the first cannot be, and forgets nothing then; of the others it is logged.
+        """
         try:
-            for sha in commits:
+            for sha in commits[:1]:
                 self._keep(sha)
-            self._forget(frozenset(commits))
-        except OSError as error:
-            place = error.filename or self._folder
-            raise SourceError(f"{place}: cannot keep the commit: {error.strerror}") from error
+            for sha in commits[1:]:
+                try:
+                    self._keep(sha)
+                except (SourceError, RefusedError) as error:  # it may be gone from the server
+                    log.warning("commit %s cannot be kept on this host: %s", sha[:12], error)
+            with on_this_disk(self._folder):
+                self._forget(frozenset(commits))
         finally:
             self._remote.rest()
 
@@ -117,7 +124,11 @@ class Source:
         if known.kept and not known.stock.fresh:
             return
         note = {"target": known.target, "signer": known.commit.signer, "signers": known.signers}
-        known.stock.keep(self._path(sha), note)
+        try:
+            known.stock.keep(self._path(sha), note)
+        except OSError as error:
+            place = error.filename or self._folder
+            raise SourceError(f"{place}: cannot keep the commit: {error.strerror}") from error
         known.kept = True
 
     def _forget(self, commits: frozenset[str]) -> None:

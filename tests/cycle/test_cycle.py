@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ class Repository:
         self.states: dict[str, DesiredState | DocumentError | RefusedError] = {}
         self.kept: frozenset[str] = frozenset()
         self.head = ""
-        self.polls = self.loads = 0
+        self.polls = self.loads = self.keeps = 0
         self.down = self.rewritten = False
         self.full: TruedError | None = None  # why nothing can be kept
 
@@ -53,7 +53,8 @@ class Repository:
             raise SourceError(f"{sha} is not kept here")
         return self._at(sha)
 
-    def keep(self, commits: Collection[str]) -> None:
+    def keep(self, commits: Sequence[str]) -> None:
+        self.keeps += 1
         if self.full:
             raise self.full
         self.kept = frozenset(commits)

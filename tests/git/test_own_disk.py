@@ -151,3 +151,20 @@ def test_no_room_for_a_file_that_is_read_later_is_an_error_in_words(
 
     with pytest.raises(SourceError, match="space left on"):
         read(tree)
+
+
+def test_a_commit_that_cannot_be_had_any_more_keeps_no_other_from_being_kept(
+    work: Fleet, there: Source, held: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The good one is lost, here and on the server: the followed one is kept, and what is not wanted is forgotten."""
+    work.write({"base/b": "b\n"}).commit()
+    followed = there.newest(held)
+    read(followed.tree)
+    gone = "1" * 40
+
+    there.keep([followed.sha, gone])
+
+    assert {f"{followed.sha}.snap"} == {path.name for path in (tmp_path / "state/git").iterdir()}
+    assert f"commit {gone[:12]} cannot be kept on this host" in caplog.text
+    with pytest.raises(SourceError):
+        there.keep([gone, followed.sha])
