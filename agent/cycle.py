@@ -79,6 +79,7 @@ def run_cycle(
 ) -> Report:
     """Bring the host to what Git declares, and say how that went. Raises LedgerError only."""
     pulse = pulse or Quiet()
+    agent.source.lend(pulse.beat)
     started, ledger = agent.now(), agent.memory.load()
     desired, error = choose(agent, ledger, pulse, poll=occasion.poll, allow_rewrite=allow_rewrite)
     if desired is None:

@@ -25,6 +25,9 @@ from agent.values import dataclass
 class Source(Protocol):
     """Where commits come from; `agent/git/source.py` is the real one."""
 
+    def lend(self, beat: Callable[[], object]) -> None:
+        """Have a sign of life given after each exchange with the repository, in this cycle and in what it reads later."""
+
     def newest(self, held: str | None, *, allow_rewrite: bool = False) -> VerifiedCommit:
         """Return the commit to follow; raises SourceError, or RefusedError if it does not descend from `held`."""
 

@@ -38,8 +38,8 @@ AGENT = "git/trued"  # some forges answer only what begins with git/
 class HttpRemote:
     """See `agent.git.remote.Remote`."""
 
-    def __init__(self, access: Access, limits: Limits) -> None:
-        self._access, self._limits = access, limits
+    def __init__(self, access: Access, limits: Limits, beat: Callable[[], object]) -> None:
+        self._access, self._limits, self._beat = access, limits, beat
         self._url = access.url.rstrip("/")
         self._said: wire.Advertisement | None = None
         self._pool: urllib3.PoolManager | None = None
@@ -182,6 +182,7 @@ class HttpRemote:
             self._kept = _at_end(answer)
             return found
         finally:
+            self._beat()
             if self._kept:
                 answer.release_conn()
             else:  # one that was read to its end is in the pool again, whatever it said

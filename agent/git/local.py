@@ -7,7 +7,7 @@ and swap; the repository's hooks are not run.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,8 @@ class LocalRemote:
 
     can_filter = True
 
-    def __init__(self, access: Access, limits: Limits) -> None:
-        self._access, self._limits = access, limits
+    def __init__(self, access: Access, limits: Limits, beat: Callable[[], object]) -> None:
+        self._access, self._limits, self._beat = access, limits, beat
         self._path = Path(access.place.path)
         self._disk: Disk | None = None
 
@@ -55,6 +55,7 @@ class LocalRemote:
                 found.add(sha)
                 if disk.copy(sha, into) is Kind.COMMIT:
                     found |= self._ancestors(disk, sha, into, frozenset(haves), depth)
+            self._beat()
             return frozenset(found)
 
     def _ancestors(self, disk: Disk, tip: str, into: Shelf, haves: frozenset[str], depth: int) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from agent.git.address import Access, Transport
@@ -55,18 +55,20 @@ class Remote(Protocol):
         """Let go of connections; the next request opens a new one."""
 
 
-def open_remote(access: Access, limits: Limits = DEFAULT_LIMITS) -> Remote:
-    """Return the repository at `access`; nothing is asked of it yet."""
+def open_remote(
+    access: Access, limits: Limits = DEFAULT_LIMITS, beat: Callable[[], object] = lambda: None
+) -> Remote:
+    """Return the repository at `access`; nothing is asked of it yet. `beat` is called after each exchange."""
     match access.place.transport:
         case Transport.HTTP:
             from agent.git.http import HttpRemote  # urllib3 is paid for only where it is used
 
-            return HttpRemote(access, limits)
+            return HttpRemote(access, limits, beat)
         case Transport.SSH:
             from agent.git.ssh import SshRemote
 
-            return SshRemote(access, limits)
+            return SshRemote(access, limits, beat)
         case Transport.LOCAL:
             from agent.git.local import LocalRemote
 
-            return LocalRemote(access, limits)
+            return LocalRemote(access, limits, beat)

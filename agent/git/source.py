@@ -7,7 +7,7 @@ Writes only below `<state>/git`. Everything there can be fetched again, so what 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -56,12 +56,20 @@ class Source:
         self._access, self._ref, self._limits = access, ref, limits
         self._folder = state / "git"
         self._allowed_signers = allowed_signers
-        self._remote = open_remote(access, limits)
+        self._beat: Callable[[], object] = lambda: None
+        self._remote = open_remote(access, limits, self._show_life)
         self._known: dict[str, _Known] = {}
         self._newest: tuple[str, frozenset[str]] | None = (
             None  # a commit, and from what it is known to descend
         )
         self._refused: tuple[str, str | None, str, RefusedError] | None = None
+
+    def lend(self, beat: Callable[[], object]) -> None:
+        """Have a sign of life given after each exchange from now on: one has a limit of its own, and many may follow."""
+        self._beat = beat
+
+    def _show_life(self) -> None:
+        self._beat()
 
     def newest(self, held: str | None, *, allow_rewrite: bool = False) -> VerifiedCommit:
         """Return the commit to follow; raises SourceError, or RefusedError if it does not descend from `held`."""
@@ -309,6 +317,7 @@ class Source:
         folder = self._folder / "store"
         for last in (False, False, True):
             shallow.bring(self._access, self._limits, folder, target, held or "")
+            self._show_life()
             try:
                 layers.copy(folder, shas, shelf, tip=target, commits=commits, limit=self._limits.delta)
             except (layers.MovedError, DamagedError) as error:

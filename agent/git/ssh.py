@@ -64,8 +64,8 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
 class SshRemote:
     """See `agent.git.remote.Remote`."""
 
-    def __init__(self, access: Access, limits: Limits) -> None:
-        self._access, self._limits = access, limits
+    def __init__(self, access: Access, limits: Limits, beat: Callable[[], object]) -> None:
+        self._access, self._limits, self._beat = access, limits, beat
         self._session: _Session | None = None
         self._said: wire.Advertisement | None = None
 
@@ -155,6 +155,7 @@ class SshRemote:
             done = said.version == 2
             return found
         finally:
+            self._beat()
             if not done:
                 self.close()
 

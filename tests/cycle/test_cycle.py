@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,8 +40,12 @@ class Repository:
         """Commit something that cannot be loaded."""
         self.states[sha], self.head = error, sha
 
+    def lend(self, beat: Callable[[], object]) -> None:
+        self.beat = beat
+
     def newest(self, held: str | None, *, allow_rewrite: bool = False) -> VerifiedCommit:
         self.polls += 1
+        self.beat()
         if self.down:
             raise SourceError("no route to host")
         if self.rewritten and held and not allow_rewrite:

@@ -221,6 +221,27 @@ def test_an_idle_poll_is_one_request(git_server: GitServer, bare: Bare, tmp_path
     assert 1 == len({request.connection for request in seen})
 
 
+@EVERY_ROAD
+@EVERY_MODE
+def test_each_exchange_is_a_sign_of_life(
+    git_server: GitServer, road: str, filtered: bool, tmp_path: Path
+) -> None:
+    """Also those of a tree that is read later: on a slow line, each may take as long as one may."""
+    fleet(tmp_path / "work", FILES).push((bare := git_server.create(allow_filter=filtered)).file)
+    there, beats = source(access(git_server, bare, road), tmp_path / "state"), list[int]()
+    there.lend(lambda: beats.append(1))
+
+    with git_server.requests() as seen:
+        commit = there.newest(None)
+        first = len(beats)
+        read(commit.tree)
+
+    assert first
+    assert len(beats) > first
+    if road == "https" and filtered:
+        assert len(seen) == len(beats)
+
+
 def test_only_what_has_changed_is_fetched(git_server: GitServer, bare: Bare, tmp_path: Path) -> None:
     """Poll, commit, root, the one changed folder, its blob: nothing of the folders that stayed as they were."""
     files = {f"hosts/h{number:03}/host.yaml": f"{number}\n" for number in range(50)}
