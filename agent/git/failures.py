@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # What needs no import to be named. A server can send anything, and dulwich answers with most of these.
 BUILT_IN: tuple[type[Exception], ...] = (
     OSError, EOFError, ValueError, KeyError, IndexError, AssertionError, TypeError, MemoryError, RecursionError,
-    OverflowError, NotImplementedError, zlib.error, struct.error,
+    OverflowError, NotImplementedError, RuntimeError, zlib.error, struct.error,
 )  # fmt: skip
 
 PROXY_WANTS = "the proxy wants credentials (407)"
@@ -123,6 +123,11 @@ def _cause(access: Access, error: BaseException) -> tuple[str, str]:
         case OSError() if error.errno and error.strerror:
             place = f"{error.filename}: " if error.filename else ""
             return f"{place}{error.strerror}", ""
+        case RuntimeError() if "new thread" in text:  # how threading says what pthread_create(3) does
+            return (
+                "no thread can be started on this host",
+                "is there room below pids.max, or TasksMax= of the unit?",
+            )
         case MemoryError():
             return "what it sends needs more memory than this host has", ""
     return (

@@ -200,8 +200,12 @@ class _Session:
             name="ssh-stderr",
             daemon=True,
         )
-        self._drain.start()
         self.close = weakref.finalize(self, _end, self._process, self._drain)
+        try:
+            self._drain.start()
+        except RuntimeError:
+            self.close()
+            raise
         self.lines = wire.Lines(self._more)
         self.until(deadline)
 
@@ -264,7 +268,8 @@ def _end(process: subprocess.Popen[bytes], drain: threading.Thread) -> None:
     """End ssh and let go of its pipes."""
     process.kill()
     process.wait()
-    drain.join(1)
+    if drain.ident is not None:
+        drain.join(1)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             with contextlib.suppress(OSError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import socket
+import subprocess
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import urllib3
 from dulwich import errors, file, pack
 
 from agent.errors import SourceError
-from agent.git import http
+from agent.git import http, ssh
 from agent.git.address import Access, Ref
 from agent.git.failures import foreign, reported
 from agent.git.limits import Limits
@@ -208,6 +210,33 @@ def test_a_path_that_is_no_repository(path: str, words: str, tmp_path: Path) -> 
     at = Access(url=str(tmp_path / path))
 
     assert f"{at.url}: {words}" == str(failure(at, tmp_path / "state"))
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/x.git", "ssh://git@127.0.0.1:9/x.git"])
+def test_a_limit_of_processes_is_the_hosts_trouble_and_no_bug(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the kernel says no to is in threading a RuntimeError; and no ssh is left that nobody reads from."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen[bytes]):
+        def __init__(self, *args: object, **more: object) -> None:
+            super().__init__(*args, **more)  # type: ignore[call-overload]
+            started.append(self)
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ssh, "command", lambda *_: ("sleep", "60"))
+    monkeypatch.setattr(ssh.subprocess, "Popen", Noted)  # type: ignore[attr-defined]
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    with pytest.raises(SourceError) as caught:
+        source(Access(url=url), tmp_path / "state").newest(None)
+
+    assert f"{url}: no thread can be started on this host" == str(caught.value)
+    assert "pids.max" in caught.value.hint
+    assert all(process.returncode is not None for process in started)
 
 
 def test_every_foreign_exception_is_translated() -> None:
