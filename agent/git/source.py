@@ -7,6 +7,7 @@ Writes only below `<state>/git`. Everything there can be fetched again, so what 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,13 +21,14 @@ from agent.git.remote import open_remote
 from agent.git.snapshot import DamagedError, Shelf, Snapshot, on_this_disk
 from agent.git.stock import Bring, Stock, move_away
 from agent.git.tree import GitTree
-from agent.git.verify import ancestor, check_descent, check_signature, digest_of, verified
+from agent.git.verify import UntrustedError, ancestor, check_descent, check_signature, digest_of, verified
 from agent.model import VerifiedCommit
 from agent.values import dataclass
 
 log = logging.getLogger(__name__)
 TAGS = 5  # that point at one another
 WANTS = 10_000  # objects in one request: some servers take at most 1 MiB
+PATIENCE = 300.0  # seconds, after which a signature that did not count is looked at again
 NAMED = 10  # branches that a message names
 
 
@@ -39,6 +41,20 @@ class _Known:
     target: str  # what the ref pointed at: the commit, or a tag before it
     signers: str  # which list of signers it was held against
     kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why a commit is not followed: worked out once, as it takes a fetch, or two processes."""
+
+    asked: tuple[str, str | None, str]  # what the ref points at, what is held, and which list of signers
+    error: RefusedError
+    when: float  # seconds by this host's clock
+
+    def stands(self, asked: tuple[str, str | None, str]) -> bool:
+        """Return whether this is the answer still: signatures are judged by a clock, which may be set as well."""
+        lasting = not isinstance(self.error, UntrustedError) or abs(time.time() - self.when) < PATIENCE
+        return self.asked == asked and lasting
 
 
 class Source:
@@ -62,7 +78,7 @@ class Source:
         self._newest: tuple[str, frozenset[str]] | None = (
             None  # a commit, and from what it is known to descend
         )
-        self._refused: tuple[str, str | None, str, RefusedError] | None = None
+        self._refused: _Refusal | None = None
 
     def lend(self, beat: Callable[[], object]) -> None:
         """Have a sign of life given after each exchange from now on: one has a limit of its own, and many may follow."""
@@ -160,12 +176,13 @@ class Source:
         if (known := self._cached(target, held, signers)) is not None:
             self._remote.rest()
             return known.commit
-        if self._refused and self._refused[:3] == (target, held, signers):
-            raise self._refused[3]
+        asked = target, held, signers
+        if self._refused and self._refused.stands(asked):
+            raise self._refused.error
         try:
             known = self._proven(target, held, signers)
         except RefusedError as error:
-            self._refused = target, held, signers, error
+            self._refused = _Refusal(asked, error, time.time())
             raise
         sha = known.commit.sha
         if (old := self._known.get(sha)) is not None and old is not known:

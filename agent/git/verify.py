@@ -26,6 +26,10 @@ TIMEOUT = 10  # seconds for one run of ssh-keygen
 ANCESTORS = 500_000
 
 
+class UntrustedError(RefusedError):
+    """A signature that does not count, by what is known at this time of day: a key may be valid from some day on."""
+
+
 def verified(sha: str, stock: Stock, signer: str) -> VerifiedCommit:
     """Return a commit as the rest of trued sees it; raises SourceError if it is not to be had."""
     head = _parsed(sha, stock.content(sha, Kind.COMMIT))
@@ -66,7 +70,7 @@ def check_signature(signed: tuple[bytes, ...], what: str, allowed_signers: Path)
     """
     Return the principal who signed the first of these objects that bears a good signature.
 
-    Raises RefusedError if none does, SourceError if this host cannot tell.
+    Raises UntrustedError if none does, SourceError if this host cannot tell.
     """
     if not allowed_signers.is_file():
         raise SourceError(
@@ -78,7 +82,7 @@ def check_signature(signed: tuple[bytes, ...], what: str, allowed_signers: Path)
             return _signer(data, allowed_signers)
         except RefusedError as error:
             errors.append(error)
-    raise RefusedError(f"commit {what[:12]} is refused: {errors[0]}", hint=errors[0].hint) from errors[0]
+    raise UntrustedError(f"commit {what[:12]} is refused: {errors[0]}", hint=errors[0].hint) from errors[0]
 
 
 def digest_of(allowed_signers: Path | None) -> str:

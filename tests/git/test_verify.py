@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from agent.errors import RefusedError, SourceError
+from agent.git import source as sources
+from agent.git import verify
 from agent.git.address import Access, Ref
 from agent.git.source import Source
 from tests.git.places import MAIN
@@ -163,3 +166,63 @@ def test_a_changed_list_is_held_against_the_commit_that_is_followed(work: Fleet,
         with pytest.raises(RefusedError):
             again.newest(sha)
     assert sha == source(work, signers).at(sha).sha
+
+
+class Clock:
+    """The clock of a machine that has no battery for it."""
+
+    strftime = staticmethod(time.strftime)
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.runs = 0.0, 0
+        for module in (sources, verify):
+            monkeypatch.setattr(module, "time", self)
+        real = verify._keygen
+
+        def counted(
+            argv: tuple[str, ...], data: bytes, descriptor: int
+        ) -> subprocess.CompletedProcess[bytes]:
+            self.runs += 1
+            return real(argv, data, descriptor)
+
+        monkeypatch.setattr(verify, "_keygen", counted)
+
+    def time(self) -> float:
+        return self.now
+
+    def gmtime(self) -> time.struct_time:
+        return time.gmtime(self.now)
+
+
+def test_a_signature_is_looked_at_again_when_the_clock_was_set(
+    work: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It starts in 1970, when no key was valid yet, and asks a time server a little later."""
+    mine = key(tmp_path / "key")
+    sha = signing(work, mine).commit()
+    signers = allow(tmp_path / "signers", mine, options='valid-after="20240101",namespaces="git"')
+    there, clock = source(work, signers), Clock(monkeypatch)
+    with pytest.raises(RefusedError):
+        there.newest(None)
+
+    clock.now = time.time()
+
+    assert sha == there.newest(None).sha
+
+
+def test_a_refused_signature_costs_two_processes_every_few_minutes(
+    work: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And none at the polls between them."""
+    signing(work, key(tmp_path / "key")).commit()
+    there, clock = source(work, allow(tmp_path / "signers", key(tmp_path / "other"))), Clock(monkeypatch)
+    clock.now = time.time()
+    counts = []
+    for _ in range(20):
+        with pytest.raises(RefusedError):
+            there.newest(None)
+        counts.append(clock.runs)
+        clock.now += 60
+
+    assert counts[4] == counts[0] > 0
+    assert 4 * counts[0] == counts[-1]
