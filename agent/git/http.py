@@ -24,7 +24,7 @@ from agent.git.address import Access
 from agent.git.failures import PROXY_WANTS, PROXY_WAY_OUT, foreign, reported
 from agent.git.limits import Deadline, Limits
 from agent.git.overtime import Overtime
-from agent.git.pack import receive
+from agent.git.pack import PackError, receive
 from agent.git.snapshot import Shelf
 
 if TYPE_CHECKING:
@@ -69,7 +69,15 @@ class HttpRemote:
             self._fetch(wire.Wish(wants=asked, haves=haves, shallow=shallow, depth=depth, bare=bare), file)
 
         with reported(self._access):
-            return receive(into, self._limits, wants, bring)
+            try:
+                return receive(into, self._limits, wants, bring)
+            except PackError:
+                raise
+            except Exception:
+                self._said = (
+                    None  # it may not be able any more to do what was asked: another one, or set up anew
+                )
+                raise
 
     def push(self, ref: str, old: str | None, new: str, objects: Sequence[Item]) -> None:
         with reported(self._access):

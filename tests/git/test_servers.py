@@ -49,6 +49,29 @@ def test_a_server_without_version_2(
         git("config", "--file", str(git_server.gitconfig), "--unset", "protocol.version", cwd=tmp_path)
 
 
+@pytest.mark.servers
+@pytest.mark.parametrize("road", ["https", "ssh"])
+def test_a_server_that_stops_filtering_is_asked_otherwise(
+    git_server: GitServer, road: str, tmp_path: Path
+) -> None:
+    """Another forge behind the same address, or a setting: a running daemon learns of it at the next look."""
+    bare = git_server.create(allow_filter=True)
+    work = fleet(tmp_path / "work", FILES)
+    held = work.push(bare.file)
+    there = source(access(git_server, bare, road), tmp_path / "state")
+    read(there.newest(None).tree)
+    there.keep([held])
+    bare.git("config", "uploadpack.allowFilter", "false")
+    work.write({"new": "new"}).commit()
+    tip = work.push(bare.file)
+
+    with suppress(SourceError):
+        read(there.newest(held).tree)
+
+    assert tip == there.newest(held).sha
+    assert {**FILES, "new": "new"} == read(there.newest(held).tree)
+
+
 @contextmanager
 def answering(answer: Callable[[socket.socket], object]) -> Iterator[int]:
     """Serve each connection with a function, in a thread of its own; give the port."""
