@@ -60,9 +60,9 @@ class LocalRemote:
 
     def _ancestors(self, disk: Disk, tip: str, into: Shelf, haves: frozenset[str], depth: int) -> set[str]:
         """Copy a chain of commits, breadth first."""
-        seen, level, generation = {tip}, [tip], 1
+        seen, level, generation, ends = {tip}, [tip], 1, self._ends()
         while level and (not depth or generation < depth):
-            parents = [parent for sha in level for parent in self._parents(into, sha)]
+            parents = [parent for sha in level if sha not in ends for parent in self._parents(into, sha)]
             level = [sha for sha in dict.fromkeys(parents) if sha not in seen and sha not in haves]
             seen.update(level)
             if len(seen) > self._limits.objects:
@@ -75,6 +75,13 @@ class LocalRemote:
     def _parents(self, into: Shelf, sha: str) -> tuple[str, ...]:
         record = into.find(sha)
         return parse_commit(read(into, sha, record, self._limits.delta)).parents if record else ()
+
+    def _ends(self) -> frozenset[str]:
+        """Return the commits at which a shallow repository ends: what they name as parents is not there (gitformat-shallow)."""
+        try:
+            return frozenset((self._folder() / "shallow").read_text("ascii").split())
+        except FileNotFoundError:
+            return frozenset()
 
     def push(self, ref: str, old: str | None, new: str, objects: Sequence[Item]) -> None:
         with reported(self._access):

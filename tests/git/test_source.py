@@ -13,6 +13,7 @@ from agent.git.tree import GitTree
 from agent.model import Tree, TreePath
 from tests.git.places import MAIN, PATIENT, ROADS, access, fleet, read, source
 from tests.servers.git import Bare, GitServer
+from tests.servers.repo import git
 
 FILES = {
     "fleet.yaml": "hosts: [a]\n",
@@ -364,3 +365,24 @@ def test_a_commit_that_is_about_this_host_does_not(
     work.push(bare.file)
 
     assert not there.newest(first).tree.takes_over(old.tree)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("shape", ["bare", "work tree", "linked work tree"])
+def test_a_shallow_repository_on_this_machine_ends_where_it_says(tmp_path: Path, shape: str) -> None:
+    """A clone with a depth knows what descends from what within it; of a commit from before, that this one does not."""
+    work = fleet(tmp_path / "work", FILES)
+    before = work.head()
+    shas = [work.write({"n": f"{n}"}).commit() for n in range(4)]
+    place = tmp_path / "shallow"
+    bare_or_not = ("--bare",) if shape == "bare" else ()
+    work.git("clone", "-q", "--depth=3", *bare_or_not, f"file://{work.path}", place)
+    if shape == "linked work tree":
+        git("worktree", "add", "-q", "-b", "side", tmp_path / "linked", cwd=place)
+        place = tmp_path / "linked"
+
+    def there(held: str | None) -> str:
+        return source(Access(url=str(place)), tmp_path / "state").newest(held).sha
+
+    assert {shas[3]} == {there(None), *map(there, shas)}  # the last one there names the one before it
+    with pytest.raises(RefusedError, match="does not descend"):
+        there(before)
