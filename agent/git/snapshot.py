@@ -47,8 +47,10 @@ def on_this_disk(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        where = Path(error.filename) if error.filename else place
+        # A temporary file has another name each time, and its error would be news at each look.
         raise SourceError(
-            f"{error.filename or place}: cannot be read or written on this host: {error.strerror or error}",
+            f"{place if where.parent == place else where}: cannot be read or written on this host: {error.strerror or error}",
             hint="free some space, and some inodes, below state_dir" if full else "",
         ) from error
 
