@@ -24,10 +24,11 @@ class Overtime:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        self._set(time.monotonic() + self._seconds)
         if self._over is None:
-            self._over = threading.Event()
-            threading.Thread(target=self._run, args=(self._over,), name="overtime", daemon=True).start()
+            over = threading.Event()
+            threading.Thread(target=self._run, args=(over,), name="overtime", daemon=True).start()
+            self._over = over  # not before: there may be no thread to be had
+        self._set(time.monotonic() + self._seconds)
         try:
             yield
         finally:
