@@ -27,8 +27,8 @@ class Repository:
 
     def __init__(self) -> None:
         self.states: dict[str, DesiredState | DocumentError | RefusedError] = {}
-        self.kept: frozenset[str] = frozenset()
-        self.head = ""
+        self.kept, self.head = frozenset[str](), ""
+        self.lend()
         self.polls = self.loads = self.keeps = 0
         self.down = self.rewritten = False
         self.full: TruedError | None = None  # why nothing can be kept
@@ -40,7 +40,7 @@ class Repository:
         """Commit something that cannot be loaded."""
         self.states[sha], self.head = error, sha
 
-    def lend(self, beat: Callable[[], object]) -> None:
+    def lend(self, beat: Callable[[], object] = lambda: None) -> None:
         self.beat = beat
 
     def newest(self, held: str | None, *, allow_rewrite: bool = False) -> VerifiedCommit:
