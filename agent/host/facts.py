@@ -44,7 +44,7 @@ def gather(root: Path = Path("/")) -> Mapping[str, object]:
     return {name: fact for name, fact in known.items() if fact not in (None, "")}
 
 
-def _read(path: Path, limit: int = 1 << 20) -> str:
+def _read(path: Path, limit: int = 1 << 16) -> str:
     try:
         with path.open("rb") as file:
             return file.read(limit).decode("utf-8", "replace")
