@@ -19,6 +19,7 @@ from agent.git.index import Packs
 from agent.git.limits import FAST, MIB, Limits
 from agent.git.objects import Kind, hasher
 from agent.git.pack import copy_whole, read_one
+from agent.git.plain import open_plain, refuse_strange
 from agent.git.snapshot import Shelf
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Disk:
             return True
         from dulwich.objects import ObjectID
 
+        refuse_strange(self._folder, f"{sha[:2]}/{sha[2:]}")
         return ObjectID(sha.encode()) in self._store()
 
     def copy(self, sha: str, into: Shelf) -> Kind:
@@ -123,6 +125,7 @@ class Disk:
         if not self._others:
             from dulwich.object_store import DiskObjectStore  # few repositories have alternates
 
+            refuse_strange(self._folder, "info/alternates")
             self._others.append(DiskObjectStore(str(self._folder)))
         return self._others[0]
 
@@ -137,7 +140,7 @@ def _close(packs: Packs, others: list[DiskObjectStore]) -> None:
 def _copy_loose(path: Path, sha: str, into: Shelf, limits: Limits) -> Kind | None:
     """Copy an object from a file of its own; its zlib stream begins with what the id is computed from."""
     try:
-        file = path.open("rb")
+        file = open_plain(path)
     except FileNotFoundError:
         return None
     with file:

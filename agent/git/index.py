@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agent.git.pack import Pieces
+from agent.git.plain import open_plain
 
 MAGIC = b"\xfftOc\0\0\0\2"
 NAMES = len(MAGIC) + 4 * 256
@@ -19,7 +20,7 @@ class Index:
     """An index, mapped into memory. Raises ValueError for one that is of another version, or cut off."""
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
+        with open_plain(path, linked=True) as file:
             self._map = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
         if self._map[: len(MAGIC)] != MAGIC or len(self._map) < NAMES:
             raise ValueError("another version")
@@ -82,9 +83,13 @@ class Packs:
 
 
 def _opened(path: Path) -> tuple[Index, BinaryIO, Pieces] | None:
-    """Return a pack with its index; None for what is another's to read, or just being taken away by a repack."""
+    """
+    Return a pack with its index; None for what is another's to read, or just being taken away by a repack.
+
+    Raises SourceError for what is no file.
+    """
     with suppress(OSError, ValueError):
-        file = path.with_suffix(".pack").open("rb")
+        file = open_plain(path.with_suffix(".pack"), linked=True)
         try:
             return Index(path), file, Pieces(file)
         except BaseException:

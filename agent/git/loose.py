@@ -12,16 +12,18 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
 from agent.errors import SourceError
 from agent.files import sync_directory
+from agent.git import making
 from agent.git.disk import Disk
-from agent.git.limits import FAST, Limits
-from agent.git.making import give, make_file, make_folder
+from agent.git.limits import FAST, MIB, Limits
 from agent.git.objects import Item, Kind, Mode, parse_commit, parse_tree
-from agent.git.refs import loose, refuse_conflict, resolve
+from agent.git.plain import open_plain, refuse_strange
+from agent.git.refs import follow, refuse_conflict, resolve
 from agent.git.wire import PushRejectedError
 
 if TYPE_CHECKING:
@@ -32,21 +34,27 @@ OTHERWISE = re.compile(rb"sharedrepository|compression|fsync|include|extensions"
 
 
 def push(folder: Path, ref: str, old: str | None, new: str, objects: Sequence[Item], limits: Limits) -> None:
-    """Write the objects, once all that they refer to has been seen, then move the ref; raises PushRejectedError."""
+    """Write the objects, once all that they refer to has been seen, then move the ref; raises PushRejectedError, SourceError."""
+    settings = _settings(folder)
     with closing(Disk(folder / "objects", limits)) as disk:
         brought = {item.id for item in objects}
         for needed in (new, *(needed for item in objects for needed in _referred(item))):
             if needed not in brought and not disk.holds(needed):
                 raise PushRejectedError(f"{ref}: the object {needed} is missing, nothing was pushed")
+    target = PurePosixPath(follow(folder, ref, limits)[0])
     refuse_conflict(folder, ref, limits)
-    make_folder((folder / ref).parent)
-    if _is_plain(folder, ref):
-        for item in objects:
-            _write(_place(folder, item), item)
-        _settle(folder, objects)
-        moved = _move(folder, ref, old, new, limits)
-    else:
-        moved = _push_by_dulwich(folder, ref, old, new, objects)
+    with making.folder(folder, str(target.parent)) as above:
+        if str(target) == ref and not OTHERWISE.search(settings):
+            for item in objects:
+                _write(folder, item)
+            _settle(folder, objects)
+            moved = _move(folder, ref, above, old, new, limits)
+        else:
+            moved = _push_by_dulwich(folder, ref, old, new, objects)
+            if moved:
+                with suppress(FileNotFoundError):  # packed since
+                    making.give(target.name, above)
+                os.fsync(above)
     if not moved:
         raise PushRejectedError(f"{ref}: somebody else moved it first")
 
@@ -62,39 +70,42 @@ def _referred(item: Item) -> Iterator[str]:
             yield from (entry.sha for entry in entries if entry.mode is not Mode.MODULE)
 
 
-def _is_plain(folder: Path, ref: str) -> bool:
-    if (loose(folder / ref) or "").startswith("ref:"):
-        return False
+def _settings(folder: Path) -> bytes:
+    """Return what the owner of the repository has set; raises SourceError."""
     try:
-        return not OTHERWISE.search((folder / "config").read_bytes())
+        with open_plain(folder / "config") as file:
+            settings = file.read(MIB)
     except FileNotFoundError:
-        return True
+        return b""
+    return settings
 
 
 def _place(folder: Path, item: Item) -> Path:
     return folder / "objects" / item.id[:2] / item.id[2:]
 
 
-def _write(path: Path, item: Item) -> None:
+def _write(folder: Path, item: Item) -> None:
     """Write an object; one that is there gets a new time, so that git-prune(1) lets it be until the ref has moved."""
-    with suppress(FileNotFoundError, PermissionError):
-        if path.stat().st_size:  # what a power cut has left empty is written anew
-            os.utime(path)
-            return
-    make_folder(path.parent)
-    temporary = path.with_name(f"tmp_obj_{os.urandom(8).hex()}")  # git-prune(1) knows it by its name
-    descriptor = make_file(temporary, 0o444)
-    try:
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            head = b"%s %d\0" % (item.kind.word, len(item.data))
-            left = memoryview(zlib.compress(head + item.data, FAST))
-            while left:
-                left = left[file.write(left) :]
-            os.fsync(descriptor)
-        temporary.rename(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with making.folder(folder, f"objects/{item.id[:2]}") as above:
+        with suppress(FileNotFoundError, PermissionError):
+            known = os.stat(item.id[2:], dir_fd=above, follow_symlinks=False)
+            if known.st_size and S_ISREG(known.st_mode):  # what a power cut has left empty is written anew
+                os.utime(item.id[2:], dir_fd=above, follow_symlinks=False)
+                return
+        temporary = f"tmp_obj_{os.urandom(8).hex()}"  # git-prune(1) knows it by its name
+        descriptor = making.make_file(temporary, 0o444, above)
+        try:
+            with os.fdopen(descriptor, "wb", buffering=0) as file:
+                head = b"%s %d\0" % (item.kind.word, len(item.data))
+                left = memoryview(zlib.compress(head + item.data, FAST))
+                while left:
+                    left = left[file.write(left) :]
+                os.fsync(descriptor)
+            os.rename(temporary, item.id[2:], src_dir_fd=above, dst_dir_fd=above)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=above)
+            raise
 
 
 def _settle(folder: Path, objects: Iterable[Item]) -> None:
@@ -103,14 +114,14 @@ def _settle(folder: Path, objects: Iterable[Item]) -> None:
         sync_directory(place)
 
 
-def _move(folder: Path, ref: str, old: str | None, new: str, limits: Limits) -> bool:
+def _move(folder: Path, ref: str, above: int, old: str | None, new: str, limits: Limits) -> bool:
     """Move a ref if it still is as it was, under the lock that whoever else moves it takes: git-update-ref(1)."""
-    path = folder / ref
-    lock = path.with_name(f"{path.name}.lock")
+    name = PurePosixPath(ref).name
+    lock = f"{name}.lock"
     try:
-        descriptor = make_file(lock, 0o666)
+        descriptor = making.make_file(lock, 0o666, above)
     except FileExistsError as error:
-        raise _locked(str(lock)) from error
+        raise _locked(f"{folder / ref}.lock") from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             if moved := resolve(folder, ref, limits) == old:
@@ -118,13 +129,14 @@ def _move(folder: Path, ref: str, old: str | None, new: str, limits: Limits) -> 
                 file.flush()
                 os.fsync(descriptor)
         if moved:
-            _clear(path)
-            lock.rename(path)
-            sync_directory(path.parent)
+            _clear(folder / ref, above)
+            os.rename(lock, name, src_dir_fd=above, dst_dir_fd=above)
+            os.fsync(above)
         else:
-            lock.unlink()
+            os.unlink(lock, dir_fd=above)
     except BaseException:
-        lock.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(lock, dir_fd=above)
         raise
     return moved
 
@@ -136,10 +148,19 @@ def _locked(lock: str) -> SourceError:
     )
 
 
-def _clear(path: Path) -> None:
-    """Take away empty folders where a ref is to be, as Git does: refs that were below it leave them."""
-    for folder, _, _ in os.walk(path, topdown=False):
-        os.rmdir(folder)
+def _clear(path: Path, above: int) -> None:
+    """Take away empty folders where a ref is to be, as Git does: refs that were below it leave them. No link is followed."""
+    try:
+        if S_ISDIR(os.stat(path.name, dir_fd=above, follow_symlinks=False).st_mode):
+            for _, folders, _, at in os.fwalk(path.name, topdown=False, dir_fd=above):
+                for folder in folders:
+                    os.rmdir(folder, dir_fd=at)
+            os.rmdir(path.name, dir_fd=above)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        error.filename = str(path)  # not only the last part of what is in the way there
+        raise
 
 
 def _push_by_dulwich(folder: Path, ref: str, old: str | None, new: str, objects: Sequence[Item]) -> bool:
@@ -148,6 +169,7 @@ def _push_by_dulwich(folder: Path, ref: str, old: str | None, new: str, objects:
     from dulwich.refs import Ref
     from dulwich.repo import Repo
 
+    refuse_strange(folder, "commondir", "shallow", "info/grafts", "objects/info/alternates")
     name, target = Ref(ref.encode()), ObjectID(new.encode())
     with Repo(str(folder)) as repo:
         _write_by_dulwich(repo, folder, objects)
@@ -159,10 +181,6 @@ def _push_by_dulwich(folder: Path, ref: str, old: str | None, new: str, objects:
                 moved = repo.refs.set_if_equals(name, ObjectID(old.encode()), target)
         except FileLocked as error:
             raise _locked(os.fsdecode(error.lockfilename)) from error
-    if moved:
-        with suppress(FileNotFoundError):  # where the ref names another, that one was made
-            give(folder / ref)
-        sync_directory((folder / ref).parent)
     return moved
 
 
@@ -175,9 +193,13 @@ def _write_by_dulwich(repo: Repo, folder: Path, objects: Iterable[Item]) -> None
         store.loose_compression_level = FAST
     for item in objects:
         path = _place(folder, item)
-        if path.is_file() and not path.stat().st_size:
-            path.unlink()
-        store.add_object(ShaFile.from_raw_string(item.kind, item.data))
-        if path.is_file():  # not in a pack
-            give(path.parent)
-            give(path)
+        with making.folder(folder, "objects") as above:
+            making.refuse_link(path.parent, above)
+            if path.is_file() and not path.stat().st_size:
+                path.unlink()
+            store.add_object(ShaFile.from_raw_string(item.kind, item.data))
+            if not path.is_file():  # but in a pack
+                continue
+            making.give(path.parent.name, above)
+        with making.folder(folder, f"objects/{path.parent.name}") as above:
+            making.give(path.name, above)

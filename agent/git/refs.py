@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from agent.errors import SourceError
 from agent.git.address import ref_is_sound
 from agent.git.limits import Limits
+from agent.git.plain import open_plain
 from agent.git.wire import ProtocolError
 
 _ID = re.compile("[0-9a-f]{40}")
@@ -19,6 +20,11 @@ LINKS = 5  # of refs that name refs
 
 def resolve(folder: Path, name: str, limits: Limits) -> str | None:
     """Return what a ref points at; raises SourceError."""
+    return follow(folder, name, limits)[1]
+
+
+def follow(folder: Path, name: str, limits: Limits) -> tuple[str, str | None]:
+    """Return the name of the ref that a ref comes down to, and what that points at; raises SourceError."""
     if (folder / "reftable").is_dir():
         raise SourceError(
             "it keeps its refs in a reftable, which trued does not read", hint="use ssh or https"
@@ -28,7 +34,7 @@ def resolve(folder: Path, name: str, limits: Limits) -> str | None:
         if text is None:
             text = _packed(folder, limits).get(name)
         if text is None or _ID.fullmatch(text):
-            return text
+            return name, text
         if not text.startswith("ref: "):
             break
         name = text.removeprefix("ref: ")
@@ -41,9 +47,9 @@ def resolve(folder: Path, name: str, limits: Limits) -> str | None:
 
 
 def loose(path: Path) -> str | None:
-    """Return what the file of a ref says, None where there is none; raises OSError."""
+    """Return what the file of a ref says, None where there is none; raises SourceError, OSError."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             return file.read(1024).decode("utf-8", "replace").strip()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
@@ -51,7 +57,7 @@ def loose(path: Path) -> str | None:
 
 def _packed(folder: Path, limits: Limits) -> Mapping[str, str]:
     try:
-        with (folder / "packed-refs").open("rb") as file:
+        with open_plain(folder / "packed-refs") as file:
             data = file.read(limits.refs + 1)
     except FileNotFoundError:
         return {}
