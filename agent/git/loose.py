@@ -24,13 +24,14 @@ from agent.git.limits import FAST, MIB, Limits
 from agent.git.objects import Item, Kind, Mode, parse_commit, parse_tree
 from agent.git.plain import open_plain, refuse_strange
 from agent.git.refs import follow, refuse_conflict, resolve
-from agent.git.wire import PushRejectedError
+from agent.git.wire import OTHER_NAMES, ProtocolError, PushRejectedError
 
 if TYPE_CHECKING:
     from dulwich.repo import Repo
 
 # Of git-config(1): who may read what is written, how it is packed, and what else this may be than a plain repository.
 OTHERWISE = re.compile(rb"sharedrepository|compression|fsync|include|extensions", re.IGNORECASE)
+FORMAT = re.compile(rb'^\s*(?:\[[^]\n]*\]\s*)?objectformat\s*=\s*"?(\w+)', re.IGNORECASE | re.MULTILINE)
 
 
 def push(folder: Path, ref: str, old: str | None, new: str, objects: Sequence[Item], limits: Limits) -> None:
@@ -71,12 +72,14 @@ def _referred(item: Item) -> Iterator[str]:
 
 
 def _settings(folder: Path) -> bytes:
-    """Return what the owner of the repository has set; raises SourceError."""
+    """Return what the owner of the repository has set; raises SourceError for one that trued would damage."""
     try:
         with open_plain(folder / "config") as file:
             settings = file.read(MIB)
     except FileNotFoundError:
         return b""
+    if any(name != b"sha1" for name in FORMAT.findall(settings)):
+        raise ProtocolError(OTHER_NAMES)
     return settings
 
 

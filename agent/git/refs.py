@@ -12,9 +12,10 @@ from agent.errors import SourceError
 from agent.git.address import ref_is_sound
 from agent.git.limits import Limits
 from agent.git.plain import open_plain
-from agent.git.wire import ProtocolError
+from agent.git.wire import OTHER_NAMES, ProtocolError
 
 _ID = re.compile("[0-9a-f]{40}")
+_LONG = re.compile("[0-9a-f]{64}")
 LINKS = 5  # of refs that name refs
 
 
@@ -35,6 +36,8 @@ def follow(folder: Path, name: str, limits: Limits) -> tuple[str, str | None]:
             text = _packed(folder, limits).get(name)
         if text is None or _ID.fullmatch(text):
             return name, text
+        if _LONG.fullmatch(text):
+            raise ProtocolError(OTHER_NAMES)
         if not text.startswith("ref: "):
             break
         name = text.removeprefix("ref: ")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FLUSH, DELIM = b"0000", b"0001"
 ZERO = "0" * 40
 AGENT = b"agent=git/trued"  # some forges answer only what begins with git/
+OTHER_NAMES = "the repository uses SHA-256 object names, which trued does not know"
 
 
 class PushRejectedError(SourceError):
@@ -118,7 +119,7 @@ def read_advertisement(lines: Lines, limit: int) -> Advertisement:
             item.startswith(b"object-format=") and item != b"object-format=sha1"
             for item in found.capabilities
         ):
-            raise ProtocolError("the repository uses SHA-256 object names, which trued does not know")
+            raise ProtocolError(OTHER_NAMES)
         return found
     return _version0(first, lines, limit)
 

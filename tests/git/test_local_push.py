@@ -183,3 +183,29 @@ assert publisher.push() == 1
 assert not {"dulwich", "urllib3"} & sys.modules.keys()
 """
     subprocess.run((sys.executable, "-c", code, place, place.parent / "state"), check=True)
+
+
+def test_a_repository_with_names_of_sha_256_is_refused(tmp_path: Path) -> None:
+    """What was written with names of SHA-1 would be garbage in it."""
+    place = tmp_path / "long.git"
+    subprocess.run(
+        ("git", "init", "-q", "--bare", "--object-format=sha256", place), env=environment(), check=True
+    )
+    before = sorted(place.rglob("*"))
+
+    with pytest.raises(SourceError, match="uses SHA-256 object names, which trued does not know"):
+        pushed(place, commit(b"one"))
+    assert before == sorted(place.rglob("*"))
+
+    git(place, "update-ref", REF, git(place, "commit-tree", "-m", "x", git(place, "write-tree")))
+    with pytest.raises(SourceError, match="uses SHA-256 object names"):
+        open_remote(Access(url=str(place))).poll(REF)
+
+
+@pytest.mark.parametrize("value", ["sha1", '"sha1"', "sha1 ; as ever"])
+def test_a_repository_that_says_its_names_are_of_sha_1_is_taken(place: Path, value: str) -> None:
+    git(place, "config", "core.repositoryFormatVersion", "1")
+    with (place / "config").open("a") as file:
+        file.write(f"[extensions] objectFormat = {value}\n")
+
+    assert pushed(place, commit(b"one"))
