@@ -7,10 +7,12 @@ dulwich writes where the repository's own settings have a say in how. Hooks are 
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path, PurePosixPath
 from stat import S_ISDIR, S_ISREG
@@ -29,6 +31,10 @@ from agent.git.wire import OTHER_NAMES, ProtocolError, PushRejectedError
 if TYPE_CHECKING:
     from dulwich.repo import Repo
 
+log = logging.getLogger(__name__)
+
+ABANDONED = 300.0  # seconds after which nobody of ours can still be at work under a lock
+
 # Of git-config(1): who may read what is written, how it is packed, and what else this may be than a plain repository.
 OTHERWISE = re.compile(rb"sharedrepository|compression|fsync|include|extensions", re.IGNORECASE)
 FORMAT = re.compile(rb'^\s*(?:\[[^]\n]*\]\s*)?objectformat\s*=\s*"?(\w+)', re.IGNORECASE | re.MULTILINE)
@@ -45,6 +51,7 @@ def push(folder: Path, ref: str, old: str | None, new: str, objects: Sequence[It
     target = PurePosixPath(follow(folder, ref, limits)[0])
     refuse_conflict(folder, ref, limits)
     with making.folder(folder, str(target.parent)) as above:
+        _unlock(folder / target, above, [item.id for item in objects if item.kind is Kind.COMMIT])
         if str(target) == ref and not OTHERWISE.search(settings):
             for item in objects:
                 _write(folder, item)
@@ -122,7 +129,7 @@ def _move(folder: Path, ref: str, above: int, old: str | None, new: str, limits:
     name = PurePosixPath(ref).name
     lock = f"{name}.lock"
     try:
-        descriptor = making.make_file(lock, 0o666, above)
+        descriptor = os.open(lock, making.NEW, 0o666, dir_fd=above)
     except FileExistsError as error:
         raise _locked(f"{folder / ref}.lock") from error
     try:
@@ -130,6 +137,7 @@ def _move(folder: Path, ref: str, above: int, old: str | None, new: str, limits:
             if moved := resolve(folder, ref, limits) == old:
                 file.write(f"{new}\n".encode())
                 file.flush()
+                making.hand_over(descriptor, above, 0o666)  # not before: an empty one that is root's is ours
                 os.fsync(descriptor)
         if moved:
             _clear(folder / ref, above)
@@ -142,6 +150,24 @@ def _move(folder: Path, ref: str, above: int, old: str | None, new: str, limits:
             os.unlink(lock, dir_fd=above)
         raise
     return moved
+
+
+def _unlock(path: Path, above: int, ours: Collection[str]) -> None:
+    """
+    Take away a lock that a run of trued left when it was killed: no other would, and no report would arrive any more.
+
+    It holds one of the commits that wait to be pushed, or nothing yet, and then is still its maker's, not given away.
+    """
+    lock = f"{path.name}.lock"
+    try:
+        with open_plain(path.with_name(lock)) as file:
+            known, text = os.fstat(file.fileno()), file.read(1024).decode("ascii", "replace").rstrip()
+    except OSError:
+        return
+    mine = text in ours if text else known.st_uid == os.geteuid()
+    if mine and time.time() - known.st_mtime > ABANDONED:
+        os.unlink(lock, dir_fd=above)
+        log.warning("%s.lock: was left by a run of trued that was killed: taken away", path)
 
 
 def _locked(lock: str) -> SourceError:

@@ -46,7 +46,7 @@ def folder(top: Path, name: str) -> Iterator[int]:
 def make_file(name: str, mode: int, at: int) -> int:
     """Return a new file of a folder, open for writing; raises OSError."""
     made = os.open(name, NEW, mode, dir_fd=at)
-    _give(made, at, mode)
+    hand_over(made, at, mode)
     return made
 
 
@@ -66,7 +66,7 @@ def give(name: str, at: int) -> None:
     try:
         known = os.fstat(made)
         if known.st_uid == 0 and (S_ISDIR(known.st_mode) or known.st_nlink == 1):
-            _give(made, at, None)
+            hand_over(made, at, None)
     finally:
         os.close(made)
 
@@ -79,7 +79,7 @@ def _entered(above: int, name: str, place: Path) -> int:
         os.mkdir(name, dir_fd=above)
         made = _opened(above, name, place)
         try:
-            _give(made, above, 0o7777)
+            hand_over(made, above, 0o7777)
             os.fsync(above)
         except BaseException:
             os.close(made)
@@ -96,7 +96,8 @@ def _opened(above: int, name: str, place: Path) -> int:
         raise
 
 
-def _give(made: int, above: int, mode: int | None) -> None:
+def hand_over(made: int, above: int, mode: int | None) -> None:
+    """Give what root has made in a folder to whom that belongs, and open it to whom that is open; raises nothing."""
     if os.geteuid() != 0:
         return
     known = os.fstat(above)

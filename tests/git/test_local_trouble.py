@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -199,6 +200,7 @@ def test_a_folder_of_refs_that_cannot_be_read_is_not_an_empty_one(place: Path, m
     pushed(place, commit(b"one"))
     code = """
 import sys
+import time
 from agent.git.address import Access
 from agent.git.remote import open_remote
 open_remote(Access(url=sys.argv[1])).refs("refs/")
@@ -210,3 +212,73 @@ open_remote(Access(url=sys.argv[1])).refs("refs/")
 
     (place / REF).parent.chmod(0o755)
     assert re.search(f"SourceError: {place}: {(place / REF).parent}.*: Permission denied", done.stderr)
+
+
+def left(place: Path, text: str, *, seconds: float, owner: int | None = None) -> Path:
+    """Leave a lock, as a kill between lock and rename does."""
+    lock = place / f"{REF}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text(text)
+    os.chown(lock, os.geteuid() if owner is None else owner, -1)
+    os.utime(lock, (time.time() - seconds,) * 2)
+    return lock
+
+
+@pytest.mark.parametrize("settings", ROADS)
+@pytest.mark.parametrize("text", ["", "ours"])
+def test_a_lock_that_a_killed_run_left_is_taken_away(
+    place: Path, settings: tuple[str, ...], text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else no report would arrive until a person came by."""
+    choose(place, settings)
+    items = commit(b"one")
+    lock = left(place, f"{items[0].id}\n" if text else "", seconds=400)
+
+    assert items[0].id == git(place, "rev-parse", pushed(place, items))
+    assert f"{lock}: was left by a run of trued that was killed: taken away" in caplog.messages
+
+
+@pytest.mark.parametrize("text", ["", "ours", "another's"])
+def test_a_lock_that_may_be_in_use_stays(place: Path, text: str) -> None:
+    """One that is young, and one that holds what we did not write."""
+    items = commit(b"one")
+    held = {"": "", "ours": f"{items[0].id}\n", "another's": f"{commit(b'other')[0].id}\n"}[text]
+    lock = left(place, held, seconds=400 if text == "another's" else 200)
+
+    with pytest.raises(SourceError, match="another Git is moving this ref"):
+        pushed(place, items)
+    assert held == lock.read_text()
+
+
+@pytest.mark.root
+def test_an_empty_lock_of_the_repositorys_owner_stays(place: Path) -> None:
+    lock = left(place, "", seconds=100_000, owner=65534)
+
+    with pytest.raises(SourceError, match="another Git is moving this ref"):
+        pushed(place, commit(b"one"))
+    assert lock.exists()
+
+
+@pytest.mark.root
+def test_a_lock_is_roots_until_it_holds_the_commit(place: Path) -> None:
+    """So that an empty one that is left is known by its owner, in a repository that is somebody else's, too."""
+    os.chown(place, 65534, 65534)
+    code = """
+import os, signal, sys
+from tests.git.test_local_push import commit, pushed
+from agent.git import loose
+from pathlib import Path
+loose.resolve = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+pushed(Path(sys.argv[1]), commit(b"one"))
+"""
+    for path in place.rglob("*"):
+        os.chown(path, 65534, 65534)
+    subprocess.run((sys.executable, "-c", code, place), check=False)
+    lock = place / f"{REF}.lock"
+    assert (b"", 0) == (lock.read_bytes(), lock.stat().st_uid)
+    os.utime(lock, (0, 0))
+
+    first = pushed(place, commit(b"one"))
+
+    assert first == (place / REF).read_text().strip()
+    assert (65534, 0o644) == ((place / REF).stat().st_uid, (place / REF).stat().st_mode & 0o777)
