@@ -80,7 +80,7 @@ class Memory:
 
     def load(self) -> Ledger:
         """Return what is remembered; an empty ledger where none was ever written."""
-        if self._connection is None and not self._path.exists():
+        if self._connection is None and not _is_there(self._path):
             return Ledger()
         return self._guard(self._load)
 
@@ -189,11 +189,7 @@ class Memory:
             return work(self._connection)
         except (sqlite3.Error, OSError, ValueError) as error:
             self._known = None  # whether it was written is for the file to say
-            raise LedgerError(
-                f"{self._path}: the ledger cannot be used: {error}",
-                hint="free the disk or restore the file; if it is lost, move it away: what trued finds is then"
-                " adopted anew, and nothing is removed but what is marked as its own",
-            ) from error
+            raise _unusable(self._path, str(error)) from error
 
 
 _DELETE = "DELETE FROM owned WHERE id = ?"
@@ -244,8 +240,32 @@ def _read(db: sqlite3.Connection) -> Ledger:
 _OWNERSHIPS = {str(ownership): ownership for ownership in Ownership}
 
 
+def _unusable(path: Path, why: str, way_out: str = "free the disk or restore the file") -> LedgerError:
+    return LedgerError(
+        f"{path}: the ledger cannot be used: {why}",
+        hint=f"{way_out}; if it is lost, move it away: what trued finds is then"
+        " adopted anew, and nothing is removed but what is marked as its own",
+    )
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether there is a ledger; raises LedgerError where that cannot be told: none would mean that nothing is owned."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        if path.is_symlink():
+            why = "it is a link to what is not there"
+            raise _unusable(path, why, "mount the disk that it is on") from None
+        return False
+    except NotADirectoryError:
+        return False
+    except OSError as error:
+        raise _unusable(path, str(error)) from error
+    return True
+
+
 def _open(path: Path) -> sqlite3.Connection:
-    if not path.exists():
+    if not _is_there(path):
         _create(path)
     db = sqlite3.connect(path, isolation_level=None, timeout=30)
     try:

@@ -135,6 +135,33 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert 50 == len(ledger.unfinished)
 
 
+def test_a_link_to_what_is_not_there_is_not_a_new_ledger(path: Path, opened: Open, tmp_path: Path) -> None:
+    """Its disk is not mounted. Begun anew, nothing that trued made would be its own."""
+    (tmp_path / "data").mkdir()
+    path.parent.mkdir()
+    path.symlink_to(tmp_path / "data" / "ledger.db")
+
+    for use in (Memory.load, lambda memory: memory.judge("c1")):
+        with pytest.raises(
+            LedgerError, match=f"{path}: the ledger cannot be used: it is a link to what is not"
+        ) as caught:
+            use(opened())
+        assert "mount the disk" in caught.value.hint
+    assert path.is_symlink()
+    assert [] == os.listdir(tmp_path / "data")
+
+
+def test_a_ledger_may_be_a_link(path: Path, opened: Open, tmp_path: Path) -> None:
+    memory = opened()
+    memory.judge("c1")
+    memory.close()
+    (tmp_path / "data").mkdir()
+    path.rename(tmp_path / "data" / "ledger.db")
+    path.symlink_to(tmp_path / "data" / "ledger.db")
+
+    assert "c1" == opened().load().good
+
+
 def test_a_full_disk_is_an_error_that_leaves_the_ledger_as_it_was(path: Path, opened: Open) -> None:
     memory = opened()
     memory.begin("c1", touched={}, true={MOTD: OWNED}, gone=())
