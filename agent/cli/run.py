@@ -34,7 +34,11 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """Run cycles until asked to stop; raises TruedError when the start fails."""
     setup_logging(verbose=screen.verbose)
     keep_apart()
-    return daemon.run(Resident(args.config).assemble, notifier=Notifier(), rounds=Rounds(ear=clock_ear()))
+    resident = Resident(args.config)
+    try:
+        return daemon.run(resident.assemble, notifier=Notifier(), rounds=Rounds(ear=clock_ear()))
+    finally:
+        resident.close()
 
 
 class Resident:
@@ -44,6 +48,10 @@ class Resident:
         self._config = config
         self._open = ExitStack()
         self._told: Report | None = None
+
+    def close(self) -> None:
+        """Let go of what is open: the ledger is one file then, without a log beside it."""
+        self._open.close()
 
     def assemble(self) -> daemon.Work:
         """Return what the loop may go round with; raises ConfigError. Nothing is opened, or let go, before it listens."""

@@ -284,7 +284,9 @@ def _create(path: Path) -> None:
     """Make it whole under another name first: an empty file at `path` is then always damage, never a beginning."""
     make_private(path.parent)
     new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
+    # SQLite would take the log of a ledger that was moved away for that of the new one (sqlite.org/howtocorrupt.html, 1.4).
+    for left in (new, *(Path(f"{one}{end}") for one in (path, new) for end in ("-wal", "-shm", "-journal"))):
+        left.unlink(missing_ok=True)
     new.touch(mode=0o600)  # before SQLite makes it with the umask's mode; its -wal and -shm take it over
     with closing(sqlite3.connect(new, isolation_level=None)) as db, _durable(db):
         for statement in SCHEMA.strip().split(";\n"):

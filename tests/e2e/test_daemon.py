@@ -35,6 +35,7 @@ def test_it_follows_git_repairs_drift_and_ends_when_told(host: Sandbox, remote: 
         assert 0 == daemon.wait(timeout=15)
         assert time.monotonic() - started < 10
 
+    assert ["ledger.db"] == sorted(path.name for path in (host.path / "state").glob("ledger*"))
     assert host.status_log(remote)[0].startswith(f"edge-01: converged at {second[:7]}, 1 changed\n")
     causes = [line.split()[2] for line in lines_of(host.daemon_log(), "file:/etc/motd: changed, ")]
     assert ["commit:", "drift:", "commit:"] == causes

@@ -135,6 +135,30 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert 50 == len(ledger.unfinished)
 
 
+def test_a_new_ledger_has_nothing_of_one_that_was_moved_away(path: Path, opened: Open) -> None:
+    """As the way out of damage says. A kill leaves the log of the old one, which SQLite finds by its name."""
+    program = f"""
+import os, signal
+from pathlib import Path
+from agent.model import *
+from agent.reconcile.ledger import *
+things = {{ResourceId("file", f"/t{{n}}"): Owned(digest="", ownership=Ownership.CREATED) for n in range(300)}}
+Memory(Path({str(path)!r})).begin("c1", touched=things, true={{}}, gone=())
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", program], check=False)
+    assert path.with_name("ledger.db-wal").stat().st_size
+    path.rename(path.with_name("ledger.old"))
+    path.with_name("ledger.new-journal").write_bytes(b"left, too")
+
+    memory = opened()
+    assert Ledger() == memory.load()
+    memory.begin("c2", touched={}, true={MOTD: OWNED}, gone=())
+
+    assert Ledger(held="c2", owned={MOTD: OWNED}) == opened().load()
+    assert {"ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.old"} == set(os.listdir(path.parent))
+
+
 def test_a_link_to_what_is_not_there_is_not_a_new_ledger(path: Path, opened: Open, tmp_path: Path) -> None:
     """Its disk is not mounted. Begun anew, nothing that trued made would be its own."""
     (tmp_path / "data").mkdir()
