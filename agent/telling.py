@@ -19,8 +19,8 @@ from typing import Protocol
 
 from agent.errors import SourceError
 from agent.files import atomic_write
-from agent.model import Report
-from agent.status.document import LIMIT, Status, encode, parse, status_of
+from agent.model import REPORT_LIMIT, Report
+from agent.status.document import Status, encode, parse, status_of
 from agent.status.message import message
 from agent.status.readme import readme
 from agent.status.tell import News, news, newsworthy, same_but_time
@@ -174,7 +174,7 @@ class _Kept:
             stamp = self._stamp()
             if self._seen is None or self._seen[0] != stamp:
                 with self.path.open("rb") as file:
-                    self._seen = stamp, parse(file.read(LIMIT + 1))
+                    self._seen = stamp, parse(file.read(REPORT_LIMIT + 1))
         except (OSError, ValueError):
             return None
         return self._seen[1]

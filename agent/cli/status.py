@@ -11,8 +11,8 @@ from agent.cli.apply import listed
 from agent.cli.assemble import settings_of
 from agent.cli.screen import Screen
 from agent.errors import DocumentError, HostError, RefusedError, SourceError
-from agent.model import ResourceId, Standing, Verdict
-from agent.status.document import LIMIT, TROUBLE, Status, encode, parse
+from agent.model import REPORT_LIMIT, ResourceId, Standing, Verdict
+from agent.status.document import TROUBLE, Status, encode, parse
 from agent.status.message import notable, remarks_of, tally
 from agent.status.text import aligned, span, visible
 from agent.telling import last_path
@@ -39,7 +39,7 @@ def last(state_dir: Path) -> tuple[Status, float]:
     path = last_path(state_dir)
     try:
         with path.open("rb") as file:
-            return parse(file.read(LIMIT + 1)), time.time() - path.stat().st_mtime
+            return parse(file.read(REPORT_LIMIT + 1)), time.time() - path.stat().st_mtime
     except FileNotFoundError:
         raise HostError(
             f"{path}: there is no report yet", hint="run one cycle with trued apply, or start the service"

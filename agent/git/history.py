@@ -18,11 +18,12 @@ from agent.git.objects import Mode, parse_commit, parse_tree
 from agent.git.pack import PackError
 from agent.git.remote import Remote, open_remote
 from agent.git.snapshot import Shelf, read
+from agent.model import REPORT_LIMIT
 from agent.values import dataclass
 
 HEADS = "refs/heads/"
 NAMES = ("status.json",)
-LIMITS = Limits(pack=256 * MIB, object=8 * MIB, delta=8 * MIB, inflated=512 * MIB)
+LIMITS = Limits(pack=256 * MIB, object=REPORT_LIMIT, delta=REPORT_LIMIT, inflated=512 * MIB)
 TOTAL = 256 * MIB  # of all contents read together
 AT_ONCE = 500  # objects asked for in one request
 SPLITS = 100  # requests spent on finding the objects that spoil the others' answer

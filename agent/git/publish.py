@@ -23,6 +23,7 @@ from agent.git.limits import MIB, Limits
 from agent.git.remote import PushRejectedError, Remote, open_remote
 from agent.git.snapshot import Shelf
 from agent.git.spool import Spool, Spooled
+from agent.model import REPORT_LIMIT
 from agent.values import dataclass
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 
 RETRIES = 3
 SLACK = 20  # commits of others on top of ours among which ours are still found
-LIMITS = Limits(pack=256 * MIB, object=16 * MIB, delta=16 * MIB, inflated=512 * MIB)
+LIMITS = Limits(pack=256 * MIB, object=REPORT_LIMIT, delta=REPORT_LIMIT, inflated=512 * MIB)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ from agent.model.plan import (
     Result,
     Verb,
 )
-from agent.model.report import RELEASED, Ownership, Report, Standing, Verdict
+from agent.model.report import RELEASED, REPORT_LIMIT, Ownership, Report, Standing, Verdict
 from agent.model.stale import Stale
 from agent.model.steps import (
     FileStep,
@@ -91,6 +91,7 @@ __all__ = [
     "MANAGER",
     "OWNER",
     "RELEASED",
+    "REPORT_LIMIT",
     "AccountId",
     "AccountName",
     "Act",

@@ -11,6 +11,8 @@ from agent.model.plan import Cause
 from agent.model.words import ResourceId
 from agent.values import dataclass
 
+REPORT_LIMIT = 32 << 20  # bytes of a report as text, for all who read one; 100,000 resources are about 15 MB
+
 
 class Verdict(enum.StrEnum):
     """The result of a whole cycle, as the status branch says it (Trued-Result)."""

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from json.encoder import encode_basestring
 
 import agent
-from agent.model import Cause, Ownership, Report, ResourceId, Result, Standing
+from agent.model import REPORT_LIMIT, Cause, Ownership, Report, ResourceId, Result, Standing
 from agent.values import dataclass
 
 SCHEMA = 1
-LIMIT = 32 * 1024 * 1024  # bytes; 100,000 resources are about 15 MB
 
 TROUBLE = tuple(
     result.value for result in (Result.FAILED, Result.BLOCKED, Result.HELD, Result.CONTESTED, Result.SKIPPED)
@@ -137,8 +136,10 @@ def parse(data: bytes) -> Status:
 
     Unknown keys and words of a newer trued are passed over, so an old fleet view can read a new host.
     """
-    if len(data) > LIMIT:
-        raise ValueError(f"expected a status.json of at most {LIMIT >> 20} MiB, got {len(data)} bytes")
+    if len(data) > REPORT_LIMIT:
+        raise ValueError(
+            f"expected a status.json of at most {REPORT_LIMIT >> 20} MiB, got {len(data)} bytes"
+        )
     try:
         members = _object(json.loads(data), "status.json")
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:

@@ -14,6 +14,7 @@ from agent.git import history
 from agent.git.address import Access
 from agent.git.limits import Limits
 from agent.git.publish import Publisher
+from agent.model import REPORT_LIMIT
 from tests.git import places
 from tests.servers.faults import Fault, FaultProxy
 from tests.servers.git import Bare, GitServer
@@ -60,6 +61,26 @@ def test_log_is_newest_first_and_bounded(access: Access, bare: Bare, tmp_path: P
     assert [START + timedelta(minutes=number) for number in (4, 3, 2)] == [report.when for report in reports]
     assert {"status.json": b'{"host": "edge-01", "n": 4}'} == reports[0].files
     assert {""} == {report.error for report in reports}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_largest_report_that_may_be_is_read(
+    access: Access, bare: Bare, tmp_path: Path, packed: bool
+) -> None:
+    """As large as a reader of status.json takes it, one that stands as a delta included."""
+    largest = b"%32d" % 7 * (REPORT_LIMIT >> 5)
+    for number, host in enumerate(("edge-01", "edge-02")):
+        files = {"status.json": largest[:-1] + b"%d" % number}
+        publisher = Publisher(Access(url=bare.file), f"status/{host}", tmp_path / host)
+        publisher.put(files, "report", START)
+        publisher.push()
+    if packed:
+        bare.git("gc", "-q")
+
+    reports = history.tips(access)
+
+    assert [""] * 2 == [report.error for report in reports.values()]
+    assert {REPORT_LIMIT} == {len(report.files["status.json"]) for report in reports.values()}
 
 
 def test_log_of_all_there_is(access: Access, bare: Bare, tmp_path: Path) -> None:
@@ -156,7 +177,7 @@ def garbage(bare: Bare, fleet: Fleet, way: str) -> None:
     """Put something on status/bad that is no report."""
     match way:
         case "huge":
-            fleet.write({"status.json": b"\0" * (9 << 20)})
+            fleet.write({"status.json": b"\0" * (REPORT_LIMIT + 1)})
         case "link":
             fleet.write({"status.json": Link("/etc/passwd")})
         case "folder":
@@ -180,7 +201,7 @@ def garbage(bare: Bare, fleet: Fleet, way: str) -> None:
 @pytest.mark.parametrize(
     ("way", "error", "files"),
     [
-        ("huge", "8388608", {}),
+        ("huge", str(REPORT_LIMIT), {}),
         ("link", "", {}),
         ("folder", "", {}),
         ("mode", "mode '100600' is not one that Git writes", {}),

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import agent
-from agent.model import Cause, Ownership, ResourceId, Standing
-from agent.status.document import LIMIT, encode, parse, status_of
+from agent.model import REPORT_LIMIT, Cause, Ownership, ResourceId, Standing
+from agent.status.document import encode, parse, status_of
 from tests.status.reports import CHANGED, COMMIT, FAILED, UNCHANGED, report, rid
 
 KEYS = [
@@ -140,7 +140,10 @@ def test_words_of_a_newer_trued_are_passed_over() -> None:
             b'{"schema": 1, "host": "a", "result": "x", "started": "noon"}',
             "started: expected a time, as in 2026-01-31T12:00:00Z",
         ),
-        (b" " * (LIMIT + 1), f"expected a status.json of at most 32 MiB, got {LIMIT + 1} bytes"),
+        (
+            b" " * (REPORT_LIMIT + 1),
+            f"expected a status.json of at most 32 MiB, got {REPORT_LIMIT + 1} bytes",
+        ),
     ],
     ids=lambda value: value[:40] if isinstance(value, bytes) else "",
 )
