@@ -33,6 +33,17 @@ def atomic_write(path: Path, data: bytes, *, mode: int = 0o600, settled: bool = 
         sync_directory(path.parent)
 
 
+def sweep(folder: Path, name: str) -> None:
+    """
+    Remove what kills left of files of this name (a glob pattern) that were being written. Raises nothing.
+
+    Nobody else may be writing them: whoever calls this holds the lock under which they are written.
+    """
+    for path in folder.glob(f".{name}.*"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 def make_private(folder: Path) -> None:
     """
     Make a folder, and all that is missing above it, each for its owner alone and on the disk; raises OSError.

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from agent.errors import HostError
-from agent.files import atomic_write
+from agent.files import atomic_write, sweep
 from agent.host import Host
 from agent.model import Report, Result, Run, Verdict
 
@@ -47,6 +47,7 @@ class Rebooter:
         if not _settled(report) or not self._rested():
             return
         why = ", ".join(report.reboot)
+        sweep(self._stamp.parent, self._stamp.name)
         try:
             atomic_write(self._stamp, json.dumps({"at": self._now().isoformat(), "why": why}).encode())
         except OSError as error:

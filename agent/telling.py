@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.errors import SourceError
-from agent.files import atomic_write
+from agent.files import atomic_write, sweep
 from agent.model import REPORT_LIMIT, Report
 from agent.status.document import Status, encode, parse, status_of
 from agent.status.message import message
@@ -74,6 +74,7 @@ class Teller:
         self._told = _Kept(state_dir / "status" / "told.json")
         self._heartbeat = heartbeat
         self._now = now
+        self._swept = False
         self._waiting = True  # a run before this one may have left commits in the queue
         self._put_off = False  # the last push that was due was left to the next report
         self._failed = ""  # why the last push failed
@@ -93,6 +94,9 @@ class Teller:
         `interruptible` surrounds the wait for the remote; what it raises goes through, and nothing is lost. `soon`: there is
         something to repair, and another report will come: the remote is put off until then. Once, for it may go on and on.
         """
+        if not self._swept:
+            sweep(self._last.path.parent, "*.json")
+            self._swept = True
         status = status_of(report)
         before = self._last.read()
         what = news(status, self._told.read(), heartbeat=self._heartbeat, now=self._now())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from agent.files import atomic_write, make_private
+from agent.files import atomic_write, make_private, sweep
 from tests.disk import limited_file_size
 
 
@@ -48,6 +50,26 @@ def test_a_file_is_written_whole_with_its_folder(tmp_path: Path) -> None:
 
     assert (b"two", 0o600, 0o700) == (path.read_bytes(), mode_of(path), mode_of(path.parent.parent))
     assert ["x.json"] == os.listdir(path.parent)
+
+
+def test_what_kills_left_of_a_file_goes_and_nothing_else(tmp_path: Path) -> None:
+    code = """
+import os, signal, sys
+from pathlib import Path
+from agent.files import atomic_write
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+atomic_write(Path(sys.argv[1]), b"one")
+"""
+    for name in ("x.json", "y.json", "z"):
+        subprocess.run((sys.executable, "-c", code, tmp_path / name), check=False)
+    (tmp_path / "x.json").touch()
+    assert 4 == len(os.listdir(tmp_path))
+
+    sweep(tmp_path / "nowhere", "*.json")
+    sweep(tmp_path, "*.json")
+
+    assert ["x.json"] == [name for name in os.listdir(tmp_path) if not name.startswith(".z.")]
+    assert 2 == len(os.listdir(tmp_path))
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:

@@ -43,6 +43,15 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
+def test_what_a_kill_left_of_its_record_goes(world: World) -> None:
+    world.state.mkdir(exist_ok=True)
+    (world.state / ".rebooted.abcdefgh").touch()
+
+    world.consider()
+
+    assert ["rebooted"] == [path.name for path in world.state.iterdir()]
+
+
 def test_a_machine_that_asks_for_it_is_rebooted(world: World) -> None:
     world.consider()
 

@@ -229,6 +229,19 @@ def test_a_dead_remote_is_logged_once(world: World, caplog: pytest.LogCaptureFix
     assert "status: reports arrive again" == caplog.messages[1]
 
 
+def test_what_kills_left_half_written_goes(world: World) -> None:
+    """Else each would stay for ever."""
+    world.tell(FINE)
+    folder = last_path(world.state).parent
+    for name in ("last", "told", "tip"):
+        (folder / f".{name}.json.abcdefgh").write_bytes(b"half")
+
+    world.teller = world.another()
+    world.tell(FINE, MINUTE)
+
+    assert {"last.json", "spool", "tip.json", "told.json"} == {path.name for path in folder.iterdir()}
+
+
 def test_a_clock_that_was_set_back_does_not_silence_the_host(world: World) -> None:
     """A board without a battery may have started in the wrong year."""
     world.time += timedelta(days=4000)

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.errors import SourceError
-from agent.files import atomic_write, make_private, sync_directory
+from agent.files import atomic_write, make_private, sweep, sync_directory
 from agent.git.limits import MIB
 from agent.values import dataclass
 
@@ -80,9 +80,7 @@ class Spool:
 
     def _paths(self) -> dict[int, Path]:
         """Return the files of all reports by number, ascending; removes what a crash left half written."""
-        for path in self.folder.glob(".*.json.*"):
-            with suppress(OSError):
-                path.unlink()
+        sweep(self.folder, "*.json")
         return _numbered(self.folder)
 
     def _drop_oldest(self, paths: Mapping[int, Path]) -> None:
