@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agent.errors import BusyError, LedgerError
@@ -76,14 +76,20 @@ class Lock:
         return True
 
     def _sign(self, fd: int) -> None:
-        """Leave our process id, for the message of the next one. Only the kernel's lock decides."""
+        """
+        Leave our process id, for the message of the next one. Only the kernel's lock decides, on a full disk, too.
+
+        Written over the one before: to truncate first would give away the block, and a full disk has no other.
+        """
         mine = b"%d\n" % os.getpid()
-        try:
-            if os.pread(fd, len(mine) + 1, 0) != mine:  # a daemon signs each cycle, and that changes nothing
-                os.ftruncate(fd, 0)
-                os.pwrite(fd, mine, 0)
-        except OSError as error:
-            raise _unusable(self._path, error) from error
+        with suppress(OSError):
+            if os.pread(fd, len(mine) + 1, 0) == mine:  # a daemon signs each cycle, and that changes nothing
+                return
+            if os.pwrite(fd, mine, 0) == len(mine):
+                os.ftruncate(fd, len(mine))
+                return
+        with suppress(OSError):
+            os.ftruncate(fd, 0)
 
 
 def daemon_lock(state_dir: Path) -> Lock:

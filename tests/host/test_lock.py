@@ -16,6 +16,7 @@ import pytest
 
 from agent.errors import BusyError, LedgerError
 from agent.host.lock import Lock, cycle_lock, daemon_lock
+from tests.disk import limited_file_size
 
 TOP = Path(__file__).parents[2]
 HOLD = """
@@ -166,4 +167,14 @@ def test_what_stands_in_the_file_is_only_for_the_message(tmp_path: Path, left: b
     with lock.held():
         (tmp_path / "x.lock").write_bytes(left)
         with pytest.raises(BusyError, match=r"x\.lock: another trued runs here"), lock.held():
+            pass
+
+
+def test_a_lock_is_one_on_a_full_disk_too(tmp_path: Path) -> None:
+    """The process id in it is for a message only."""
+    with holder(tmp_path):
+        pass
+    with limited_file_size(0), daemon_lock(tmp_path).held():
+        assert "" == (tmp_path / "daemon.lock").read_text()
+        with pytest.raises(BusyError, match="another trued runs here$"), daemon_lock(tmp_path).held():
             pass
