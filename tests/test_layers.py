@@ -48,10 +48,11 @@ ROOMS: Mapping[str, frozenset[str]] = {
         "daemon": "agent outfit cycle looks config status model errors",
         "telling": "files status model errors",
         "rebooting": "host files model errors",
+        "spare": "",
         "adopting": "documents kinds host model errors",
         "doctor": "config enroll git host host.* reconcile model errors",
         "enroll": "config files git host host.* model errors",
-        "cli": "agent files doctor enroll adopting telling rebooting daemon cycle outfit looks reconcile status desired git kinds kinds.* host host.* config documents model errors",
+        "cli": "agent files doctor enroll adopting telling rebooting spare daemon cycle outfit looks reconcile status desired git kinds kinds.* host host.* config documents model errors",
         "__main__": "cli",
     }.items()
 }
@@ -61,7 +62,7 @@ PRIVATE: Mapping[str, frozenset[str]] = {
     library: frozenset(rooms.split())
     for library, rooms in {
         "subprocess": "host.* git",
-        "os": "host.* git files telling reconcile daemon doctor enroll cli config",
+        "os": "host.* git files spare telling reconcile daemon doctor enroll cli config",
         "shutil": "host.*",
         "dulwich": "git",
         "urllib3": "git",

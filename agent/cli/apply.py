@@ -11,6 +11,7 @@ from agent.cli.screen import Screen
 from agent.cycle import run_cycle
 from agent.host.lock import cycle_lock
 from agent.model import RELEASED, Report, ResourceId, Result, Standing
+from agent.spare import keep_spare
 from agent.status.document import encode, status_of
 from agent.status.message import cause_and_reason, notable, stands, tally
 from agent.status.text import aligned, footnoted, visible
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
         screen.waiting("bringing this host to what Git declares") as say,
         cycle_lock(parts.settings.state_dir).held(wait=PATIENCE),
     ):
+        keep_spare(parts.settings.state_dir)
         parts.engine.registries.saying = say
         report = run_cycle(parts.agent, allow_removals=args.allow_removals, allow_rewrite=args.allow_rewrite)
         teller.tell(report)

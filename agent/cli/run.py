@@ -28,6 +28,7 @@ from agent.model import Report
 from agent.outfit import Pulse
 from agent.rebooting import Rebooter
 from agent.reconcile.attention import Attention
+from agent.spare import keep_spare
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
@@ -63,6 +64,7 @@ class Resident:
 
         def cycle(pulse: Pulse, occasion: Occasion) -> Report:
             well = False
+            keep_spare(parts.settings.state_dir)
             try:
                 report = run_cycle(agent, pulse, occasion=occasion)
                 well = not report.exit_code
