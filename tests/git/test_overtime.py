@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from agent.git.overtime import Overtime
+from tests.waiting import until
 
 TOTAL = 0.2  # seconds
 
@@ -75,3 +76,14 @@ def test_is_not_closed_under_a_block() -> None:
         overtime.close()
 
         assert ended.wait(5)
+
+
+def test_keeps_no_thread_that_nobody_uses() -> None:
+    """And watches the next block all the same."""
+    before = threads()
+    with watching() as (overtime, ended):
+        with overtime.watched():
+            pass
+        until(lambda: threads() == before, 5)
+        with overtime.watched():
+            assert ended.wait(5)
