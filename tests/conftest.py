@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -47,6 +48,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A new folder for Unix sockets, whose paths have hardly a hundred bytes (unix(7)): `tmp_path` grows with the name of the test."""
+    with TemporaryDirectory(prefix="short-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,9 @@ from tests.host.fake_systemd import Systemd
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "run/systemd/system").mkdir(parents=True)
-    return tmp_path
+def root(short_path: Path) -> Path:
+    (short_path / "run/systemd/system").mkdir(parents=True)
+    return short_path
 
 
 @pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="there is no dbus-daemon")
@@ -57,5 +57,5 @@ def test_neither_is_said(root: Path) -> None:
     assert "apt-get install dbus" in found.mend
 
 
-def test_without_systemd_it_says_nothing(tmp_path: Path) -> None:
-    assert bus(tmp_path).grade is Grade.SKIPPED
+def test_without_systemd_it_says_nothing(short_path: Path) -> None:
+    assert bus(short_path).grade is Grade.SKIPPED

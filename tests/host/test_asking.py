@@ -24,11 +24,11 @@ WEB, DISK = path_of("web.service"), path_of("dev-disk-by\\x2duuid-1.swap")
 
 
 @pytest.fixture(name="systemd", params=["bus", "private"])
-def _systemd(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Systemd]:
+def _systemd(short_path: Path, request: pytest.FixtureRequest) -> Iterator[Systemd]:
     with ExitStack() as stack:
         if request.param == "bus":
-            stack.enter_context(bus(tmp_path))
-        yield stack.enter_context(Systemd(tmp_path, private=request.param == "private"))
+            stack.enter_context(bus(short_path))
+        yield stack.enter_context(Systemd(short_path, private=request.param == "private"))
 
 
 @pytest.fixture(name="quick")
@@ -36,12 +36,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "PAUSES", (0.01, 0.01))
 
 
-def test_what_units_are_at_is_asked_of_many_at_once(tmp_path: Path, systemd: Systemd) -> None:
+def test_what_units_are_at_is_asked_of_many_at_once(short_path: Path, systemd: Systemd) -> None:
     """Those that systemd has not loaded are left out."""
     names = [f"unit-{number:03}.service" for number in range(2 * asking.BATCH + 1)]
     systemd.loaded = dict.fromkeys(names[1:], ("active", "running", ""))
     systemd.loaded[names[-1]] = ("deactivating", "stop-sigterm", "restart")
-    found = Asking(tmp_path).loaded(names)
+    found = Asking(short_path).loaded(names)
 
     assert set(names[1:]) == set(found)
     assert Activity(active="active", sub="running") == found[names[1]]
@@ -49,7 +49,7 @@ def test_what_units_are_at_is_asked_of_many_at_once(tmp_path: Path, systemd: Sys
     assert ["ListUnitsByPatterns"] * 3 == systemd.asked[-3:]
 
 
-def test_properties_are_what_they_are_on_the_bus(tmp_path: Path, systemd: Systemd) -> None:
+def test_properties_are_what_they_are_on_the_bus(short_path: Path, systemd: Systemd) -> None:
     """One that a unit does not have is left out."""
     systemd.facts = {
         (WEB, "CanReload"): ("b", 1),
@@ -71,45 +71,45 @@ def test_properties_are_what_they_are_on_the_bus(tmp_path: Path, systemd: System
             "InvocationID": [1, 255],
         },
         names[1]: {"LoadError": ("", "")},
-    } == Asking(tmp_path).properties(names, general=general, own=("ExecMainStatus",))
+    } == Asking(short_path).properties(names, general=general, own=("ExecMainStatus",))
 
 
-def test_how_unit_files_are_enabled(tmp_path: Path, systemd: Systemd) -> None:
+def test_how_unit_files_are_enabled(short_path: Path, systemd: Systemd) -> None:
     systemd.files = {"a.service": "enabled", "c@.service": "static"}
 
-    assert systemd.files == Asking(tmp_path).enabled(("a.service", "b.service", "c@.service"))
+    assert systemd.files == Asking(short_path).enabled(("a.service", "b.service", "c@.service"))
 
 
-def test_what_is_told_meanwhile_is_no_answer(tmp_path: Path, systemd: Systemd) -> None:
+def test_what_is_told_meanwhile_is_no_answer(short_path: Path, systemd: Systemd) -> None:
     systemd.general("Subscribe")
     systemd.with_answer["Get"] = ("web.service", "failed")
     systemd.facts = {(WEB, "CanReload"): ("b", 0)}
 
-    assert {"web.service": {"CanReload": False}} == Asking(tmp_path).properties(
+    assert {"web.service": {"CanReload": False}} == Asking(short_path).properties(
         ("web.service",), general=("CanReload",)
     )
 
 
-def test_systemd_itself_is_asked_where_it_is_not_on_the_bus(tmp_path: Path) -> None:
+def test_systemd_itself_is_asked_where_it_is_not_on_the_bus(short_path: Path) -> None:
     """As after a dbus-daemon was started anew, until systemd is connected to it."""
-    with bus(tmp_path), Systemd(tmp_path, private=True) as systemd:
+    with bus(short_path), Systemd(short_path, private=True) as systemd:
         systemd.loaded = {"a.service": ("active", "running", "")}
-        assert set(systemd.loaded) == set(Asking(tmp_path).loaded(("a.service",)))
+        assert set(systemd.loaded) == set(Asking(short_path).loaded(("a.service",)))
 
 
-def test_one_that_begins_anew_is_waited_for(tmp_path: Path) -> None:
+def test_one_that_begins_anew_is_waited_for(short_path: Path) -> None:
     started = threading.Event()
 
     def start() -> None:
         time.sleep(0.2)
-        systemd = Systemd(tmp_path, private=True)
+        systemd = Systemd(short_path, private=True)
         systemd.files = {"a.service": "enabled"}
         started.wait(10)
         systemd.leave()
 
     thread = threading.Thread(target=start)
     thread.start()
-    found = Asking(tmp_path).enabled(("a.service",))
+    found = Asking(short_path).enabled(("a.service",))
     started.set()
     thread.join()
 
@@ -117,10 +117,10 @@ def test_one_that_begins_anew_is_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_that_none_answers_is_said_with_both_places(tmp_path: Path) -> None:
+def test_that_none_answers_is_said_with_both_places(short_path: Path) -> None:
     beats: list[int] = []
     with pytest.raises(HostError) as caught:
-        Asking(tmp_path, lambda: beats.append(1)).loaded(("a.service",))
+        Asking(short_path, lambda: beats.append(1)).loaded(("a.service",))
 
     assert "systemd cannot be asked about units: /run/dbus/system_bus_socket: No such file or directory; /run/systemd/private: No such file or directory" == str(caught.value)  # fmt: skip
     assert "trued doctor" in caught.value.hint
@@ -128,19 +128,19 @@ def test_that_none_answers_is_said_with_both_places(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_one_that_does_not_answer_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_does_not_answer_is_left(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not asked again and again: each time takes long."""
     monkeypatch.setattr(asking, "WAYS", ((asking.PRIVATE, 0.1),))
-    with Systemd(tmp_path, private=True) as systemd:
+    with Systemd(short_path, private=True) as systemd:
         systemd.mute = True
         monkeypatch.setattr(asking, "WAIT", 0.0)
         with pytest.raises(HostError, match=r"/run/systemd/private: the bus does not answer"):
-            Asking(tmp_path).loaded(("a.service",))
+            Asking(short_path).loaded(("a.service",))
 
         assert ["ListUnitsByPatterns"] == systemd.asked
 
 
-def test_nothing_is_asked_where_there_is_nothing_to_ask_about(tmp_path: Path) -> None:
-    asks = Asking(tmp_path)
+def test_nothing_is_asked_where_there_is_nothing_to_ask_about(short_path: Path) -> None:
+    asks = Asking(short_path)
 
     assert ({}, {}, {}) == (asks.loaded(()), asks.properties(()), asks.enabled(()))

@@ -35,20 +35,20 @@ def _heard() -> Heard:
 
 
 @pytest.fixture(name="ear")
-def _ear(tmp_path: Path, heard: Heard) -> Iterator[UnitEar]:
-    ear = UnitEar(tmp_path)
+def _ear(short_path: Path, heard: Heard) -> Iterator[UnitEar]:
+    ear = UnitEar(short_path)
     ear.listen(heard)
     yield ear
     ear.close()
 
 
 @pytest.fixture(name="systemd", params=["bus", "private"])
-def _systemd(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Systemd]:
+def _systemd(short_path: Path, request: pytest.FixtureRequest) -> Iterator[Systemd]:
     with ExitStack() as stack:
         if request.param == "bus":
-            stack.enter_context(bus(tmp_path))
+            stack.enter_context(bus(short_path))
         aliases = {"alias.service": "own.service"}
-        yield stack.enter_context(Systemd(tmp_path, private=request.param == "private", aliases=aliases))
+        yield stack.enter_context(Systemd(short_path, private=request.param == "private", aliases=aliases))
 
 
 def places(*names: str) -> tuple[str, ...]:
@@ -157,10 +157,10 @@ def test_our_own_work_is_forgiven_and_anybody_elses_is_told(
 
 
 def test_what_is_told_in_one_breath_with_an_answer_is_heard(
-    tmp_path: Path, ear: UnitEar, heard: Heard
+    short_path: Path, ear: UnitEar, heard: Heard
 ) -> None:
     """It is all read at once, and the kernel has nothing more to wake anybody for."""
-    with Systemd(tmp_path, private=True) as systemd:
+    with Systemd(short_path, private=True) as systemd:
         kept = looked(ear, "web.service")
         assert heard.nothing()
         systemd.with_answer["Ping"] = ("web.service", "failed")
@@ -187,33 +187,33 @@ def test_during_a_look_it_says_whether_something_happened_to_others(ear: UnitEar
     until(lambda: ear.others(ours, 0.0), 10)
 
 
-def test_it_hears_again_when_systemd_begins_anew(tmp_path: Path, ear: UnitEar, heard: Heard) -> None:
+def test_it_hears_again_when_systemd_begins_anew(short_path: Path, ear: UnitEar, heard: Heard) -> None:
     """And tells it: something may have been missed."""
-    with bus(tmp_path):
-        with Systemd(tmp_path):
+    with bus(short_path):
+        with Systemd(short_path):
             looked(ear, "web.service")
         until(lambda: not ear.hears)
-        with Systemd(tmp_path) as systemd:
+        with Systemd(short_path) as systemd:
             assert heard.something()
             systemd.becomes("web.service", "failed")
             assert heard.something()
 
 
-def test_it_hears_again_when_the_bus_was_restarted(tmp_path: Path, ear: UnitEar, heard: Heard) -> None:
-    with bus(tmp_path), Systemd(tmp_path):
+def test_it_hears_again_when_the_bus_was_restarted(short_path: Path, ear: UnitEar, heard: Heard) -> None:
+    with bus(short_path), Systemd(short_path):
         looked(ear, "web.service")
     until(lambda: not ear.hears)
-    with bus(tmp_path), Systemd(tmp_path) as systemd:
+    with bus(short_path), Systemd(short_path) as systemd:
         assert heard.something()
         systemd.becomes("web.service", "failed")
         assert heard.something()
 
 
-def test_others_on_the_bus_are_not_believed(tmp_path: Path, ear: UnitEar, heard: Heard) -> None:
+def test_others_on_the_bus_are_not_believed(short_path: Path, ear: UnitEar, heard: Heard) -> None:
     """Whoever may use the bus may send a signal, to all or to us."""
-    with bus(tmp_path), Systemd(tmp_path) as systemd:
+    with bus(short_path), Systemd(short_path) as systemd:
         looked(ear, "web.service")
-        with Systemd(tmp_path) as stranger:  # who gets no name: it is taken
+        with Systemd(short_path) as stranger:  # who gets no name: it is taken
             stranger._subscribed = True
             stranger.becomes("web.service", "failed")
             for number in range(5):
@@ -225,7 +225,7 @@ def test_others_on_the_bus_are_not_believed(tmp_path: Path, ear: UnitEar, heard:
         assert heard.something()
 
 
-def test_who_keeps_no_units_pays_nothing(tmp_path: Path, ear: UnitEar) -> None:
+def test_who_keeps_no_units_pays_nothing(short_path: Path, ear: UnitEar) -> None:
     ear.attend(
         ("/etc/motd", "/etc/systemd/system/web.service.d/x.conf", "/etc/systemd/system/each@.service")
     )
@@ -235,7 +235,7 @@ def test_who_keeps_no_units_pays_nothing(tmp_path: Path, ear: UnitEar) -> None:
 
 
 def test_no_bus_at_all_is_said_once(
-    tmp_path: Path,
+    short_path: Path,
     ear: UnitEar,
     heard: Heard,
     caplog: pytest.LogCaptureFixture,
@@ -248,7 +248,7 @@ def test_no_bus_at_all_is_said_once(
     with caplog.at_level(logging.INFO):
         until(lambda: looked(ear, "web.service") and ear.notices)
         looked(ear, "web.service")
-        with bus(tmp_path), Systemd(tmp_path):
+        with bus(short_path), Systemd(short_path):
             assert heard.something()
             ear.attend(kept)
             ear.rest(well=True)
