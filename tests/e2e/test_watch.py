@@ -218,7 +218,7 @@ def test_a_fight_is_looked_at_twice_a_second(asleep: Sandbox) -> None:
         time.sleep(6)
         late = looks(asleep) - before - early
 
-    assert 2 <= early <= 10
+    assert 2 <= early <= 18  # eight at once, one after the other
     assert late <= 14  # two a second
     assert "file:/etc/motd: contested" in asleep.daemon_log()
 
