@@ -14,7 +14,7 @@ from pathlib import Path
 
 from drifts import CALM, Drift, schedule
 from fleet import Fleet
-from idle import daemon
+from idle import daemon, log_of
 from repairs import Repair, until, watch
 
 MODE = 0o640
@@ -98,7 +98,7 @@ class Tree:
 def run(count: int, seed: int, scratch: Path) -> list[Repair]:
     """Measure; raises RuntimeError if the daemon does not make the files to begin with."""
     tree = Tree(scratch / "files", count)
-    log = scratch / "files/daemon.log"
+    log = log_of(tree.fleet)
     with daemon(tree.fleet):
         until(lambda: "converged at" in log.read_text(), 120, "the daemon did not make its files")
         time.sleep(CALM)
