@@ -17,7 +17,8 @@ from agent.git.limits import MIB, Limits
 from agent.git.objects import Mode, parse_commit, parse_tree
 from agent.git.pack import PackError
 from agent.git.remote import Remote, open_remote
-from agent.git.snapshot import Shelf, read
+from agent.git.snapshot import Shelf
+from agent.git.stored import read
 from agent.model import REPORT_LIMIT
 from agent.values import dataclass
 

@@ -15,7 +15,8 @@ from typing import Self
 from agent.errors import SourceError
 from agent.git.limits import MIB
 from agent.git.objects import Kind, Mode, parse_commit, parse_tag, parse_tree
-from agent.git.snapshot import DamagedError, Holding, Record, Shelf, Snapshot, read, save
+from agent.git.snapshot import Shelf, Snapshot, save
+from agent.git.stored import DamagedError, Holding, Record, read
 
 LAYERS = 30
 TRIES = 5  # to open a store whose layers another process replaces at that moment

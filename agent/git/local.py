@@ -17,7 +17,8 @@ from agent.git.failures import reported
 from agent.git.limits import Deadline, Limits
 from agent.git.objects import Kind, parse_commit
 from agent.git.refs import names, resolve
-from agent.git.snapshot import Shelf, read
+from agent.git.snapshot import Shelf
+from agent.git.stored import read
 
 if TYPE_CHECKING:
     from agent.git.disk import Disk

@@ -21,7 +21,8 @@ from agent.errors import SourceError
 from agent.git.delta import DeltaError, apply_delta, result_size
 from agent.git.limits import Limits
 from agent.git.objects import KINDS, Kind, hasher, object_id
-from agent.git.snapshot import Shelf, read
+from agent.git.snapshot import Shelf
+from agent.git.stored import read
 from agent.values import dataclass
 
 OFS_DELTA, REF_DELTA = 6, 7

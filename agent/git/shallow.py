@@ -24,8 +24,9 @@ from agent.git.layers import Layers
 from agent.git.limits import Limits
 from agent.git.objects import Kind, parse_commit, parse_tag
 from agent.git.remote import Remote, open_remote
-from agent.git.snapshot import DamagedError, Shelf, read
+from agent.git.snapshot import Shelf
 from agent.git.stock import move_away
+from agent.git.stored import DamagedError, read
 
 GRACE = 30.0  # seconds, beside the total time, in which the child may cut the store
 

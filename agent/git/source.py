@@ -18,8 +18,9 @@ from agent.git.address import Access, Ref
 from agent.git.limits import DEFAULT_LIMITS, Limits
 from agent.git.objects import Kind, parse_tag
 from agent.git.remote import open_remote
-from agent.git.snapshot import DamagedError, Shelf, Snapshot, on_this_disk
+from agent.git.snapshot import Shelf, Snapshot
 from agent.git.stock import Bring, Stock, move_away
+from agent.git.stored import DamagedError, on_this_disk
 from agent.git.tree import GitTree
 from agent.git.verify import UntrustedError, ancestor, check_descent, check_signature, digest_of, verified
 from agent.model import VerifiedCommit

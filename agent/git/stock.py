@@ -17,17 +17,8 @@ from pathlib import Path
 from agent.errors import SourceError
 from agent.git.limits import Limits
 from agent.git.objects import Kind
-from agent.git.snapshot import (
-    DamagedError,
-    Holding,
-    Record,
-    Shelf,
-    Snapshot,
-    chunks,
-    on_this_disk,
-    read,
-    save,
-)
+from agent.git.snapshot import Shelf, Snapshot, save
+from agent.git.stored import DamagedError, Holding, Record, chunks, on_this_disk, read
 
 log = logging.getLogger(__name__)
 

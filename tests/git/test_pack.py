@@ -17,7 +17,8 @@ from agent.errors import SourceError
 from agent.git.limits import MIB, Limits
 from agent.git.objects import Kind, object_id
 from agent.git.pack import PackError, receive, unpack
-from agent.git.snapshot import Shelf, read
+from agent.git.snapshot import Shelf
+from agent.git.stored import read
 from tests.git.places import fleet
 from tests.servers.repo import git
 
