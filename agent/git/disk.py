@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from agent.errors import SourceError
 from agent.git.delta import DeltaError, apply_delta, result_size
+from agent.git.entries import read_one
 from agent.git.index import Packs
 from agent.git.limits import FAST, MIB, Limits
 from agent.git.objects import Kind, hasher
-from agent.git.pack import copy_whole, read_one
+from agent.git.pack import copy_whole
 from agent.git.plain import open_plain, refuse_strange
 from agent.git.snapshot import Shelf
 

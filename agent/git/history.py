@@ -13,9 +13,9 @@ from pathlib import Path
 
 from agent.errors import SourceError
 from agent.git.address import Access
+from agent.git.entries import PackError
 from agent.git.limits import MIB, Limits
 from agent.git.objects import Mode, parse_commit, parse_tree
-from agent.git.pack import PackError
 from agent.git.remote import Remote, open_remote
 from agent.git.snapshot import Shelf
 from agent.git.stored import read

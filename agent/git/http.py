@@ -21,10 +21,11 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from agent.errors import SourceError
 from agent.git import wire
 from agent.git.address import Access
+from agent.git.entries import PackError
 from agent.git.failures import PROXY_WANTS, PROXY_WAY_OUT, foreign, reported
 from agent.git.limits import Deadline, Limits
 from agent.git.overtime import Overtime
-from agent.git.pack import PackError, receive
+from agent.git.pack import receive
 from agent.git.snapshot import Shelf
 
 if TYPE_CHECKING:

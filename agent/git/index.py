@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.git.pack import Pieces
+from agent.git.entries import Pieces
 from agent.git.plain import open_plain
 
 MAGIC = b"\xfftOc\0\0\0\2"

@@ -17,22 +17,16 @@ from contextlib import contextmanager
 from dataclasses import field
 from typing import BinaryIO
 
-from agent.errors import SourceError
 from agent.git.delta import DeltaError, apply_delta, result_size
+from agent.git.entries import OFS_DELTA, REF_DELTA, STEP, PackError, Pieces, base_of, header, stream
 from agent.git.limits import Limits
 from agent.git.objects import KINDS, Kind, hasher, object_id
 from agent.git.snapshot import Shelf
 from agent.git.stored import read
 from agent.values import dataclass
 
-OFS_DELTA, REF_DELTA = 6, 7
-STEP = 64 << 10
 SMALL = 32 << 10  # bytes of an object that is copied in one piece
 ROUNDS = 64  # in which deltas on a name find their base; Git makes none where ofs-delta was asked for
-
-
-class PackError(SourceError):
-    """What was sent is damaged, or more than we take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +47,6 @@ class _Unpacking:
     total: int = 0
     ids: dict[int, str] = field(default_factory=dict)  # of what stands where in the pack
     deltas: dict[int, _Delta] = field(default_factory=dict)
-
-
-class Pieces:
-    """A file that is read forward, a little ahead, and can be set back."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._descriptor = file.fileno()
-        self.size = os.fstat(self._descriptor).st_size
-        self._data, self._start, self.place = b"", 0, 0
-
-    def ahead(self, count: int) -> bytes:
-        """Return the next bytes without passing over them; fewer at the end."""
-        at = self.place - self._start
-        if at < 0 or at + count > len(self._data):
-            self._start, at = self.place, 0
-            self._data = os.pread(self._descriptor, max(count, STEP), self.place)
-        return self._data[at : at + count]
-
-    def byte(self) -> int:
-        if not (found := self.ahead(1)):
-            raise PackError("the pack is cut off")
-        self.place += 1
-        return found[0]
 
 
 def receive(
@@ -144,11 +115,11 @@ def _count(pass_: _Unpacking) -> int:
 
 def _entry(pass_: _Unpacking) -> None:
     start = pass_.pack.place
-    kind, size = _header(pass_.pack)
+    kind, size = header(pass_.pack)
     if kind not in {1, 2, 3, 4, OFS_DELTA, REF_DELTA}:
         raise PackError(f"the pack holds an object of the unknown type {kind}")
     if kind in {OFS_DELTA, REF_DELTA}:
-        base = _base(pass_.pack, start, kind)
+        base = base_of(pass_.pack, start, kind)
         _bound(pass_, size, pass_.limits.object)
         place = pass_.pack.place
         head = _scan(pass_, size)
@@ -157,35 +128,6 @@ def _entry(pass_: _Unpacking) -> None:
         return
     _bound(pass_, size, pass_.limits.object)
     pass_.ids[start] = _whole(pass_, KINDS[kind], size)
-
-
-def _header(pack: Pieces) -> tuple[int, int]:
-    byte = pack.byte()
-    kind, size, shift = byte >> 4 & 7, byte & 15, 4
-    while byte & 0x80:
-        byte = pack.byte()
-        size |= (byte & 0x7F) << shift
-        shift += 7
-        if shift > 63:
-            raise PackError("the pack is damaged: a size has no end")
-    return kind, size
-
-
-def _base(pack: Pieces, start: int, kind: int) -> int | str:
-    if kind == REF_DELTA:
-        name = pack.ahead(20)
-        pack.place += len(name)
-        return name.hex()
-    byte = pack.byte()
-    back = byte & 0x7F
-    while byte & 0x80:
-        byte = pack.byte()
-        back = (back + 1) << 7 | byte & 0x7F
-        if back > start:
-            break
-    if not 0 < back <= start:
-        raise PackError("the pack is damaged: a delta points outside it")
-    return start - back
 
 
 def _bound(pass_: _Unpacking, size: int, limit: int) -> None:
@@ -202,7 +144,7 @@ def _whole(pass_: _Unpacking, kind: Kind, size: int) -> str:
         return small
     found, shelf = hasher(kind, size), pass_.shelf
     shelf.begin()
-    for stored, content in _stream(pass_.pack, size):
+    for stored, content in stream(pass_.pack, size):
         shelf.write(stored)
         found.update(content)
     sha = found.hexdigest()
@@ -229,30 +171,10 @@ def _small(pass_: _Unpacking, kind: Kind, size: int) -> str | None:
 def _scan(pass_: _Unpacking, size: int) -> bytes:
     """Pass over a delta; return how it begins."""
     head = b""
-    for _, content in _stream(pass_.pack, size):
+    for _, content in stream(pass_.pack, size):
         if len(head) < 32:
             head += content[:32]
     return head
-
-
-def _stream(pack: Pieces, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield a zlib stream in pieces, each with what it inflates to, and end behind it."""
-    inflate, total = zlib.decompressobj(), 0
-    while not inflate.eof:
-        if not (feed := pack.ahead(min(STEP, size + 1024))):
-            raise PackError("the pack is cut off")
-        try:
-            content = inflate.decompress(feed, STEP)
-        except zlib.error as error:
-            raise PackError(f"the pack is damaged: {error}") from error
-        used = len(feed) - len(inflate.unused_data if inflate.eof else inflate.unconsumed_tail)
-        pack.place += used
-        total += len(content)
-        if total > size:
-            raise PackError("the pack is damaged: an object is larger than it says")
-        yield feed[:used], content
-    if total != size:
-        raise PackError("the pack is damaged: an object is smaller than it says")
 
 
 @contextmanager
@@ -333,7 +255,7 @@ def _apply(pass_: _Unpacking, bases: _Bases, base: str, delta: _Delta) -> str:
     if pass_.total > pass_.limits.inflated:
         raise PackError(f"the pack inflates to more than {pass_.limits.inflated} bytes")
     pass_.pack.place = delta.start
-    orders = b"".join(piece for _, piece in _stream(pass_.pack, delta.size))
+    orders = b"".join(piece for _, piece in stream(pass_.pack, delta.size))
     with _sound():
         return pass_.shelf.add(kind, apply_delta(content, orders))
 
@@ -341,27 +263,9 @@ def _apply(pass_: _Unpacking, bases: _Bases, base: str, delta: _Delta) -> str:
 def copy_whole(pack: Pieces, start: int, shelf: Shelf, limits: Limits) -> tuple[str, Kind] | None:
     """Copy the object at a place in a pack on disk as it stands there; None for a delta. Raises PackError."""
     pack.place = start
-    number, size = _header(pack)
+    number, size = header(pack)
     if not 0 < number < len(KINDS):
         return None
     pass_, kind = _Unpacking(pack, shelf, limits), KINDS[number]
     _bound(pass_, size, limits.object)
     return _whole(pass_, kind, size), kind
-
-
-def read_one(pack: Pieces, start: int, limit: int) -> tuple[Kind | int | str, bytes]:
-    """
-    Return what stands at a place in a pack on disk: of an object its kind and content, of a delta its base and its orders.
-
-    The base is a place in the same pack, or an id. Raises PackError, also for more than `limit` bytes.
-    """
-    pack.place = start
-    number, size = _header(pack)
-    if size > limit:
-        raise PackError(f"the pack holds an object of {size} bytes, more than {limit}")
-    if number in {OFS_DELTA, REF_DELTA}:
-        base = _base(pack, start, number)
-        return base, b"".join(content for _, content in _stream(pack, size))
-    if not 0 < number < len(KINDS):
-        raise PackError(f"the pack holds an object of the unknown type {number}")
-    return KINDS[number], b"".join(content for _, content in _stream(pack, size))

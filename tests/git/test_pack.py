@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SourceError
+from agent.git.entries import PackError
 from agent.git.limits import MIB, Limits
 from agent.git.objects import Kind, object_id
-from agent.git.pack import PackError, receive, unpack
+from agent.git.pack import receive, unpack
 from agent.git.snapshot import Shelf
 from agent.git.stored import read
 from tests.git.places import fleet
