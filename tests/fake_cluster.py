@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from agent.host import ApiKind, ClusterError
+from agent.host.servers import ApiKind, ClusterError
 from agent.model import (
     ADOPTED,
     MANAGER,

@@ -9,18 +9,8 @@ from typing import Self, TypeAlias, TypeVar
 
 from agent.documents.manifests import read_manifests
 from agent.errors import HostError
-from agent.host import (
-    Accounts,
-    Answer,
-    Cluster,
-    DetourError,
-    Engine,
-    Entry,
-    FileType,
-    Job,
-    Systemd,
-    accounts,
-)
+from agent.host import Accounts, Answer, DetourError, Entry, FileType, Job, accounts
+from agent.host.servers import Cluster, Engine, Systemd
 from agent.host.turns import in_turn
 from agent.model import (
     ApplyObject,

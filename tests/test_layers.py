@@ -19,7 +19,8 @@ LIMIT = 400  # lines in a file
 FOLDERS = ("agent", "scripts", "tests", "benchmarks")
 
 # Room: the rooms it may import from. `agent.host` and `agent.kinds` as rooms of their own are the protocols that
-# stand in their __init__.py; what is behind them only cli sees.
+# stand in their __init__.py, and in those of PROTOCOLS; what is behind them only cli sees.
+PROTOCOLS = frozenset({"agent.host.servers"})
 LATE_MADE = frozenset({"late", "values"})  # how all of them make values and expressions
 ROOMS: Mapping[str, frozenset[str]] = {
     room: frozenset(allowed.split()) | (LATE_MADE if room not in LATE_MADE else frozenset())
@@ -95,7 +96,7 @@ MODULES = {
 def room(module: str) -> str:
     """Return the room a module of ours belongs to."""
     parts = module.split(".")[1:] or ["agent"]
-    if parts[0] in {"host", "kinds"} and len(parts) > 1:
+    if parts[0] in {"host", "kinds"} and len(parts) > 1 and module not in PROTOCOLS:
         return f"{parts[0]}.*"
     return parts[0]
 

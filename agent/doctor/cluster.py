@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.doctor import Found, failed, ok, warning
-from agent.host import ClusterError
 from agent.host.kubernetes.client import Client
 from agent.host.kubernetes.door import KUBECONFIG
 from agent.host.kubernetes.kubeconfig import Kubeconfig
 from agent.host.kubernetes.kubeconfig import is_there as kubeconfig_is_there
+from agent.host.servers import ClusterError
 
 OLDEST: Final = (1, 20)  # server-side apply as it is used here; older ones are not tried
 REVIEW: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"

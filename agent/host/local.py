@@ -12,20 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from agent.errors import HostError
-from agent.host import (
-    Accounts,
-    Answer,
-    Cluster,
-    Engine,
-    Entry,
-    FileType,
-    Job,
-    Systemd,
-    accounts,
-    commands,
-    owners,
-    shown,
-)
+from agent.host import Accounts, Answer, Entry, FileType, Job, accounts, commands, owners, shown
 from agent.host.attributes import set_attributes
 from agent.host.batch import Batch
 from agent.host.engine.door import Door
@@ -34,6 +21,7 @@ from agent.host.first import keep_first
 from agent.host.kubernetes import door as kubernetes
 from agent.host.mounts import mounts, of_host
 from agent.host.placers import Placers
+from agent.host.servers import Cluster, Engine, Systemd
 from agent.host.stamps import Recollection, Stamps, stamps
 from agent.host.write import make_directory, make_link, remove, tidy, write_file
 from agent.model import (

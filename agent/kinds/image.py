@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 from typing import ClassVar, Final, TypeAlias
 
 from agent.errors import HostError
-from agent.host import Engine, Probe
+from agent.host import Probe
+from agent.host.servers import Engine
 from agent.kinds import Kind, files_among
 from agent.kinds._engine.ground import Silent, asked, ground_among
 from agent.kinds._engine.images import SOON, ImageSpec, digests_of, newest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agent.host import ApiKind
+from agent.host.servers import ApiKind
 from agent.kinds.manifest import KIND
 from agent.kinds.manifest.state import ObjectState
 from agent.model import MANAGER, OWNER, Json, Named

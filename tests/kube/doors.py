@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agent.host import ApiKind, Cluster
 from agent.host.kubernetes.door import Door
+from agent.host.servers import ApiKind, Cluster
 from agent.model import ApplyObject
 from tests.kube.server import Kube
 

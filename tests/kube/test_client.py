@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agent.errors import HostError
-from agent.host import ClusterError
 from agent.host.kubernetes import client
 from agent.host.kubernetes.door import Door
+from agent.host.servers import ClusterError
 from agent.model import DeleteObject
 from tests.kube.doors import APPLY, FREE, HELD, apply, deployment, live, name_of, patched
 from tests.kube.server import Kube

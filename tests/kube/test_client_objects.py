@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agent.errors import HostError
-from agent.host import ClusterError
 from agent.host.kubernetes import acts, look
 from agent.host.kubernetes.door import Door
+from agent.host.servers import ClusterError
 from agent.model import DeleteObject, ReplaceObject
 from tests.kube.doors import FREE, HELD, apply, deployment, kind_of, live, name_of, patched
 from tests.kube.server import Kube

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.host import ClusterError
 from agent.host.kubernetes.door import Door
+from agent.host.servers import ClusterError
 from tests.kube.server import Kube
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import HostError
-from agent.host import ApiKind, Cluster, ClusterError
 from agent.host.kubernetes import client
 from agent.host.kubernetes.door import Door
+from agent.host.servers import ApiKind, Cluster, ClusterError
 from agent.model import AwaitCluster
 from tests.kube.server import Kube
 

@@ -12,8 +12,8 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.host import Engine
 from agent.host.engine.registry import Registries
+from agent.host.servers import Engine
 from agent.model import EngineStep, ResourceId, predecessor, successor
 from agent.values import dataclass
 

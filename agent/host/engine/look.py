@@ -60,7 +60,7 @@ class Remembered:
 
 @dataclass(slots=True)
 class EngineView:
-    """One pair of eyes: what it has answered once, it answers again. See `agent.host.Engine`."""
+    """One pair of eyes: what it has answered once, it answers again. See `agent.host.servers.Engine`."""
 
     _client: Client
     _remembered: Remembered

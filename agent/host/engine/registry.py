@@ -55,7 +55,7 @@ class Registries:
     )  # since when, and what was said of it
 
     def digest(self, client: Client, reference: str, *, age: float) -> str:
-        """See `agent.host.Engine.digest`. That a registry did not answer is remembered, too."""
+        """See `agent.host.servers.Engine.digest`. That a registry did not answer is remembered, too."""
         at, answer = self._told.get(reference, (0.0, ""))
         good_for = AGAIN if isinstance(answer, HostError) else age
         if reference not in self._told or self.clock() - at >= good_for:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from agent.errors import HostError
-from agent.host import ApiKind, ClusterError
 from agent.host.kubernetes.client import APPLY_PATCH, JSON_PATCH, Client
 from agent.host.kubernetes.discovery import Discovery
 from agent.host.kubernetes.objects import (
@@ -21,6 +20,7 @@ from agent.host.kubernetes.objects import (
     place,
 )
 from agent.host.kubernetes.trouble import NOT_THERE
+from agent.host.servers import ApiKind, ClusterError
 from agent.model import MANAGER, ApplyObject, DeleteObject, Json, Named, ReplaceObject, few
 from agent.model.fields import removed, without
 from agent.model.managed import left_behind, merged

@@ -12,9 +12,9 @@ from dataclasses import field
 from typing import Any, Final
 from urllib.parse import quote
 
-from agent.host import ApiKind, ClusterError
 from agent.host.kubernetes.client import Client
 from agent.host.kubernetes.trouble import NOT_THERE
+from agent.host.servers import ApiKind, ClusterError
 from agent.values import dataclass
 
 CORE: Final = "v1"

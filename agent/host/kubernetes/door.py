@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import HostError
-from agent.host import ApiKind, Cluster
+from agent.host.servers import ApiKind, Cluster
 from agent.model import AwaitCluster, ClusterStep, DeleteObject, ReplaceObject, ResourceId
 from agent.values import dataclass
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from agent.errors import DocumentError, HostError
-from agent.host import NoClusterError, shown
+from agent.host import shown
+from agent.host.servers import NoClusterError
 from agent.model import few, quoted
 from agent.values import dataclass
 

@@ -8,7 +8,6 @@ from dataclasses import field
 from typing import Any, Final, TypeVar
 
 from agent.errors import HostError
-from agent.host import ApiKind, ClusterError
 from agent.host.kubernetes.client import APPLY_PATCH, JSON, METADATA, NO_QUERY, Client, Query
 from agent.host.kubernetes.discovery import Discovery
 from agent.host.kubernetes.objects import (
@@ -25,6 +24,7 @@ from agent.host.kubernetes.objects import (
     renamed,
 )
 from agent.host.kubernetes.trouble import HOOK, NOT_THERE, TooLargeError
+from agent.host.servers import ApiKind, ClusterError
 from agent.model import MANAGER, OWNER, Json
 from agent.values import dataclass
 
@@ -70,7 +70,7 @@ class Memory:
 
 @dataclass(slots=True)
 class ClusterView:
-    """One pair of eyes. See `agent.host.Cluster`. A server that hangs, and a webhook that does, is waited for once."""
+    """One pair of eyes. See `agent.host.servers.Cluster`. A server that hangs, and a webhook that does, is waited for once."""
 
     _client: Client
     _discovery: Discovery

@@ -9,8 +9,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from agent.errors import HostError
-from agent.host import ApiKind, ClusterError
 from agent.host.kubernetes.trouble import NOT_THERE
+from agent.host.servers import ApiKind, ClusterError
 from agent.model import ADOPTED, MANAGER, OWNER, Json
 
 LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")  # a label's value

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from agent.errors import HostError
-from agent.host import ClusterError
+from agent.host.servers import ClusterError
 from agent.model import Json, few
 
 SAID: Final = 400  # characters of the server's words

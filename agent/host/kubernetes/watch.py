@@ -23,13 +23,13 @@ from urllib.parse import urlencode
 
 from agent.bugs import told
 from agent.errors import HostError
-from agent.host import ApiKind
 from agent.host.kubernetes.client import Client
 from agent.host.kubernetes.events import Events
 from agent.host.kubernetes.kubeconfig import Kubeconfig
 from agent.host.kubernetes.objects import collection
 from agent.host.kubernetes.trouble import SilentError
 from agent.host.kubernetes.wire import Wire
+from agent.host.servers import ApiKind
 from agent.model import OWNER, Json
 from agent.values import dataclass
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Final, TypeVar
 
 from agent.errors import HostError
-from agent.host import Engine, Probe
+from agent.host import Probe
+from agent.host.servers import Engine
 from agent.kinds._unknown import Unknown
 from agent.model import ResourceId
 

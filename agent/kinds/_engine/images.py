@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Final
 
-from agent.host import Engine
+from agent.host.servers import Engine
 from agent.kinds._engine.references import pinned, repository
 from agent.model import Json
 from agent.values import dataclass

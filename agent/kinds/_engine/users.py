@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from agent.host import Engine
+from agent.host.servers import Engine
 from agent.kinds._engine.names import DECLARED
 from agent.model import few
 

@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 from typing import Final, TypeAlias
 
 from agent.errors import HostError
-from agent.host import Engine, Probe
+from agent.host import Probe
+from agent.host.servers import Engine
 from agent.kinds._engine.ground import Silent, asked
 from agent.kinds._engine.images import digests_of, newest
 from agent.kinds._engine.names import NAME

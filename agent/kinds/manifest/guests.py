@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from agent.host import ApiKind, Cluster
+from agent.host.servers import ApiKind, Cluster
 from agent.model import Json, Named
 
 # What a cluster puts into each namespace by itself, and what only tells of something else.

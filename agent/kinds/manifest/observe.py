@@ -12,7 +12,8 @@ from dataclasses import field, replace
 from typing import Final, TypeAlias
 
 from agent.errors import HostError
-from agent.host import ApiKind, Cluster, ClusterError, NoClusterError, Probe
+from agent.host import Probe
+from agent.host.servers import ApiKind, Cluster, ClusterError, NoClusterError
 from agent.kinds import NotYetError
 from agent.kinds.manifest.guests import inhabitants
 from agent.kinds.manifest.masks import shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from agent.errors import HostError
-from agent.host import Cluster, ClusterError
+from agent.host.servers import Cluster, ClusterError
 from agent.kinds import NotYetError
 from agent.kinds.manifest.compare import differences, sentence
 from agent.kinds.manifest.masks import shown

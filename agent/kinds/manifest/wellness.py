@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from agent.errors import HostError
-from agent.host import ApiKind, Cluster
+from agent.host.servers import ApiKind, Cluster
 from agent.kinds.manifest.health import NOTHING_ELSE, Extra, assess, needs_job, needs_pods, selector, since
 from agent.kinds.manifest.states import Health, mapping
 from agent.model import Json

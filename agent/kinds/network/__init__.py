@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Final, TypeAlias
 
 from agent.errors import HostError
-from agent.host import Engine, Probe
+from agent.host import Probe
+from agent.host.servers import Engine
 from agent.kinds import Kind
 from agent.kinds._engine.declared import changed, digests
 from agent.kinds._engine.ground import Silent, asked, ground_among

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from agent.host import ApiKind
+from agent.host.servers import ApiKind
 from tests.servers.tls import Tls
 
 READY = "/readyz?verbose"

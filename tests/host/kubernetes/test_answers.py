@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from agent.errors import HostError
-from agent.host import ClusterError
 from agent.host.kubernetes import client, wire
 from agent.host.kubernetes.door import Door
+from agent.host.servers import ClusterError
 from agent.model import ApplyObject
 from tests.host.kubernetes.scripted import CORE, FOUND, MAPS, Asked, Say, Scripted
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import HostError
-from agent.host import Cluster, ClusterError
 from agent.host.kubernetes import client, wire
 from agent.host.kubernetes.door import Door
+from agent.host.servers import Cluster, ClusterError
 from agent.model import AwaitCluster
 from tests.host.kubernetes.scripted import FOUND, MAPS, Asked, Say, Scripted, kubeconfig
 from tests.servers.tls import Tls, make_tls

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from agent.errors import HostError
-from agent.host import NoClusterError
 from agent.host.kubernetes.kubeconfig import Kubeconfig
+from agent.host.servers import NoClusterError
 
 SECRETS = ("s3cret", "LS0tS0VZ", "---KEY")
 K3S = """\

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from agent.errors import HostError
-from agent.host import ClusterError
 from agent.host.kubernetes import client, wire
 from agent.host.kubernetes.door import Door
+from agent.host.servers import ClusterError
 from agent.kinds.manifest.observe import observe
 from agent.kinds.manifest.spec import ManifestSpec
 from agent.model import ApplyObject, TreePath
