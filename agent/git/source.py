@@ -13,15 +13,14 @@ from functools import partial
 from pathlib import Path
 
 from agent.errors import RefusedError, SourceError
-from agent.files import sync_directory
 from agent.git.address import Access, Ref
+from agent.git.kept import Kept, Known
 from agent.git.limits import DEFAULT_LIMITS, Limits
 from agent.git.objects import Kind, parse_tag
 from agent.git.remote import open_remote
-from agent.git.snapshot import Shelf, Snapshot
+from agent.git.snapshot import Shelf
 from agent.git.stock import Bring, Stock, move_away
 from agent.git.stored import DamagedError, on_this_disk
-from agent.git.tree import GitTree
 from agent.git.verify import UntrustedError, ancestor, check_descent, check_signature, digest_of, verified
 from agent.model import VerifiedCommit
 from agent.values import dataclass
@@ -31,17 +30,6 @@ TAGS = 5  # that point at one another
 WANTS = 10_000  # objects in one request: some servers take at most 1 MiB
 PATIENCE = 300.0  # seconds, after which a signature that did not count is looked at again
 NAMED = 10  # branches that a message names
-
-
-@dataclass(slots=True)
-class _Known:
-    """A commit that was proven, and what it is read from."""
-
-    commit: VerifiedCommit
-    stock: Stock
-    target: str  # what the ref pointed at: the commit, or a tag before it
-    signers: str  # which list of signers it was held against
-    kept: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +63,7 @@ class Source:
         self._allowed_signers = allowed_signers
         self._beat: Callable[[], object] = lambda: None
         self._remote = open_remote(access, limits, self._show_life)
-        self._known: dict[str, _Known] = {}
+        self._kept = Kept(self._folder, limits, self._bring)
         self._newest: tuple[str, frozenset[str]] | None = (
             None  # a commit, and from what it is known to descend
         )
@@ -91,8 +79,7 @@ class Source:
     def newest(self, held: str | None, *, allow_rewrite: bool = False) -> VerifiedCommit:
         """Return the commit to follow; raises SourceError, or RefusedError if it does not descend from `held`."""
         self._remote.rest()  # a session that is still open sees the refs of when it began
-        for known in self._known.values():
-            known.stock.forget()
+        self._kept.rest()
         try:
             with on_this_disk(self._folder):
                 target = self._ref.commit or self._polled()
@@ -108,11 +95,7 @@ class Source:
 
         It is not held against signers again: it was when it was kept. What is damaged is fetched anew.
         """
-        if (known := self._known.get(sha)) is None:
-            with on_this_disk(self._folder):
-                known = self._reopened(sha) or self._fetched_again(sha)
-            self._known[sha] = known
-        return known.commit
+        return self._at(sha).commit
 
     def keep(self, commits: Sequence[str]) -> None:
         """
@@ -122,55 +105,29 @@ class Source:
         """
         try:
             for sha in commits[:1]:
-                self._keep(sha)
+                self._kept.keep(self._at(sha))
             for sha in commits[1:]:
                 try:
-                    self._keep(sha)
+                    self._kept.keep(self._at(sha))
                 except (SourceError, RefusedError) as error:  # it may be gone from the server
                     log.warning("commit %s cannot be kept on this host: %s", sha[:12], error)
             with on_this_disk(self._folder):
-                self._forget(frozenset(commits))
+                self._kept.forget(frozenset(commits))
         finally:
             self._remote.rest()
 
     def close(self) -> None:
         """Let go of files and connections; what is asked for again opens them again."""
-        for known in self._known.values():
-            known.stock.close()
-        self._known.clear()
+        self._kept.close()
         self._newest = None
         self._remote.close()
 
-    def _keep(self, sha: str) -> None:
-        known = self._known.get(sha)
-        if known is None:
-            self.at(sha)
-            known = self._known[sha]
-        if known.kept and not known.stock.fresh:
-            return
-        note = {"target": known.target, "signer": known.commit.signer, "signers": known.signers}
-        try:
-            known.stock.keep(self._path(sha), note)
-        except OSError as error:
-            place = error.filename or self._folder
-            raise SourceError(f"{place}: cannot keep the commit: {error.strerror}") from error
-        known.kept = True
-
-    def _forget(self, commits: frozenset[str]) -> None:
-        for sha in self._known.keys() - commits:
-            self._known.pop(sha).stock.close()
-        for known in self._known.values():
-            if isinstance(known.commit.tree, GitTree):
-                known.commit.tree.forget()
-        gone = [
-            path for path in self._folder.glob("*.snap*") if path.name.partition(".snap")[0] not in commits
-        ]
-        gone += self._folder.glob("*.snap.tmp")
-        for path in dict.fromkeys(gone):
-            if not path.name.startswith("damaged-"):
-                path.unlink(missing_ok=True)
-        if gone:
-            sync_directory(self._folder)
+    def _at(self, sha: str) -> Known:
+        if (known := self._kept.find(sha)) is None:
+            with on_this_disk(self._folder):
+                known = self._kept.reopened(sha) or self._fetched_again(sha)
+            self._kept.put(sha, known)
+        return known
 
     def _followed(self, target: str, held: str | None) -> VerifiedCommit:
         signers = digest_of(self._allowed_signers)
@@ -185,38 +142,30 @@ class Source:
         except RefusedError as error:
             self._refused = _Refusal(asked, error, time.time())
             raise
-        sha = known.commit.sha
-        if (old := self._known.get(sha)) is not None and old is not known:
-            old.stock.close()
-        self._let_go()
-        self._known[sha], self._refused = known, None
+        self._kept.follow(known)
+        sha, self._refused = known.commit.sha, None
         self._newest = sha, frozenset({sha, held or sha})
         return known.commit
 
-    def _let_go(self) -> None:
-        """Close what was fetched and never kept; who still holds such a commit has it fetched again."""
-        for sha in [sha for sha, known in self._known.items() if not known.kept]:
-            self._known.pop(sha).stock.close()
-
-    def _cached(self, target: str, held: str | None, signers: str) -> _Known | None:
-        if self._newest is None or (known := self._known.get(self._newest[0])) is None:
+    def _cached(self, target: str, held: str | None, signers: str) -> Known | None:
+        if self._newest is None or (known := self._kept.find(self._newest[0])) is None:
             return None
         same = (known.target, known.signers) == (target, signers)
         return known if same and (held is None or held in self._newest[1]) else None
 
-    def _proven(self, target: str, held: str | None, signers: str) -> _Known:
+    def _proven(self, target: str, held: str | None, signers: str) -> Known:
         """Return a commit that was fetched, if need be, and held against all that is asked of it."""
-        known = self._known.get(held or target) or self._reopened(held or target)
+        known = self._kept.find(held or target) or self._kept.reopened(held or target)
         if known is not None and (known.target, known.signers) == (target, signers):
             return known
-        stock = self._stock(target, held or target)
+        stock = self._kept.stock(target, held or target)
         try:
             return self._fetched(target, held, signers, stock)
         except BaseException:
             stock.close()
             raise
 
-    def _fetched(self, target: str, held: str | None, signers: str, stock: Stock) -> _Known:
+    def _fetched(self, target: str, held: str | None, signers: str, stock: Stock) -> Known:
         if not stock.holds(target):
             self._fetch_commits(target, held, stock)
         signed, sha = self._peeled(target, stock)
@@ -225,12 +174,12 @@ class Source:
         signer = ""
         if self._allowed_signers is not None:
             signer = check_signature(signed, sha, self._allowed_signers)
-        return _Known(verified(sha, stock, signer), stock, target, signers, kept=False)
+        return Known(verified(sha, stock, signer), stock, target, signers, kept=False)
 
-    def _fetched_again(self, sha: str) -> _Known:
+    def _fetched_again(self, sha: str) -> Known:
         """Return a commit whose snapshot is lost; that this host held it is proof enough."""
         log.warning("commit %s is not kept on this host, it is fetched anew", sha[:12])
-        stock = self._stock(sha, sha)
+        stock = self._kept.stock(sha, sha)
         try:
             return self._fetched(sha, None, digest_of(self._allowed_signers), stock)
         except BaseException:
@@ -274,38 +223,6 @@ class Source:
             f"{self._access.url}: there is no {self._ref}; {there}", hint="correct source in agent.yaml"
         )
 
-    def _reopened(self, sha: str) -> _Known | None:
-        """Return a commit from its snapshot; None if there is none, or none that is whole."""
-        if (snapshot := self._snapshot(sha)) is None:
-            return None
-        note = snapshot.note
-        stock = Stock(self._folder, self._bring(sha), self._limits, (snapshot,))
-        try:
-            commit = verified(sha, stock, note["signer"])
-        except BaseException:
-            stock.close()
-            raise
-        return _Known(commit, stock, note["target"], note["signers"], kept=True)
-
-    def _snapshot(self, sha: str) -> Snapshot | None:
-        path = self._path(sha)
-        if not self._folder.is_dir() and (self._folder.exists() or self._folder.is_symlink()):
-            move_away(self._folder, NotADirectoryError("it is no folder"))
-        try:
-            return Snapshot(path)
-        except FileNotFoundError:
-            return None
-        except DamagedError as error:
-            move_away(path, error)
-        except OSError as error:
-            raise SourceError(f"{path}: cannot read the kept commit: {error.strerror}") from error
-        return None
-
-    def _stock(self, target: str, near: str) -> Stock:
-        """Return where a commit is to be read from: what is kept of one near it serves as well."""
-        snapshot = self._snapshot(near)
-        return Stock(self._folder, self._bring(target), self._limits, (snapshot,) if snapshot else ())
-
     def _bring(self, target: str) -> Bring:
         """Return what fetches the objects of one commit that are not at hand."""
 
@@ -345,9 +262,6 @@ class Source:
                     move_away(folder, error)
             else:
                 return
-
-    def _path(self, sha: str) -> Path:
-        return self._folder / f"{sha}.snap"
 
 
 def _pointed(data: bytes, sha: str) -> str:
