@@ -7,6 +7,7 @@ from dataclasses import field
 
 from agent.model import Change, Outcome, Plan, Planned, ResourceId, Result
 from agent.reconcile import own
+from agent.reconcile.again import Again
 from agent.reconcile.carry import Carrier
 from agent.reconcile.coming import Coming
 from agent.reconcile.hands import Hands
@@ -70,7 +71,8 @@ def _begun(plan: Plan, situation: Situation, hands: Hands) -> _Walk:
         own.finish(ids, situation, hands.memory, owned)
 
     coming = Coming(plan, sight, hands, finish)
-    carrier = Carrier(plan, situation, hands, owned, sight, coming, finish)
+    again = Again(plan, situation, hands, owned, sight)
+    carrier = Carrier(situation, hands, sight, again, coming, finish)
     return _Walk(situation, hands, coming, carrier)
 
 

@@ -17,9 +17,7 @@ from agent.model import (
     Blocked,
     Cause,
     Change,
-    Held,
     Outcome,
-    Plan,
     Planned,
     ResourceId,
     Result,
@@ -27,45 +25,31 @@ from agent.model import (
     Stale,
     Step,
 )
+from agent.reconcile.again import Again, Ready
 from agent.reconcile.coming import Coming
 from agent.reconcile.hands import Hands
 from agent.reconcile.joined import in_one, jobs, of_files
-from agent.reconcile.ledger import Owned
 from agent.reconcile.observe import Situation, patient
 from agent.reconcile.outcomes import outcome_of, untouched
-from agent.reconcile.plan import decide_again, stays_after_all
-from agent.reconcile.policy import going, objection
+from agent.reconcile.plan import stays_after_all
 from agent.reconcile.sight import Seen, Sight
 from agent.values import dataclass
 
 SLICE: Final = 0.05  # seconds after which what happens elsewhere is heard
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ready:
-    """What is seen right before something is decided late."""
-
-    haves: Mapping[str, object | HostError | None]
-    done: tuple[str, ...]  # why something had to be done for that
-    trouble: tuple[str, ...]  # and what went wrong with it
-
-
 @dataclass(frozen=True, slots=True)
 class Carrier:
     """Carries out groups of changes, one group after the other. `broken` and `changed`: what has become of the others."""
 
-    plan: Plan
     situation: Situation
     hands: Hands
-    owned: Mapping[ResourceId, Owned]
     sight: Sight
+    again: Again
     coming: Coming
     finish: Callable[..., None]
     broken: dict[ResourceId, Result] = field(default_factory=dict)
     changed: set[ResourceId] = field(default_factory=set)
-    in_vain: dict[tuple[Step, int], str] = field(
-        default_factory=dict
-    )  # what was done first, as long as nothing changes
 
     def untouched(self, entry: Planned) -> Outcome:
         """Return the outcome of what cannot be done."""
@@ -94,7 +78,7 @@ class Carrier:
 
     def _late(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         """Decide once more, on what the host is now; what was done for that is told with the first that changes."""
-        ready = self._prepared(changes)
+        ready = self.again.prepared(changes, len(self.changed))
         outcomes = self._decided_late(changes, ready)
         told = "".join(f"; done first: {why}" for why in ready.done)
         for outcome in outcomes:
@@ -104,7 +88,7 @@ class Carrier:
             yield outcome
         yield from outcomes
 
-    def _decided_late(self, changes: Sequence[Change], ready: _Ready) -> Iterator[Outcome]:
+    def _decided_late(self, changes: Sequence[Change], ready: Ready) -> Iterator[Outcome]:
         planned = {change.id: change for change in changes}
         decided: list[Change] = []
         for change in changes:
@@ -113,49 +97,14 @@ class Carrier:
             if reason:
                 yield self._stays(change, reason, for_now=for_now)
                 continue
-            entry = self._decided(change, have)
+            entry = self.again.decided(change, have)
             if isinstance(entry, Change):
                 decided.append(entry)
             else:
                 yield from self._no_longer(change, entry, have, "; ".join(ready.trouble))
-        self._begin_anew([change for change in decided if change.pending > planned[change.id].pending])
+        self.again.begin([change for change in decided if change.pending > planned[change.id].pending])
         if decided:
             yield from self._in_one_go(decided)
-
-    def _prepared(self, changes: Sequence[Change]) -> _Ready:
-        """Return what is seen once nothing stands in the way of deciding, and what was done for that."""
-        kind, wants = self._kind(changes[0]), self.sight.wants([change.id for change in changes])
-        haves = self._look(changes)
-        steps = tuple(kind.prepare(wants, haves))
-        done, trouble = [], []
-        for step in steps:
-            attempt = step, len(self.changed)
-            if (
-                attempt in self.in_vain
-            ):  # a server that does not come is not waited for by each that needs it
-                trouble.append(self.in_vain[attempt])
-                continue
-            try:
-                with contained:
-                    self.hands.host.perform(step, self.hands.beat)
-            except HostError as error:
-                trouble.append(error.reason)
-                self.in_vain[attempt] = error.reason
-            else:
-                done.append(step.why)
-        return _Ready(
-            haves=self._look(changes) if steps else haves,
-            done=tuple(dict.fromkeys(filter(None, done))),
-            trouble=tuple(trouble),
-        )
-
-    def _decided(self, change: Change, have: object | HostError | None) -> Planned | None:
-        entry = decide_again(change, have, self.situation)
-        if not isinstance(entry, Change):
-            return entry
-        others = going(self.plan, change.id.kind)
-        reason = objection(entry, have, self.situation, others, self.hands.policy)
-        return Held(id=entry.id, reason=reason, change=entry) if reason else entry
 
     def _no_longer(
         self, change: Change, entry: Planned | None, have: object | HostError | None, trouble: str
@@ -176,17 +125,6 @@ class Carrier:
         return Outcome(
             id=change.id, result=Result.UNCHANGED, reason=f"no longer declared, left in place: {reason}"
         )
-
-    def _begin_anew(self, changes: Collection[Change]) -> None:
-        """Write down what turned out to have more to do than was thought."""
-        if changes:
-            self.hands.memory.begin(
-                self.plan.commit,
-                touched={change.id: self.owned[change.id] for change in changes},
-                pending={change.id: change.pending for change in changes},
-                true={},
-                gone=(),
-            )
 
     def _in_one_go(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         steps = changes[0].steps if len(changes) == 1 else in_one(changes)
