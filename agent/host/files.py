@@ -14,16 +14,15 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import field
 from pathlib import Path, PurePosixPath
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 from agent.errors import HostError
 from agent.host import Entry, FileType, shown
+from agent.host.reading import PIECE, UnsteadyError, open_regular, opened
 from agent.host.walk import NOT_THERE, Walk, standing, trouble
-from agent.model import blob_hasher, blob_id
+from agent.model import blob_id
 from agent.values import dataclass
 
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-PIECE = 1 << 20
 REPLACED = (errno.ELOOP, errno.ENXIO, errno.ESPIPE, errno.EISDIR)  # by a link, a socket, a FIFO, a folder
 LARGEST = 256 << 20  # bytes: Git brings no larger file, so that one is not as declared, whatever is in it
 
@@ -44,10 +43,6 @@ _TYPES = {
 
 _TYPE, _MODE = 0o170000, 0o7777  # of st_mode, see inode(7)
 _MODES: dict[int, int] = {}  # one object for each mode, not one a file
-
-
-class UnsteadyError(Exception):
-    """A file does not hold still while it is read."""
 
 
 @dataclass(slots=True)
@@ -156,62 +151,6 @@ def content(root: Path, path: PurePosixPath, limit: int) -> bytes | None:
             raise _unreadable(path, error) from error
 
 
-def open_regular(fd: int, name: str) -> Reading:
-    """Open a regular file in a folder for reading; raises OSError, or UnsteadyError if it is no longer one."""
-    return Reading(_opened(fd, name))
-
-
-def _opened(fd: int, name: str) -> int:
-    """
-    Return a descriptor to read from, through which nothing is written: the time of a read is not noted, O_NOATIME of open(2).
-
-    That is for who owns the file, and root; anybody else's read is noted.
-    """
-    try:
-        return os.open(name, READ | os.O_NOATIME, dir_fd=fd)
-    except PermissionError:
-        return os.open(name, READ, dir_fd=fd)
-
-
-class Reading:
-    """A regular file that is being read; knows whether it held still."""
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-        self.stat = os.fstat(fd)
-        if not stat.S_ISREG(self.stat.st_mode):
-            os.close(fd)
-            raise UnsteadyError
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.fd)
-
-    def read(self, limit: int) -> bytes:
-        pieces = []
-        while limit > 0 and (piece := os.read(self.fd, min(PIECE, limit))):
-            pieces.append(piece)
-            limit -= len(piece)
-        return b"".join(pieces)
-
-    def digest(self) -> str:
-        """Return the Git blob id of the content (gitformat-object); raises UnsteadyError if it does not hold still."""
-        size = self.stat.st_size
-        sha = blob_hasher(size)
-        left = size
-        while piece := os.read(self.fd, min(PIECE, left + 1)):
-            sha.update(piece)
-            left -= len(piece)
-            if left < 0:
-                raise UnsteadyError
-        after = os.fstat(self.fd)
-        if left or (after.st_mtime_ns, after.st_size) != (self.stat.st_mtime_ns, size):
-            raise UnsteadyError
-        return sys.intern(sha.hexdigest())  # of most files, what is declared has the same one
-
-
 def _by_folder(paths: Iterable[str]) -> Mapping[str, list[tuple[str, str]]]:
     folders: dict[str, list[tuple[str, str]]] = {}
     last = None
@@ -267,7 +206,7 @@ def _at_once(fd: int, name: str, found: os.stat_result) -> str:
     terminal that stands there meanwhile: pread(2) fails on those.
     """
     try:
-        file = _opened(fd, name)
+        file = opened(fd, name)
         try:
             data = os.pread(file, found.st_size + 1, 0)
             after = os.fstat(file)

@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 from agent.errors import HostError
 from agent.files import make_private, sync_directory
 from agent.host import shown
-from agent.host.files import LARGEST, PIECE, READ, Reading, UnsteadyError, open_regular
+from agent.host.files import LARGEST
+from agent.host.reading import PIECE, READ, Reading, UnsteadyError, open_regular
 from agent.host.walk import folder_there, parent_of, standing, trouble
 from agent.host.write import OPEN_FOLDER, fresh_name, sweep
 from agent.model import KeepFirst

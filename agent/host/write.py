@@ -17,8 +17,8 @@ from typing import TypeAlias
 from agent.errors import HostError, SourceError
 from agent.host import owners, shown
 from agent.host.attributes import Kept, dress, kept, own, own_link, set_on_folder, stranger
-from agent.host.files import UnsteadyError, open_regular
 from agent.host.placers import Placers, is_ours
+from agent.host.reading import UnsteadyError, open_regular
 from agent.host.walk import Walk, folder_there, is_plain, parent_of, standing, trouble
 from agent.model import MakeDirectory, MakeLink, Mode, Remove, WriteFile
 
