@@ -130,7 +130,7 @@ def recalled(
     if before is None or not before.fits(desired, ledger):
         agent.attention.begin(desired, agent.kinds)
         return None, None
-    over = agent.recall.patience.over
+    over = agent.recall.patience.over() if occasion.again else frozenset()
     ids = None if occasion.whole else to_look_at(before, agent.attention, occasion, over)
     news = agent.attention.begin(desired, agent.kinds, whole=occasion.whole)
     if ids is None or news is None:

@@ -6,7 +6,7 @@ docs/decisions/0018 says what is looked at when.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
@@ -63,17 +63,14 @@ class Look:
 
 
 def to_look_at(
-    before: Look, attention: Attention, occasion: Occasion, over: Callable[[], frozenset[ResourceId]]
+    before: Look, attention: Attention, occasion: Occasion, over: frozenset[ResourceId]
 ) -> frozenset[ResourceId]:
     """
     Return what to look at. Asked before the look begins: it is about how well one has heard until now.
 
-    `over` says what was let be and is to be tried again.
+    `over`: what was let be, and is to be tried again.
     """
-    found = attention.concerned(occasion.heard)
-    if occasion.again:
-        tried = over()
-        found = found.union(tried, before.ties.following(tried))
+    found = attention.concerned(occasion.heard).union(over, before.ties.following(over))
     if not occasion.due:
         return found
     return found.union(before.unsure, attention.unheard(), _claiming(_strays(before), attention))

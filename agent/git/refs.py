@@ -31,7 +31,7 @@ def follow(folder: Path, name: str, limits: Limits) -> tuple[str, str | None]:
             "it keeps its refs in a reftable, which trued does not read", hint="use ssh or https"
         )
     for _ in range(LINKS):
-        text = loose(folder / name)
+        text = _loose(folder / name)
         if text is None:
             text = _packed(folder, limits).get(name)
         if text is None or _ID.fullmatch(text):
@@ -49,7 +49,7 @@ def follow(folder: Path, name: str, limits: Limits) -> tuple[str, str | None]:
     )
 
 
-def loose(path: Path) -> str | None:
+def _loose(path: Path) -> str | None:
     """Return what the file of a ref says, None where there is none; raises SourceError, OSError."""
     try:
         with open_plain(path) as file:

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -26,7 +26,7 @@ from agent.git.objects import Kind, parse_commit, parse_tag
 from agent.git.remote import Remote, open_remote
 from agent.git.snapshot import Shelf
 from agent.git.stock import move_away
-from agent.git.stored import DamagedError, read
+from agent.git.stored import DamagedError, Holding, Record, read
 
 GRACE = 30.0  # seconds, beside the total time, in which the child may cut the store
 
@@ -136,7 +136,7 @@ def _update(remote: Remote, limits: Limits, folder: Path, want: str, held: str) 
             else:
                 _anew(remote, layers, shelf, want)
     with Layers(folder) as layers:
-        if held and not _tells(layers, limits, want, held):
+        if held and _descends(layers.where, limits, want, held) is None:
             _prove(remote, layers, want, held)
     with Layers(folder) as layers:
         if layers.grown():
@@ -146,7 +146,11 @@ def _update(remote: Remote, limits: Limits, folder: Path, want: str, held: str) 
 def _add(remote: Remote, limits: Limits, layers: Layers, shelf: Shelf, want: str) -> bool:
     """Fetch what is new; return whether it stands on what the store holds, which only then is whole."""
     remote.objects((want,), shelf, haves=(layers.tip,))
-    return _stands_on(shelf, limits, want, layers.tip)
+
+    def find(sha: str) -> tuple[Record, Holding] | None:
+        return (record, shelf) if (record := shelf.find(sha)) else None
+
+    return _descends(find, limits, want, layers.tip) is True
 
 
 def _anew(remote: Remote, layers: Layers, shelf: Shelf, want: str) -> None:
@@ -171,34 +175,22 @@ def _adopt_commits(new: Shelf, shelf: Shelf) -> None:
             new.adopt(sha, record, shelf)
 
 
-def _tells(layers: Layers, limits: Limits, want: str, held: str) -> bool:
-    """Return whether the store knows if a commit descends from `held`: that is among those before it, or none is missing."""
+def _descends(
+    find: Callable[[str], tuple[Record, Holding] | None], limits: Limits, want: str, base: str
+) -> bool | None:
+    """Return whether a commit is `base` or one of those after it; None where that cannot be told: some before it are missing."""
     waiting, seen, whole = [want], {want}, True
     for sha in waiting:  # which grows
-        if sha == held:
+        if sha == base:
             return True
-        if (found := layers.where(sha)) is None:
+        if (found := find(sha)) is None:
             whole = False
             continue
-        record, layer = found
-        before = _before(record.kind, read(layer, sha, record, limits.delta))
+        record, holding = found
+        before = _before(record.kind, read(holding, sha, record, limits.delta))
         waiting += [one for one in dict.fromkeys(before) if one not in seen]
         seen.update(before)
-    return whole
-
-
-def _stands_on(shelf: Shelf, limits: Limits, want: str, tip: str) -> bool:
-    waiting, seen = [want], set[str]()
-    while waiting:
-        sha = waiting.pop()
-        if sha == tip:
-            return True
-        record = shelf.find(sha)
-        if sha in seen or record is None:
-            continue
-        seen.add(sha)
-        waiting += _before(record.kind, read(shelf, sha, record, limits.delta))
-    return False
+    return False if whole else None
 
 
 def _before(kind: Kind, data: bytes) -> tuple[str, ...]:

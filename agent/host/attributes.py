@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from agent.errors import HostError
@@ -76,19 +78,13 @@ def set_attributes(root: Path, step: SetAttributes, placers: Placers) -> WriteFi
         try:
             if standing(fd, name) is None:
                 raise HostError(f"{shown(step.path)}: cannot {DOING}: nothing is there")
-            # O_PATH opens anything without touching it, devices too; /proc/self/fd is how such a descriptor is
-            # changed (open(2)). It names the very inode, a link's as well, so nothing can slip in between.
-            handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
-            try:
-                found = os.fstat(handle)
+            with _held(fd, name) as (itself, found):
                 if not _may_change(found, placers.into(fd), step.mode, uid, gid):
                     if step.content is None or stat.S_ISDIR(found.st_mode):
                         raise untrusted(step.path, found)
                     return _anew(step, step.content)
                 placers.remember(found)
-                _set_on(f"/proc/self/fd/{handle}", found, step.mode, uid, gid)
-            finally:
-                os.close(handle)
+                _set_on(itself, found, step.mode, uid, gid)
         except OSError as error:
             raise trouble(step.path, DOING, error) from error
     return None
@@ -120,12 +116,23 @@ def own_link(fd: int, name: str, uid: int | None, gid: int | None) -> None:
     """Set the owner of a link where it differs, of nothing else; raises OSError. A link has no mode (symlink(7))."""
     if uid is None and gid is None:
         return
-    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
-    try:
-        found = os.fstat(handle)
+    with _held(fd, name) as (itself, found):
         if not stat.S_ISLNK(found.st_mode):
             raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
-        _set_on(f"/proc/self/fd/{handle}", found, None, uid, gid)
+        _set_on(itself, found, None, uid, gid)
+
+
+@contextmanager
+def _held(fd: int, name: str) -> Iterator[tuple[str, os.stat_result]]:
+    """
+    Lend what is under a name in a folder, whatever it is, by the path that changes it, and what it is; raises OSError.
+
+    O_PATH opens anything without touching it, devices too; /proc/self/fd is how such a descriptor is changed (open(2)).
+    It names the very inode, a link's as well, so nothing can slip in between.
+    """
+    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+    try:
+        yield f"/proc/self/fd/{handle}", os.fstat(handle)
     finally:
         os.close(handle)
 

@@ -157,17 +157,22 @@ def test_what_is_in_the_way_of_all_fails_once_for_all(cycle: Cycle, world: World
     }
 
 
+def complain(world: World, words: str) -> None:
+    """Have each step that has a reason be done, and end in an error all the same."""
+    perform = world.perform
+
+    def complaining(step: Step, beat=lambda: None) -> None:
+        perform(step)
+        if step.why:
+            raise HostError(words)
+
+    world.perform = complaining  # type: ignore[method-assign]
+
+
 def test_one_that_is_as_declared_after_a_failure_has_not_failed(cycle: Cycle, world: World) -> None:
     """The command may have failed for another's sake."""
     world.services = {"web": "stopped"}
-    perform = world.perform
-
-    def grumbling(step: Step, beat=lambda: None) -> None:
-        perform(step)
-        if step.why:
-            raise HostError("exit 100: something else is broken")
-
-    world.perform = grumbling  # type: ignore[method-assign]
+    complain(world, "exit 100: something else is broken")
     kept = cycle.run(desired(service("web"), resource("conf")))
 
     assert ("changed", "is stopped") == (str(kept["web"].result), kept["web"].reason)
@@ -179,14 +184,7 @@ def test_one_that_is_as_declared_after_a_failure_and_not_well_has_failed(
 ) -> None:
     """What the step met with is known to its kind now, and said in its words; and it is not tried again for that."""
     world.services = {"web": "stopped"}
-    perform = world.perform
-
-    def hampered(step: Step, beat=lambda: None) -> None:
-        perform(step)
-        if step.why:
-            raise HostError("left out what there is not")
-
-    world.perform = hampered  # type: ignore[method-assign]
+    complain(world, "left out what there is not")
     monkeypatch.setattr(Service, "health", lambda *_: "has no more than can be had")
     first = cycle.run(desired(service("web")))["web"]
     world.performed.clear()
